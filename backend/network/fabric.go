@@ -1,0 +1,37 @@
+// Package network connects guests. A Fabric makes the ports of VMs on one node: bridge (tap, nftables, DHCP, DNS) where the
+// agent is root, user (QEMU's own user-mode networking) where it is not, sim for the simulated hypervisor.
+package network
+
+import (
+	"context"
+
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	"novacron/backend/hypervisor"
+)
+
+// Fabric makes ports. Every method may be repeated, and Ensure after a crash takes over what is there.
+type Fabric interface {
+	// Ensure makes the VM's ports, their network where it is missing, DHCP and DNS entries and forwards, and gives one NIC per
+	// port for the driver, in order. uid owns the tap devices.
+	Ensure(ctx context.Context, m Attachment) ([]hypervisor.NIC, error)
+	// Release removes everything of the VM that Ensure made.
+	Release(ctx context.Context, vm id.VM) error
+	// Reach gives host:port on this node from which the guest's TCP port can be dialled. fault.Unavailable: not now.
+	Reach(ctx context.Context, vm id.VM, port int) (string, error)
+	// Attached lists the VMs that have something of this fabric, also from an earlier life of the agent.
+	Attached(ctx context.Context) ([]id.VM, error)
+	// Mode says "bridge", "user" or "sim", and a sentence on what that means for guests.
+	Mode() (mode, note string)
+	// Close stops what runs in this process (DHCP, DNS). Bridges, taps and rules stay for the guests that go on.
+	Close() error
+}
+
+// Attachment is what one VM needs of the fabric.
+type Attachment struct {
+	VM       id.VM
+	Hostname string // DNS label; answered by the network's DNS
+	UID      int
+	Ports    []vm.Port
+	Forwards []vm.Forward
+}

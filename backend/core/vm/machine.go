@@ -54,6 +54,9 @@ type Machine struct {
 	NICs      []Port    `json:"nics"`
 	Forwards  []Forward `json:"forwards,omitempty"`
 	Seed      Seed      `json:"seed"`
+
+	Autostart Autostart `json:"autostart"` // obeyed by the node itself after its machine restarted, also while it is cut off
+	Restart   Restart   `json:"restart"`   // empty: Stay
 }
 
 // Kernel is what a direct boot loads, by digest of the image that holds it.

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Paths are the folders of one instance. Two instances with different data folders share nothing: run folder, bridge,
+// nftables table and guest users all derive from the data folder's path.
+type Paths struct {
+	Data string // as set; mode 0700
+	Run  string // sockets and process state; short, because a socket's path may have 107 bytes at most
+	Tag  string // 8 hex digits that name the instance
+}
+
+// PathsFor derives the folders from the data folder. It makes nothing.
+func PathsFor(data string) Paths {
+	sum := sha256.Sum256([]byte(data))
+	tag := hex.EncodeToString(sum[:4])
+	return Paths{Data: data, Run: filepath.Join(runBase(), tag), Tag: tag}
+}
+
+func runBase() string {
+	if os.Geteuid() == 0 {
+		return "/run/novacron"
+	}
+	// A guest outlives the sign-in that started it, so $XDG_RUNTIME_DIR, which ends with the last session, would lose its sockets.
+	return "/tmp/novacron-" + strconv.Itoa(os.Geteuid())
+}
+
+// AdminSocket is where the server listens for commands of this machine's administrator.
+func (p Paths) AdminSocket() string { return filepath.Join(p.Run, "admin.sock") }
+
+// FirstUID is the first of the 65,536 user ids that this instance gives to guests: above 2^28, where neither people nor the usual
+// sub-id ranges are, and spread by the instance's tag so that two instances do not meet.
+func (p Paths) FirstUID() int {
+	n, _ := strconv.ParseUint(p.Tag[:4], 16, 32)
+	return 1<<28 + int(n&0x3fff)<<16
+}
+
+// Make creates the folders, 0700 and owned by this process' user, and refuses what somebody else could have prepared.
+func (p Paths) Make() error {
+	if err := os.MkdirAll(p.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder %s cannot be made (%w); set NOVACRON_DATA_DIR to a folder that this user may write", p.Data, err)
+	}
+	if err := private(p.Data, true); err != nil {
+		return err
+	}
+	base := filepath.Dir(p.Run)
+	if err := os.Mkdir(base, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("run folder %s: %w", base, err)
+	}
+	if err := private(base, false); err != nil {
+		return err
+	}
+	if err := os.Mkdir(p.Run, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("run folder %s: %w", p.Run, err)
+	}
+	return private(p.Run, true)
+}
+
+// private refuses a folder that is a link or another user's, and closes it to others where tighten is set.
+func private(dir string, tighten bool) error {
+	fi, err := os.Lstat(dir)
+	if err == nil && tighten && fi.Mode()&os.ModeSymlink != 0 {
+		fi, err = os.Stat(dir) // an administrator may keep the data folder on another disk
+	}
+	if err != nil {
+		return err
+	}
+	st := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d, not to the user that runs NovaCron (%d); move it away or choose another data folder", dir, st.Uid, os.Geteuid())
+	}
+	if tighten && fi.Mode().Perm()&0o077 != 0 {
+		return os.Chmod(dir, 0o700)
+	}
+	return nil
+}
+
+// Lock makes sure that one process only serves the data folder. The kernel drops the lock when the process ends, however it ends.
+func (p Paths) Lock() (release func(), err error) {
+	f, err := os.OpenFile(filepath.Join(p.Data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock of the data folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		b := make([]byte, 32)
+		n, _ := f.ReadAt(b, 0)
+		f.Close()
+		return nil, fmt.Errorf("data folder %s is in use by process %s; stop that one, or set NOVACRON_DATA_DIR and other ports for a second instance", p.Data, strings.TrimSpace(string(b[:n])))
+	}
+	f.Truncate(0)
+	f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return func() { f.Close() }, nil
+}
+
+// freeBytes is what an unprivileged process may still write under dir.
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}

@@ -1,0 +1,213 @@
+// Package server assembles the platform: it opens the store, starts the operation runner, the reconcilers, the node in
+// the same process where one is wanted, and the listeners. It decides nothing about VMs. main, the command line and the tests
+// start the same type.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Settings is everything that an operator can set. Each has a flag, an environment variable and a line in one TOML file, in that
+// order of precedence; the table in settingRows is the only list of them.
+type Settings struct {
+	APIAddr        string // REST API
+	WSAddr         string // WebSocket: events and consoles
+	ConsoleAddr    string // web console; it also serves /api and /ws
+	NodeAddr       string // node connections, mutual TLS
+	Listen         string // host for the API, WebSocket and console in place of loopback
+	DatabaseURL    string // postgres://…; empty: SQLite in the data folder
+	RedisURL       string // redis://…; checked by doctor
+	QdrantURL      string // http://…; checked by doctor
+	SMTPURL        string // smtp://…; checked by doctor
+	DataDir        string // absolute after Load
+	PublicURL      string
+	TLSCert        string
+	TLSKey         string
+	TrustedProxies string // CIDRs, separated by commas
+	AllowedOrigins string // origins, separated by commas
+	SecretKeyFile  string // key that encrypts secrets at rest; empty: made in the data folder
+	LimitLogin     string // for example 5/1m, or off
+	LimitRegister  string
+	LimitAPI       string
+	LimitWS        string
+	ImportAllow    string // CIDRs that a URL import may reach although they are private, separated by commas
+	Subnet         string // CIDR of the default network; empty: a free one is chosen at the first start
+	NodeName       string // name of the node in this process; empty: the host name
+}
+
+// Row is one setting: where it is read from and what it means.
+type Row struct {
+	Flag, Env, Key, Default, Help string
+	field                         func(*Settings) *string
+}
+
+// Rows lists every setting, for flags, help and documentation.
+func Rows() []Row { return settingRows }
+
+var settingRows = []Row{
+	{"api-addr", "NOVACRON_API_ADDR", "api_addr", "127.0.0.1:8090", "address of the REST API", func(s *Settings) *string { return &s.APIAddr }},
+	{"ws-addr", "NOVACRON_WS_ADDR", "ws_addr", "127.0.0.1:8091", "address of the WebSocket (events, consoles)", func(s *Settings) *string { return &s.WSAddr }},
+	{"console-addr", "NOVACRON_CONSOLE_ADDR", "console_addr", "127.0.0.1:8092", "address of the web console, with /api and /ws", func(s *Settings) *string { return &s.ConsoleAddr }},
+	{"node-addr", "NOVACRON_NODE_ADDR", "node_addr", ":8093", "address that nodes dial (mutual TLS)", func(s *Settings) *string { return &s.NodeAddr }},
+	{"listen", "NOVACRON_LISTEN", "listen", "", "host to bind the API, WebSocket and console to, in place of loopback", func(s *Settings) *string { return &s.Listen }},
+	{"database-url", "NOVACRON_DATABASE_URL", "database_url", "", "postgres://… (empty: SQLite in the data folder)", func(s *Settings) *string { return &s.DatabaseURL }},
+	{"redis-url", "NOVACRON_REDIS_URL", "redis_url", "", "redis://… (empty: kept in the database)", func(s *Settings) *string { return &s.RedisURL }},
+	{"qdrant-url", "NOVACRON_QDRANT_URL", "qdrant_url", "", "http://… (empty: searched in process)", func(s *Settings) *string { return &s.QdrantURL }},
+	{"smtp-url", "NOVACRON_SMTP_URL", "smtp_url", "", "smtp://… or smtps://…", func(s *Settings) *string { return &s.SMTPURL }},
+	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
+	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "http://localhost:8092", "URL that people use, for links and origin checks", func(s *Settings) *string { return &s.PublicURL }},
+	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},
+	{"tls-key", "NOVACRON_TLS_KEY", "tls_key", "", "key file (PEM) of the certificate", func(s *Settings) *string { return &s.TLSKey }},
+	{"trusted-proxies", "NOVACRON_TRUSTED_PROXIES", "trusted_proxies", "", "networks of proxies that may name the client (CIDRs, comma-separated)", func(s *Settings) *string { return &s.TrustedProxies }},
+	{"allowed-origins", "NOVACRON_ALLOWED_ORIGINS", "allowed_origins", "", "origins beside the public URL that browsers may call from (comma-separated)", func(s *Settings) *string { return &s.AllowedOrigins }},
+	{"secret-key-file", "NOVACRON_SECRET_KEY_FILE", "secret_key_file", "", "file with the key that encrypts secrets at rest (empty: made in the data folder)", func(s *Settings) *string { return &s.SecretKeyFile }},
+	{"limit-login", "NOVACRON_LIMIT_LOGIN", "limit_login", "5/1m", "sign-ins per address, or off", func(s *Settings) *string { return &s.LimitLogin }},
+	{"limit-register", "NOVACRON_LIMIT_REGISTER", "limit_register", "3/1m", "registrations per address, or off", func(s *Settings) *string { return &s.LimitRegister }},
+	{"limit-api", "NOVACRON_LIMIT_API", "limit_api", "100/1m", "API requests per user, or off", func(s *Settings) *string { return &s.LimitAPI }},
+	{"limit-ws", "NOVACRON_LIMIT_WS", "limit_ws", "10", "WebSocket connections at once per user, or off", func(s *Settings) *string { return &s.LimitWS }},
+	{"import-allow", "NOVACRON_IMPORT_ALLOW", "import_allow", "", "private networks that an image import by URL may reach (CIDRs, comma-separated)", func(s *Settings) *string { return &s.ImportAllow }},
+	{"subnet", "NOVACRON_SUBNET", "subnet", "", "IPv4 network of the default network (empty: a free /24 is chosen once)", func(s *Settings) *string { return &s.Subnet }},
+	{"node-name", "NOVACRON_NODE_NAME", "node_name", "", "name of the node in this process (empty: the host name)", func(s *Settings) *string { return &s.NodeName }},
+}
+
+// Load reads the settings: flags (only those that were given), then the environment, then the TOML file, then defaults. A value can
+// also come from a file that NAME_FILE names in the environment, so that secrets stay out of process listings. An empty
+// file name means $NOVACRON_CONFIG, else no file.
+func Load(flags map[string]string, file string) (Settings, error) {
+	var s Settings
+	if file == "" {
+		file = os.Getenv("NOVACRON_CONFIG")
+	}
+	lines, err := readTOML(file)
+	if err != nil {
+		return s, err
+	}
+	for _, r := range settingRows {
+		v, err := r.value(flags, lines)
+		if err != nil {
+			return s, err
+		}
+		*r.field(&s) = v
+	}
+	return s, s.resolve()
+}
+
+func readTOML(file string) (map[string]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	var raw map[string]any
+	if _, err := toml.DecodeFile(file, &raw); err != nil {
+		return nil, fmt.Errorf("settings file %s: %w", file, err)
+	}
+	known := map[string]bool{}
+	for _, r := range settingRows {
+		known[r.Key] = true
+	}
+	lines := map[string]string{}
+	for k, v := range raw {
+		if !known[k] {
+			return nil, fmt.Errorf("settings file %s: no setting is called %q; `novacron up --help` lists them", file, k)
+		}
+		lines[k] = fmt.Sprint(v)
+	}
+	return lines, nil
+}
+
+func (r Row) value(flags, lines map[string]string) (string, error) {
+	if v, ok := flags[r.Flag]; ok {
+		return v, nil
+	}
+	if v, ok := os.LookupEnv(r.Env); ok {
+		return v, nil
+	}
+	if f := os.Getenv(r.Env + "_FILE"); f != "" && r.Env+"_FILE" != "NOVACRON_SECRET_KEY_FILE" {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return "", fmt.Errorf("%s_FILE: %w", r.Env, err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	}
+	if v, ok := lines[r.Key]; ok {
+		return v, nil
+	}
+	return r.Default, nil
+}
+
+func (s *Settings) resolve() error {
+	if s.DataDir == "" {
+		s.DataDir = defaultDataDir()
+	}
+	abs, err := filepath.Abs(s.DataDir)
+	if err != nil {
+		return fmt.Errorf("data folder %s: %w", s.DataDir, err)
+	}
+	s.DataDir = abs
+	if s.Listen != "" {
+		for _, a := range []*string{&s.APIAddr, &s.WSAddr, &s.ConsoleAddr} {
+			if *a, err = rehost(*a, s.Listen); err != nil {
+				return err
+			}
+		}
+	}
+	return s.check()
+}
+
+func (s *Settings) check() error {
+	var errs []error
+	for _, a := range []struct{ name, addr string }{
+		{"NOVACRON_API_ADDR", s.APIAddr}, {"NOVACRON_WS_ADDR", s.WSAddr},
+		{"NOVACRON_CONSOLE_ADDR", s.ConsoleAddr}, {"NOVACRON_NODE_ADDR", s.NodeAddr},
+	} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			errs = append(errs, fmt.Errorf("%s is %q; write it as host:port, for example 127.0.0.1:8090", a.name, a.addr))
+		}
+	}
+	if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, fmt.Errorf("NOVACRON_PUBLIC_URL is %q; write it as https://host", s.PublicURL))
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		errs = append(errs, errors.New("NOVACRON_TLS_CERT and NOVACRON_TLS_KEY go together; set both or neither"))
+	}
+	if s.DatabaseURL != "" && !strings.HasPrefix(s.DatabaseURL, "postgres://") && !strings.HasPrefix(s.DatabaseURL, "postgresql://") {
+		errs = append(errs, errors.New("NOVACRON_DATABASE_URL must begin with postgres://; leave it empty for SQLite in the data folder"))
+	}
+	return errors.Join(errs...)
+}
+
+func rehost(addr, host string) (string, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("address %q: write it as host:port", addr)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/novacron"
+	}
+	if d := os.Getenv("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "novacron")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	return filepath.Join(home, ".local", "share", "novacron")
+}
+
+// exists reports whether a file is there.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}

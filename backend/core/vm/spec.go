@@ -27,6 +27,7 @@ type Spec struct {
 	Arch      Arch      `json:"arch"`        // resolved from the image at create
 	Firmware  Firmware  `json:"firmware"`    // resolved from the image at create when not asked for
 	Secure    bool      `json:"secure_boot"` // UEFI with enrolled keys
+	Cmdline   string    `json:"cmdline,omitempty"` // with Direct: of the kernel, resolved from the image at create
 	TPM       bool      `json:"tpm"`         // a vTPM 2.0
 	Display   bool      `json:"display"`     // a VGA display, shown over VNC
 	Disks     []Disk    `json:"disks"`       // the first is the boot disk

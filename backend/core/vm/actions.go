@@ -96,6 +96,8 @@ func refusal(v Verb, c Condition) string {
 		return forceStop(state)
 	case v == VerbStop && (c.Wanted == On || c.Wanted == Paused) && state == StateStarting && c.Seen.State != SeenSuspended:
 		return "" // it does not run yet, and the user may think better of it
+	case v == VerbClone && state == StateStarting:
+		return "it is starting; stop it first, a clone needs disks at rest"
 	}
 	why := unfit(v, c.Seen.State, state)
 	if why != "" && reason != "" && (state == StateError || state == StateUnknown) {

@@ -40,7 +40,7 @@ func Resolve(s Spec, o Order, networks map[id.Network]Network) (Machine, error) 
 		Arch: s.Arch, Firmware: s.Firmware, Secure: s.Secure, TPM: s.TPM, Display: s.Display,
 		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, Disks: s.Disks, Forwards: s.Forwards,
 		Autostart: s.Autostart, Restart: s.Restart,
-		Seed:      Seed{Hostname: o.Name, SSHKeys: s.SSHKeys, UserData: s.UserData},
+		Seed: Seed{Hostname: o.Name, SSHKeys: s.SSHKeys, UserData: s.UserData},
 	}
 	if s.Firmware == Direct {
 		m.Kernel = &Kernel{Image: s.Image, Cmdline: s.Cmdline}

@@ -24,13 +24,13 @@ type Spec struct {
 	Image     string    `json:"image,omitempty"` // digest of the image that the first disk starts from; empty: a blank disk
 	CPUs      int       `json:"cpus"`
 	MemoryMiB int       `json:"memory_mib"`
-	Arch      Arch      `json:"arch"`        // resolved from the image at create
-	Firmware  Firmware  `json:"firmware"`    // resolved from the image at create when not asked for
-	Secure    bool      `json:"secure_boot"` // UEFI with enrolled keys
+	Arch      Arch      `json:"arch"`              // resolved from the image at create
+	Firmware  Firmware  `json:"firmware"`          // resolved from the image at create when not asked for
+	Secure    bool      `json:"secure_boot"`       // UEFI with enrolled keys
 	Cmdline   string    `json:"cmdline,omitempty"` // with Direct: of the kernel, resolved from the image at create
-	TPM       bool      `json:"tpm"`         // a vTPM 2.0
-	Display   bool      `json:"display"`     // a VGA display, shown over VNC
-	Disks     []Disk    `json:"disks"`       // the first is the boot disk
+	TPM       bool      `json:"tpm"`               // a vTPM 2.0
+	Display   bool      `json:"display"`           // a VGA display, shown over VNC
+	Disks     []Disk    `json:"disks"`             // the first is the boot disk
 	NICs      []NIC     `json:"nics"`
 	Forwards  []Forward `json:"forwards,omitempty"` // ports of the node that reach the guest
 	SSHKeys   []string  `json:"ssh_keys,omitempty"` // authorised keys for the seed

@@ -1,0 +1,264 @@
+package session_test
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/session"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+const (
+	user  = id.User("usr-00000000000000000001")
+	login = id.Session("ses-00000000000000000001")
+)
+
+func newKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestKeys_issueWhatTheyVerify(t *testing.T) {
+	keys := session.NewKeys(newKey(t))
+	token, issued, err := keys.Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := keys.Verify(token, noon.Add(session.AccessLifetime-time.Second))
+	if err != nil || got.User != user || got.Session != login || got.Token != issued.Token || !got.Expires.Equal(noon.Add(15*time.Minute)) {
+		t.Errorf("got %+v, %v; want %+v", got, err, issued)
+	}
+}
+
+func TestKeys_olderKeysStillVerify(t *testing.T) {
+	older, newer := newKey(t), newKey(t)
+	token, _, err := session.NewKeys(older).Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.NewKeys(older, newer).Verify(token, noon); err != nil {
+		t.Errorf("a token of the older key: %v", err)
+	}
+	if _, err := session.NewKeys(newer).Verify(token, noon); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("got %v from a ring without the key, want a refusal", err)
+	}
+}
+
+// part encodes one part of a hand-made token.
+func part(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+func signRS256(key *rsa.PrivateKey, header, claims map[string]any) string {
+	text := part(header) + "." + part(claims)
+	sum := sha256.Sum256([]byte(text))
+	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
+}
+
+func TestVerify_refusesHostileTokens(t *testing.T) {
+	key := newKey(t)
+	keys := session.NewKeys(key)
+	good, _, err := keys.Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []struct{ Kid string } }
+	if err := json.Unmarshal(keys.JWKS(), &set); err != nil {
+		t.Fatal(err)
+	}
+	kid := set.Keys[0].Kid
+	header := func(more map[string]any) map[string]any {
+		h := map[string]any{"alg": "RS256", "typ": "JWT", "kid": kid}
+		for k, v := range more {
+			h[k] = v
+		}
+		return h
+	}
+	claims := func(more map[string]any) map[string]any {
+		c := map[string]any{"iss": "novacron", "aud": []string{"novacron-api"}, "sub": string(user), "jti": "tok-1", "sid": string(login),
+			"iat": noon.Unix(), "exp": noon.Add(time.Minute).Unix()}
+		for k, v := range more {
+			if v == nil {
+				delete(c, k)
+			} else {
+				c[k] = v
+			}
+		}
+		return c
+	}
+	if _, err := keys.Verify(signRS256(key, header(nil), claims(nil)), noon); err != nil {
+		t.Fatalf("the hand-made token that the others are variations of: %v", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
+	signHS256 := func(secret []byte) string {
+		text := part(header(map[string]any{"alg": "HS256"})) + "." + part(claims(nil))
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(text))
+		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	parts := strings.Split(good, ".")
+	for name, token := range map[string]string{
+		"nothing":                         "",
+		"not a token":                     "hello",
+		"two dots":                        "..",
+		"alg none":                        part(map[string]any{"alg": "none", "kid": kid}) + "." + part(claims(nil)) + ".",
+		"alg none with a signature":       part(map[string]any{"alg": "none", "kid": kid}) + "." + parts[1] + "." + parts[2],
+		"HMAC with the public key as PEM": signHS256(publicPEM),
+		"HMAC with the public key as DER": signHS256(public),
+		"HMAC with an empty key":          signHS256(nil),
+		"another RSA algorithm":           signRS256(key, header(map[string]any{"alg": "RS512"}), claims(nil)),
+		"no kid":                          signRS256(key, map[string]any{"alg": "RS256"}, claims(nil)),
+		"unknown kid":                     signRS256(key, header(map[string]any{"kid": "x"}), claims(nil)),
+		"a kid that is a path":            signRS256(key, header(map[string]any{"kid": "../../dev/null"}), claims(nil)),
+		"a kid that is a number":          signRS256(key, header(map[string]any{"kid": 1}), claims(nil)),
+		"a key of its own":                signRS256(newKey(t), header(map[string]any{"jwk": map[string]any{"kty": "RSA"}, "jku": "http://127.0.0.1/"}), claims(nil)),
+		"signed by somebody else":         signRS256(newKey(t), header(nil), claims(nil)),
+		"changed claims":                  parts[0] + "." + part(claims(map[string]any{"sub": "usr-00000000000000000009"})) + "." + parts[2],
+		"no signature":                    parts[0] + "." + parts[1] + ".",
+		"cut off":                         good[:len(good)-4],
+		"one part too many":               good + ".x",
+		"padding":                         good + "==",
+		"another issuer":                  signRS256(key, header(nil), claims(map[string]any{"iss": "elsewhere"})),
+		"another audience":                signRS256(key, header(nil), claims(map[string]any{"aud": "novacron-mail"})),
+		"no audience":                     signRS256(key, header(nil), claims(map[string]any{"aud": nil})),
+		"no end":                          signRS256(key, header(nil), claims(map[string]any{"exp": nil})),
+		"a far end":                       signRS256(key, header(nil), claims(map[string]any{"exp": noon.AddDate(1, 0, 0).Unix()})),
+		"issued tomorrow":                 signRS256(key, header(nil), claims(map[string]any{"iat": noon.AddDate(0, 0, 1).Unix(), "exp": noon.AddDate(0, 0, 1).Add(time.Minute).Unix()})),
+		"not before tomorrow":             signRS256(key, header(nil), claims(map[string]any{"nbf": noon.AddDate(0, 0, 1).Unix()})),
+		"no subject":                      signRS256(key, header(nil), claims(map[string]any{"sub": nil})),
+		"no jti":                          signRS256(key, header(nil), claims(map[string]any{"jti": nil})),
+		"no iat":                          signRS256(key, header(nil), claims(map[string]any{"iat": nil})),
+		"an end that is text":             signRS256(key, header(nil), claims(map[string]any{"exp": "tomorrow"})),
+		"longer than a bound":             signRS256(key, header(nil), claims(map[string]any{"x": strings.Repeat("a", session.MaxTokenBytes)})),
+		"claims that are a list":          func() string { return parts[0] + "." + part([]int{1}) + "." + parts[2] }(),
+	} {
+		if got, err := keys.Verify(token, noon); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: got %+v, %v; want a refusal", name, got, err)
+		}
+	}
+	if _, err := keys.Verify(good, noon.Add(session.AccessLifetime)); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("expired: got %v, want a refusal", err)
+	}
+}
+
+func TestOpenKeys_keepsItsKeyAcrossRestarts(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	first, err := session.OpenKeys(dir, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := first.Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := session.OpenKeys(dir, noon.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Verify(token, noon); err != nil {
+		t.Error(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(files) != 1 {
+		t.Errorf("got files %v, want one key", files)
+	}
+	for _, name := range append(files, dir) {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v, %v; want it closed to others", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestOpenKeys_refusesAKeyThatOthersMayRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	if _, err := session.OpenKeys(dir, noon); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.pem"))
+	if err := os.Chmod(files[0], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.OpenKeys(dir, noon); err == nil || !strings.Contains(err.Error(), "0600") {
+		t.Errorf("got %v, want a refusal that says the mode", err)
+	}
+}
+
+func TestOpenKeys_refusesDamagedKeys(t *testing.T) {
+	for name, content := range map[string]string{"empty": "", "text": "hello", "cut off": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a.pem"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := session.OpenKeys(dir, noon); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+func TestJWKS_holdsOnlyThePublicHalf(t *testing.T) {
+	key := newKey(t)
+	var set struct{ Keys []map[string]string }
+	if err := json.Unmarshal(session.NewKeys(key).JWKS(), &set); err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Keys) != 1 || set.Keys[0]["alg"] != "RS256" || set.Keys[0]["use"] != "sig" {
+		t.Fatalf("got %v", set)
+	}
+	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi"} {
+		if _, ok := set.Keys[0][private]; ok {
+			t.Errorf("the set publishes %q", private)
+		}
+	}
+	n, err := base64.RawURLEncoding.DecodeString(set.Keys[0]["n"])
+	if err != nil || fmt.Sprintf("%x", n) != fmt.Sprintf("%x", key.N.Bytes()) {
+		t.Errorf("the modulus is not the key's: %v", err)
+	}
+}
+
+func TestParseLimit(t *testing.T) {
+	for text, want := range map[string]session.Limit{
+		"5/1m": {Events: 5, Window: time.Minute}, "100/1m": {Events: 100, Window: time.Minute}, "3/10s": {Events: 3, Window: 10 * time.Second},
+		"5/m": {Events: 5, Window: time.Minute}, "10": {Events: 10, Window: time.Minute}, "off": {},
+	} {
+		if got, err := session.ParseLimit(text); got != want || err != nil {
+			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0/1m", "-1/1m", "5/", "5/0s", "5/1ms", "5/25h", "5/x", "x/1m", "10001/1m", "5/1m/2", "Off", "5 / 1m"} {
+		if got, err := session.ParseLimit(text); err == nil {
+			t.Errorf("%q: got %+v, want an error", text, got)
+		}
+	}
+}

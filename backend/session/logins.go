@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+const loginColumns = `id, account, created, seen, ends, address, agent`
+
+type row interface{ Scan(...any) error }
+
+func scanLogin(r row, more ...any) (Login, error) {
+	var l Login
+	var sid, account string
+	var created, seen, ends int64
+	err := r.Scan(append([]any{&sid, &account, &created, &seen, &ends, &l.Address, &l.Agent}, more...)...)
+	l.ID, l.User, l.Created, l.Seen, l.Ends = id.Session(sid), id.User(account), toTime(created), toTime(seen), toTime(ends)
+	return l, err
+}
+
+// Begin implements Logins.
+func (s *SQL) Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error) {
+	now := s.now()
+	text, hash := secret()
+	l := Login{ID: id.NewSession(), User: user, Created: now.UTC(), Seen: now.UTC(), Ends: now.Add(LoginLifetime).UTC(), Address: address, Agent: cut(agent, maxNoteBytes)}
+	err := s.write(ctx, "begin session", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `insert into session_logins (`+loginColumns+`, refresh, previous, rotated) values ($1, $2, $3, $4, $5, $6, $7, $8, '', 0)`,
+			string(l.ID), string(l.User), l.Created.UnixMicro(), l.Seen.UnixMicro(), l.Ends.UnixMicro(), l.Address, l.Agent, hash)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `delete from session_logins where account = $1 and id not in
+			(select id from session_logins where account = $1 order by created desc, id limit $2)`, string(user), MaxLogins)
+		return err
+	})
+	return l, string(l.ID) + "." + text, err
+}
+
+// Refresh implements Logins.
+func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, err error) {
+	sid, text, ok := strings.Cut(token, ".")
+	if !ok || len(token) > MaxTokenBytes {
+		return l, "", errSignIn("the refresh token is not one of NovaCron's")
+	}
+	presented := hashOf(text)
+	var stolen bool
+	err = s.write(ctx, "refresh session", func(tx *sql.Tx) error {
+		// Writing first takes the row's lock on both engines: of two refreshes at once the second sees the first's outcome.
+		var current, previous string
+		var rotated int64
+		l, err = scanLogin(tx.QueryRowContext(ctx, `update session_logins set seen = seen where id = $1 returning `+loginColumns+`, refresh, previous, rotated`, sid),
+			&current, &previous, &rotated)
+		now := s.now()
+		switch {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && !l.Ends.After(now):
+			return errSignIn("this session has ended")
+		case err != nil:
+			return err
+		case same(presented, previous):
+			if now.Sub(toTime(rotated)) < RefreshGrace {
+				return nil
+			}
+			stolen = true
+			_, err = tx.ExecContext(ctx, `delete from session_logins where id = $1`, sid)
+			return err
+		case !same(presented, current):
+			return errSignIn("the refresh token is not that of this session")
+		}
+		var hash string
+		next, hash = secret()
+		next = sid + "." + next
+		l.Seen, l.Ends = now.UTC(), now.Add(LoginLifetime).UTC()
+		_, err = tx.ExecContext(ctx, `update session_logins set seen = $2, ends = $3, refresh = $4, previous = $5, rotated = $2 where id = $1`,
+			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), hash, presented)
+		return err
+	})
+	if err == nil && stolen {
+		err = fault.New(fault.Unauthenticated, "refresh_reused", "this refresh token was used before, so somebody else may have it; the session was ended, sign in again")
+	}
+	return l, next, err
+}
+
+// Find implements Logins.
+func (s *SQL) Find(ctx context.Context, sid id.Session) (Login, error) {
+	l, err := scanLogin(s.db.QueryRowContext(ctx, `select `+loginColumns+` from session_logins where id = $1`, string(sid)))
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || err == nil && s.expired(l.Ends.UnixMicro()):
+		return Login{}, fault.New(fault.NotFound, "session_not_found", "there is no session %s; it may have ended", sid)
+	case err != nil:
+		return Login{}, unavailable("find session", err)
+	}
+	return l, nil
+}
+
+// Of implements Logins.
+func (s *SQL) Of(ctx context.Context, user id.User) ([]Login, error) {
+	rows, err := s.db.QueryContext(ctx, `select `+loginColumns+` from session_logins where account = $1 and ends > $2 order by created desc, id`, string(user), s.now().UnixMicro())
+	if err != nil {
+		return nil, unavailable("list sessions", err)
+	}
+	defer rows.Close()
+	var list []Login
+	for rows.Next() {
+		l, err := scanLogin(rows)
+		if err != nil {
+			return nil, unavailable("list sessions", err)
+		}
+		list = append(list, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("list sessions", err)
+	}
+	return list, nil
+}
+
+// End implements Logins.
+func (s *SQL) End(ctx context.Context, sid id.Session) error {
+	if _, err := s.db.ExecContext(ctx, `delete from session_logins where id = $1`, string(sid)); err != nil {
+		return unavailable("end session", err)
+	}
+	return nil
+}
+
+// EndAll implements Logins.
+func (s *SQL) EndAll(ctx context.Context, user id.User, keep id.Session) error {
+	if _, err := s.db.ExecContext(ctx, `delete from session_logins where account = $1 and id <> $2`, string(user), string(keep)); err != nil {
+		return unavailable("end sessions", err)
+	}
+	return nil
+}
+
+// cut shortens text to at most n bytes without breaking a character, and drops what is not text.
+func cut(text string, n int) string {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

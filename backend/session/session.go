@@ -1,0 +1,92 @@
+// Package session keeps what may expire: sign-ins and their refresh tokens, revoked access tokens, rate-limit windows and
+// one-use tickets. SQL keeps them in a database; an engine made for such things can stand behind the same interfaces, and
+// sessiontest says what both owe. Access tokens themselves are signed, not stored: Keys issues and verifies them. The package
+// deliberately knows no password and no role; app joins it with the accounts.
+package session
+
+import (
+	"context"
+	"time"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// Lifetimes and bounds.
+const (
+	AccessLifetime  = 15 * time.Minute    // of an access token: how long a stolen one is of use
+	LoginLifetime   = 30 * 24 * time.Hour // of a sign-in that is not refreshed
+	RefreshGrace    = 10 * time.Second    // two tabs may refresh with the same token within this time
+	TicketLifetime  = 30 * time.Second    // of a console ticket
+	MaxLogins       = 100                 // sign-ins of one account at once; the oldest gives way
+	MaxTicketBytes  = 4 << 10             // of a ticket's content
+	maxNoteBytes    = 256                 // of the user agent kept with a sign-in
+	MaxTokenBytes   = 4 << 10             // of a presented token of any kind
+	maxWindowEvents = 10_000              // of one rate-limit window
+)
+
+// Login is a sign-in: what a session list shows.
+type Login struct {
+	ID      id.Session
+	User    id.User
+	Created time.Time
+	Seen    time.Time // the last refresh
+	Ends    time.Time // when it ends unless it is refreshed
+	Address string    // the client's address at sign-in
+	Agent   string    // the client's own name for itself, cut to 256 bytes
+}
+
+// Logins keeps sign-ins. An ended one is as absent as one that never was.
+type Logins interface {
+	// Begin stores a sign-in and gives its refresh token, which is kept only as a hash.
+	Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error)
+	// Refresh exchanges a refresh token for the next. next is empty when the token was exchanged less than RefreshGrace ago:
+	// the one who came first has the next. A token exchanged before that is stolen: the sign-in ends.
+	// Whatever is wrong with the token is fault.Unauthenticated.
+	Refresh(ctx context.Context, token string) (l Login, next string, err error)
+	// Find gives a sign-in that has not ended; else fault.NotFound.
+	Find(ctx context.Context, s id.Session) (Login, error)
+	// Of lists the sign-ins of a user that have not ended, newest first.
+	Of(ctx context.Context, user id.User) ([]Login, error)
+	// End ends one sign-in; it may be repeated.
+	End(ctx context.Context, s id.Session) error
+	// EndAll ends all sign-ins of the user but keep, which may be empty.
+	EndAll(ctx context.Context, user id.User, keep id.Session) error
+}
+
+// Revocations remembers access tokens that were withdrawn before their end.
+type Revocations interface {
+	// Revoke withdraws a token by its jti until it would have ended by itself.
+	Revoke(ctx context.Context, jti string, until time.Time) error
+	// Check returns nil if the token is not revoked and its sign-in has not ended, else fault.Unauthenticated.
+	Check(ctx context.Context, c Claims) error
+}
+
+// Limiter counts events in sliding windows.
+type Limiter interface {
+	// Take counts one event under key if the limit allows it. A refused event is not counted: whoever waits as long as the
+	// verdict says gets in.
+	Take(ctx context.Context, key string, limit Limit) (Verdict, error)
+}
+
+// Tickets are secrets that are good for one use within TicketLifetime.
+type Tickets interface {
+	// IssueTicket keeps content behind a fresh secret.
+	IssueTicket(ctx context.Context, content []byte) (ticket string, err error)
+	// RedeemTicket gives the content back once; used, ended and unknown tickets are fault.Unauthenticated.
+	RedeemTicket(ctx context.Context, ticket string) ([]byte, error)
+}
+
+// Store is all of it.
+type Store interface {
+	Logins
+	Revocations
+	Limiter
+	Tickets
+	// Prune removes what has expired. Nothing that has expired is ever given out, pruned or not.
+	Prune(ctx context.Context) error
+}
+
+func errSignIn(why string) error {
+	return fault.New(fault.Unauthenticated, "signed_out", "%s; sign in again", why)
+}

@@ -76,7 +76,7 @@ func (m Attachment) checkForwards() error {
 		}
 		listen, err := ListenAddress(f)
 		if err != nil {
-			return invalid(field+".listen", "%q is not an IPv4 address of the node; leave it empty for 127.0.0.1", clip(f.Listen))
+			return invalid(field+".listen", "%q is not an address of the node; leave it empty for 127.0.0.1", clip(f.Listen))
 		}
 		key := f.Protocol + " " + listen.String()
 		if seen[key] {
@@ -92,10 +92,10 @@ func ListenAddress(f vm.Forward) (netip.AddrPort, error) {
 	listen := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if f.Listen != "" {
 		a, err := netip.ParseAddr(f.Listen)
-		if err != nil || !a.Is4() {
-			return netip.AddrPort{}, fmt.Errorf("listen address %q: want IPv4", clip(f.Listen))
+		if err != nil || a.Zone() != "" || a.IsMulticast() {
+			return netip.AddrPort{}, fmt.Errorf("listen address %q: want an address of the node", clip(f.Listen))
 		}
-		listen = a
+		listen = a.Unmap()
 	}
 	return netip.AddrPortFrom(listen, uint16(f.HostPort)), nil
 }

@@ -40,7 +40,8 @@ type Instance interface {
 	Apply(ctx context.Context, cfg Config) (restart []string, err error)
 	// Snapshot acts on the snapshots inside the running VM's disks.
 	Snapshot(ctx context.Context, s SnapshotRequest) error
-	// Save stops the vCPUs, writes memory and device state to w's file and ends the process. When it fails the guest runs on.
+	// Save stops the vCPUs, writes memory and device state to file.Path and ends the process. The file appears whole, under its
+	// name, or not at all. When it fails the guest runs on.
 	Save(ctx context.Context, file File) error
 	// Console opens the serial line or the screen.
 	Console(ctx context.Context, kind ConsoleKind) (io.ReadWriteCloser, error)
@@ -62,6 +63,13 @@ type GuestAgent interface {
 type Screenshotter interface {
 	// Screenshot gives the screen as PNG.
 	Screenshot(ctx context.Context) ([]byte, error)
+}
+
+// VarsMaker is implemented by drivers whose guests keep UEFI variables in a file.
+type VarsMaker interface {
+	// MakeVars makes the file of Config.Vars at path from the firmware's template, with the vendor's keys enrolled when secure.
+	// A file that is there is left alone. fault.Unsupported: the firmware is not installed.
+	MakeVars(ctx context.Context, path string, arch vm.Arch, secure bool) (File, error)
 }
 
 // Command is a change of the run state.
@@ -121,9 +129,9 @@ type Config struct {
 	Disks        []Disk
 	NICs         []NIC
 	Seed         File  // ISO with the NoCloud data; empty path: none
-	Restore      *File // state written by Save or nil
+	Restore      *File // state written by Save, or nil. Start removes the file before the first vCPU runs: memory that was restored once must never meet its disks again
 	StartPaused  bool
-	SerialLog    string // file in which the driver keeps the last SerialLogBytes of the serial line; may be empty
+	SerialLog    string // file in which the driver keeps the last SerialLogBytes of the serial line, with a second half beside it in SerialLog + ".1"; may be empty
 }
 
 // SerialLogBytes bounds the scrollback of the serial line that is kept per VM.

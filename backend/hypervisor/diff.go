@@ -206,3 +206,40 @@ func diffFixed(have, want Config) []Change {
 	}
 	return out
 }
+
+// Applied gives the machine as it is after the change was done to it.
+func Applied(c Config, done Change) Config {
+	switch done.Kind {
+	case RemoveDisk:
+		c.Disks = slices.DeleteFunc(slices.Clone(c.Disks), func(d Disk) bool { return d.ID == done.Disk.ID })
+	case AddDisk:
+		c.Disks = append(slices.Clone(c.Disks), done.Disk)
+	case LimitDisk, GrowDisk:
+		c.Disks = slices.Clone(c.Disks)
+		for i := range c.Disks {
+			switch d := &c.Disks[i]; {
+			case d.ID != done.Disk.ID:
+			case done.Kind == LimitDisk:
+				d.IOPS, d.BytesPerS = done.Disk.IOPS, done.Disk.BytesPerS
+			default:
+				d.SizeBytes = done.Disk.SizeBytes
+			}
+		}
+	case RemoveNIC:
+		c.NICs = slices.DeleteFunc(slices.Clone(c.NICs), func(n NIC) bool { return n.ID == done.NIC.ID })
+	case AddNIC:
+		c.NICs = append(slices.Clone(c.NICs), done.NIC)
+	case SetForwards:
+		c.NICs = slices.Clone(c.NICs)
+		for i := range c.NICs {
+			if c.NICs[i].ID == done.NIC.ID {
+				c.NICs[i].User = done.NIC.User
+			}
+		}
+	case SetCPUs:
+		c.CPUs = done.To
+	case SetMemory:
+		c.MemoryMiB = done.To
+	}
+	return c
+}

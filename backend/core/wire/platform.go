@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"time"
+
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+)
+
+// Node is a machine that runs guests.
+type Node struct {
+	ID          id.Node           `json:"id"`
+	Name        string            `json:"name"`
+	State       string            `json:"state" doc:"joining, alive, unreachable or dead"`
+	StateReason string            `json:"state_reason"`
+	Cordoned    bool              `json:"cordoned" doc:"Takes no new VMs"`
+	Labels      map[string]string `json:"labels"`
+	Arch        vm.Arch           `json:"arch"`
+	CPUs        int               `json:"cpus"`
+	CPUModel    string            `json:"cpu_model"`
+	MemoryMiB   int               `json:"memory_mib"`
+	FreeMiB     int               `json:"memory_free_mib"`
+	DiskTotal   int64             `json:"disk_total_bytes"`
+	DiskFree    int64             `json:"disk_free_bytes"`
+	Load1       float64           `json:"load1"`
+	Accel       string            `json:"accel" doc:"kvm, or tcg where KVM does not really run a vCPU"`
+	AccelReason string            `json:"accel_reason"`
+	Hypervisor  string            `json:"hypervisor"`
+	Network     string            `json:"network" doc:"bridge, user or sim"`
+	NetworkNote string            `json:"network_note"`
+	Kernel      string            `json:"kernel"`
+	NovaCron    string            `json:"novacron" doc:"Version of its agent"`
+	Missing     []string          `json:"missing" nullable:"false" doc:"What is not installed there and what it would allow"`
+	VMs         int               `json:"vms"`
+	LastSeen    *time.Time        `json:"last_seen,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	Version     int64             `json:"version"`
+}
+
+// UpdateNode changes what it names.
+type UpdateNode struct {
+	Cordoned *bool              `json:"cordoned,omitempty"`
+	Labels   *map[string]string `json:"labels,omitempty"`
+}
+
+// JoinToken lets one machine join.
+type JoinToken struct {
+	Token     string    `json:"token"`
+	Command   string    `json:"command" doc:"To type on the machine that joins"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Image is what a VM's disk starts from.
+type Image struct {
+	ID           id.Image    `json:"id"`
+	Name         string      `json:"name"`
+	Tenant       id.Tenant   `json:"tenant" doc:"Empty: everybody's"`
+	Digest       string      `json:"digest" doc:"sha256:... of its content once it is ready"`
+	OS           string      `json:"os"`
+	Arch         vm.Arch     `json:"arch"`
+	Format       string      `json:"format"`
+	Firmware     vm.Firmware `json:"firmware"`
+	Bytes        int64       `json:"bytes"`
+	VirtualBytes int64       `json:"virtual_bytes" doc:"Size of the disk that a guest sees"`
+	MinMemoryMiB int         `json:"min_memory_mib"`
+	MinDiskGiB   int         `json:"min_disk_gib"`
+	Source       string      `json:"source"`
+	State        string      `json:"state" doc:"uploading, importing, ready or error"`
+	StateReason  string      `json:"state_reason"`
+	UploadOffset int64       `json:"upload_offset" doc:"Bytes that have arrived of an upload"`
+	CreatedAt    time.Time   `json:"created_at"`
+	Version      int64       `json:"version"`
+}
+
+// ImageAnswer is the image and the operation that acts on it.
+type ImageAnswer struct {
+	Image
+	Operation *Operation `json:"operation,omitempty"`
+}
+
+// CreateImage begins an upload, or an import from a URL or the catalogue.
+type CreateImage struct {
+	Name         string      `json:"name" minLength:"1" maxLength:"63"`
+	URL          string      `json:"url,omitempty" maxLength:"2048" doc:"Import from here; absent: an upload follows"`
+	Catalogue    string      `json:"catalogue,omitempty" maxLength:"100" doc:"Import this entry of the catalogue"`
+	Digest       string      `json:"digest,omitempty" maxLength:"200" doc:"sha256:... that the content must have"`
+	Bytes        int64       `json:"bytes,omitempty" minimum:"0" doc:"Size of the upload"`
+	OS           string      `json:"os,omitempty" maxLength:"64"`
+	Arch         vm.Arch     `json:"arch,omitempty" enum:"x86_64,aarch64"`
+	Firmware     vm.Firmware `json:"firmware,omitempty" enum:"bios,uefi,direct"`
+	MinMemoryMiB int         `json:"min_memory_mib,omitempty" minimum:"0" maximum:"16777216"`
+	MinDiskGiB   int         `json:"min_disk_gib,omitempty" minimum:"0" maximum:"65536"`
+	Public       bool        `json:"public,omitempty" doc:"For every tenant; administrators only"`
+}
+
+// CatalogueEntry is an image that a maker publishes.
+type CatalogueEntry struct {
+	ID       string      `json:"id" doc:"What catalogue takes"`
+	Name     string      `json:"name"`
+	OS       string      `json:"os"`
+	Arch     vm.Arch     `json:"arch"`
+	Firmware vm.Firmware `json:"firmware"`
+	URL      string      `json:"url"`
+}
+
+// Network is what VMs attach to.
+type Network struct {
+	ID        id.Network `json:"id"`
+	Name      string     `json:"name"`
+	Tenant    id.Tenant  `json:"tenant" doc:"Empty: everybody's"`
+	Subnet    string     `json:"subnet"`
+	Gateway   string     `json:"gateway"`
+	DNS       []string   `json:"dns" nullable:"false"`
+	MTU       int        `json:"mtu"`
+	CreatedAt time.Time  `json:"created_at"`
+	Version   int64      `json:"version"`
+}
+
+// Health says that the process answers.
+type Health struct {
+	Status  string `json:"status" doc:"ok"`
+	Version string `json:"version"`
+}
+
+// Ready says whether the server can do its work, and what is missing.
+type Ready struct {
+	Ready   bool     `json:"ready"`
+	Reasons []string `json:"reasons" nullable:"false"`
+}

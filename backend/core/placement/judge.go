@@ -56,7 +56,7 @@ func judge(r Request, n Node) Verdict {
 		short             func() string
 	}{
 		{total.MemoryMiB, used.MemoryMiB, need.MemoryMiB, func() string {
-			return fmt.Sprintf("has %s free, %s needs %s", gib(free(total.MemoryMiB, used.MemoryMiB)), r.VM, gib(need.MemoryMiB))
+			return fmt.Sprintf("has %s free, %s needs %s", gib(free(total.MemoryMiB, used.MemoryMiB), math.Floor), r.VM, gib(need.MemoryMiB, math.Ceil))
 		}},
 		{total.DiskGiB, used.DiskGiB, need.DiskGiB, func() string {
 			return fmt.Sprintf("has %d GiB of disk free, %s needs %d GiB", free(total.DiskGiB, used.DiskGiB), r.VM, need.DiskGiB)
@@ -71,7 +71,7 @@ func judge(r Request, n Node) Verdict {
 	}
 	v.Fits = true
 	v.Score = score(total, used, need, holds(n.Images, r.Images))
-	v.Reason = fmt.Sprintf("%s memory, %d vCPUs and %d GiB of disk would stay free", gib(free(total.MemoryMiB, used.MemoryMiB)-need.MemoryMiB),
+	v.Reason = fmt.Sprintf("%s memory, %d vCPUs and %d GiB of disk would stay free", gib(free(total.MemoryMiB, used.MemoryMiB)-need.MemoryMiB, math.Floor),
 		free(total.CPUs, used.CPUs)-need.CPUs, free(total.DiskGiB, used.DiskGiB)-need.DiskGiB)
 	return v
 }
@@ -95,7 +95,7 @@ func stateReason(s node.State) string {
 // total never lowers it and more used never raises it; every number is clamped before it is multiplied.
 func score(total, used, need Amount, hasImages bool) int {
 	share := func(total, used, need int64) int64 {
-		if total == 0 {
+		if total == 0 && used == 0 {
 			return 1000 // none of it is needed either, else the node was refused
 		}
 		return perMille(free(total, used)-need, total)
@@ -141,7 +141,10 @@ func times(a, b int64) int64 {
 
 // perMille gives part/whole in thousandths, 0..1000, for 0 <= part; no product overflows.
 func perMille(part, whole int64) int64 {
-	if whole <= 0 || part >= whole {
+	if whole <= 0 {
+		return 0
+	}
+	if part >= whole {
 		return 1000
 	}
 	hi, lo := bits.Mul64(uint64(max(part, 0)), 1000)
@@ -158,10 +161,11 @@ func holds(have, want []string) bool {
 	return len(want) > 0
 }
 
-// gib writes MiB as a person reads it: "3.5 GiB", "256 MiB".
-func gib(mib int64) string {
+// gib writes MiB as a person reads it: "3.5 GiB", "256 MiB". round is down for what is there and up for what is needed, so
+// that a refusal never names two equal numbers.
+func gib(mib int64, round func(float64) float64) string {
 	if mib < 1024 {
 		return strconv.FormatInt(mib, 10) + " MiB"
 	}
-	return strings.TrimSuffix(strconv.FormatFloat(math.Floor(float64(mib)/1024*10)/10, 'f', 1, 64), ".0") + " GiB"
+	return strings.TrimSuffix(strconv.FormatFloat(round(float64(mib)/1024*10)/10, 'f', 1, 64), ".0") + " GiB"
 }

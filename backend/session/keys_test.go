@@ -246,19 +246,3 @@ func TestJWKS_holdsOnlyThePublicHalf(t *testing.T) {
 		t.Errorf("the modulus is not the key's: %v", err)
 	}
 }
-
-func TestParseLimit(t *testing.T) {
-	for text, want := range map[string]session.Limit{
-		"5/1m": {Events: 5, Window: time.Minute}, "100/1m": {Events: 100, Window: time.Minute}, "3/10s": {Events: 3, Window: 10 * time.Second},
-		"5/m": {Events: 5, Window: time.Minute}, "10": {Events: 10, Window: time.Minute}, "off": {},
-	} {
-		if got, err := session.ParseLimit(text); got != want || err != nil {
-			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "0/1m", "-1/1m", "5/", "5/0s", "5/1ms", "5/25h", "5/x", "x/1m", "10001/1m", "5/1m/2", "Off", "5 / 1m"} {
-		if got, err := session.ParseLimit(text); err == nil {
-			t.Errorf("%q: got %+v, want an error", text, got)
-		}
-	}
-}

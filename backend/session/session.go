@@ -10,19 +10,19 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/rate"
 )
 
 // Lifetimes and bounds.
 const (
-	AccessLifetime  = 15 * time.Minute    // of an access token: how long a stolen one is of use
-	LoginLifetime   = 30 * 24 * time.Hour // of a sign-in that is not refreshed
-	RefreshGrace    = 10 * time.Second    // two tabs may refresh with the same token within this time
-	TicketLifetime  = 30 * time.Second    // of a console ticket
-	MaxLogins       = 100                 // sign-ins of one account at once; the oldest gives way
-	MaxTicketBytes  = 4 << 10             // of a ticket's content
-	maxNoteBytes    = 256                 // of the user agent kept with a sign-in
-	MaxTokenBytes   = 4 << 10             // of a presented token of any kind
-	maxWindowEvents = 10_000              // of one rate-limit window
+	AccessLifetime = 15 * time.Minute    // of an access token: how long a stolen one is of use
+	LoginLifetime  = 30 * 24 * time.Hour // of a sign-in that is not refreshed
+	RefreshGrace   = 10 * time.Second    // two tabs may refresh with the same token within this time
+	TicketLifetime = 30 * time.Second    // of a console ticket
+	MaxLogins      = 100                 // sign-ins of one account at once; the oldest gives way
+	MaxTicketBytes = 4 << 10             // of a ticket's content
+	maxNoteBytes   = 256                 // of the user agent kept with a sign-in
+	MaxTokenBytes  = 4 << 10             // of a presented token of any kind
 )
 
 // Login is a sign-in: what a session list shows.
@@ -66,13 +66,15 @@ type Revocations interface {
 type Limiter interface {
 	// Take counts one event under key if the limit allows it. A refused event is not counted: whoever waits as long as the
 	// verdict says gets in.
-	Take(ctx context.Context, key string, limit Limit) (Verdict, error)
+	Take(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error)
 }
 
-// Tickets are secrets that are good for one use within TicketLifetime.
+// Tickets are secrets that are good for one use.
 type Tickets interface {
-	// IssueTicket keeps content behind a fresh secret.
+	// IssueTicket keeps content behind a fresh secret for TicketLifetime.
 	IssueTicket(ctx context.Context, content []byte) (ticket string, err error)
+	// IssueTicketFor is IssueTicket with a lifetime of its own.
+	IssueTicketFor(ctx context.Context, content []byte, lifetime time.Duration) (ticket string, err error)
 	// RedeemTicket gives the content back once; used, ended and unknown tickets are fault.Unauthenticated.
 	RedeemTicket(ctx context.Context, ticket string) ([]byte, error)
 }

@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // the engine behind OpenFile
 
 	"novacron/backend/core/fault"
+	"novacron/backend/core/rate"
 )
 
 //go:embed schema.sql
@@ -109,11 +110,11 @@ func hashOf(text string) string {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // Take implements Limiter. The upsert takes the row's lock on both engines, so that two servers never count past the limit.
-func (s *SQL) Take(ctx context.Context, key string, limit Limit) (Verdict, error) {
+func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error) {
 	if limit.Off() {
-		return Verdict{Allowed: true}, nil
+		return rate.Verdict{Allowed: true}, nil
 	}
-	var v Verdict
+	var v rate.Verdict
 	err := s.write(ctx, "rate limit", func(tx *sql.Tx) error {
 		now := s.now()
 		var events string
@@ -122,12 +123,12 @@ func (s *SQL) Take(ctx context.Context, key string, limit Limit) (Verdict, error
 		if err != nil {
 			return err
 		}
-		var w window
-		w, v = decodeWindow(events).take(now, limit)
+		var w rate.Window
+		w, v = rate.DecodeWindow(events).Take(now, limit)
 		if !v.Allowed {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, `update session_windows set events = $2 where key = $1`, key, w.encode())
+		_, err = tx.ExecContext(ctx, `update session_windows set events = $2 where key = $1`, key, w.Encode())
 		return err
 	})
 	return v, err
@@ -161,12 +162,17 @@ func (s *SQL) Check(ctx context.Context, c Claims) error {
 
 // IssueTicket implements Tickets.
 func (s *SQL) IssueTicket(ctx context.Context, content []byte) (string, error) {
+	return s.IssueTicketFor(ctx, content, TicketLifetime)
+}
+
+// IssueTicketFor implements Tickets.
+func (s *SQL) IssueTicketFor(ctx context.Context, content []byte, lifetime time.Duration) (string, error) {
 	if len(content) > MaxTicketBytes {
 		return "", fmt.Errorf("a ticket of %d bytes, the bound is %d", len(content), MaxTicketBytes)
 	}
 	text, hash := secret()
 	_, err := s.db.ExecContext(ctx, `insert into session_tickets (hash, content, ends) values ($1, $2, $3)`,
-		hash, string(content), s.now().Add(TicketLifetime).UnixMicro())
+		hash, string(content), s.now().Add(lifetime).UnixMicro())
 	if err != nil {
 		return "", unavailable("issue ticket", err)
 	}
@@ -180,7 +186,7 @@ func (s *SQL) RedeemTicket(ctx context.Context, ticket string) ([]byte, error) {
 	err := s.db.QueryRowContext(ctx, `delete from session_tickets where hash = $1 returning content, ends`, hashOf(ticket)).Scan(&content, &ends)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && ends <= s.now().UnixMicro():
-		return nil, fault.New(fault.Unauthenticated, "ticket_invalid", "this ticket was used or is older than %s; ask for another one", TicketLifetime)
+		return nil, fault.New(fault.Unauthenticated, "ticket_invalid", "this ticket was used or has ended; ask for another one")
 	case err != nil:
 		return nil, unavailable("redeem ticket", err)
 	}

@@ -14,6 +14,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"novacron/backend/core/id"
+	"novacron/backend/core/rate"
 	"novacron/backend/session"
 	"novacron/backend/session/sessiontest"
 )
@@ -89,7 +90,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 	defer s.Close()
 	for b.Loop() {
-		if _, err := s.Take(context.Background(), "user", session.Limit{Events: 100, Window: time.Millisecond}); err != nil {
+		if _, err := s.Take(context.Background(), "user", rate.Limit{Events: 100, Window: time.Millisecond}); err != nil {
 			b.Fatal(err)
 		}
 	}

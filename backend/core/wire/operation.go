@@ -10,21 +10,21 @@ import (
 
 // Operation is something that takes time: what it does now, how far it is, how it ended.
 type Operation struct {
-	ID        id.Operation      `json:"id"`
-	Kind      string            `json:"kind" doc:"For example vm.create"`
-	Tenant    id.Tenant         `json:"tenant"`
-	Subject   string            `json:"subject" doc:"What it acts on, for example vm/ID"`
-	Caller    string            `json:"caller" doc:"Who asked"`
-	Status    string            `json:"status" enum:"queued,running,undoing,succeeded,failed,canceled,stuck"`
-	Step      int               `json:"step" doc:"Index of the present step"`
-	Steps     []string          `json:"steps" nullable:"false" doc:"The steps as sentences"`
-	Progress  float64           `json:"progress" doc:"Of the whole, 0 to 1"`
-	Sentence  string            `json:"sentence" doc:"What happens now"`
-	Cancel    bool              `json:"cancel" doc:"Somebody asked to cancel it"`
-	Error     *OperationProblem `json:"error,omitempty" doc:"Why it failed, or what keeps it stuck"`
-	CreatedAt time.Time         `json:"created_at"`
-	UpdatedAt time.Time         `json:"updated_at"`
-	EndedAt   *time.Time        `json:"ended_at,omitempty"`
+	ID              id.Operation      `json:"id"`
+	Kind            string            `json:"kind" doc:"For example vm.create"`
+	Tenant          id.Tenant         `json:"tenant"`
+	Subject         string            `json:"subject" doc:"What it acts on, for example vm/ID"`
+	Caller          string            `json:"caller" doc:"Who asked"`
+	Status          string            `json:"status" enum:"queued,running,undoing,succeeded,failed,canceled,stuck"`
+	Step            int               `json:"step" doc:"Index of the present step"`
+	Steps           []string          `json:"steps" nullable:"false" doc:"The steps as sentences"`
+	Progress        float64           `json:"progress" doc:"Of the whole, 0 to 1"`
+	Sentence        string            `json:"sentence" doc:"What happens now"`
+	CancelRequested bool              `json:"cancel_requested" doc:"Somebody asked to cancel it"`
+	Error           *OperationProblem `json:"error,omitempty" doc:"Why it failed, or what keeps it stuck"`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	EndedAt         *time.Time        `json:"ended_at,omitempty"`
 }
 
 // Ended reports whether nothing more will happen.

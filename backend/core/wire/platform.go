@@ -9,38 +9,33 @@ import (
 
 // Node is a machine that runs guests.
 type Node struct {
-	ID          id.Node           `json:"id"`
-	Name        string            `json:"name"`
-	State       string            `json:"state" doc:"joining, alive, unreachable or dead"`
-	StateReason string            `json:"state_reason"`
-	Cordoned    bool              `json:"cordoned" doc:"Takes no new VMs"`
-	Labels      map[string]string `json:"labels"`
-	Arch        vm.Arch           `json:"arch"`
-	CPUs        int               `json:"cpus"`
-	CPUModel    string            `json:"cpu_model"`
-	MemoryMiB   int               `json:"memory_mib"`
-	FreeMiB     int               `json:"memory_free_mib"`
-	DiskTotal   int64             `json:"disk_total_bytes"`
-	DiskFree    int64             `json:"disk_free_bytes"`
-	Load1       float64           `json:"load1"`
-	Accel       string            `json:"accel" doc:"kvm, or tcg where KVM does not really run a vCPU"`
-	AccelReason string            `json:"accel_reason"`
-	Hypervisor  string            `json:"hypervisor"`
-	Network     string            `json:"network" doc:"bridge, user or sim"`
-	NetworkNote string            `json:"network_note"`
-	Kernel      string            `json:"kernel"`
-	NovaCron    string            `json:"novacron" doc:"Version of its agent"`
-	Missing     []string          `json:"missing" nullable:"false" doc:"What is not installed there and what it would allow"`
-	VMs         int               `json:"vms"`
-	LastSeen    *time.Time        `json:"last_seen,omitempty"`
-	CreatedAt   time.Time         `json:"created_at"`
-	Version     int64             `json:"version"`
-}
-
-// UpdateNode changes what it names.
-type UpdateNode struct {
-	Cordoned *bool              `json:"cordoned,omitempty"`
-	Labels   *map[string]string `json:"labels,omitempty"`
+	ID          id.Node    `json:"id"`
+	Name        string     `json:"name"`
+	State       string     `json:"state" doc:"joining, alive, unreachable or dead"`
+	StateReason string     `json:"state_reason"`
+	Cordoned    bool       `json:"cordoned" doc:"Takes no new VMs"`
+	Arch        vm.Arch    `json:"arch"`
+	CPUs        int        `json:"cpus"`
+	CPUModel    string     `json:"cpu_model"`
+	MemoryMiB   int        `json:"memory_mib"`
+	FreeMiB     int        `json:"memory_free_mib"`
+	DiskTotal   int64      `json:"disk_total_bytes"`
+	DiskFree    int64      `json:"disk_free_bytes"`
+	Load1       float64    `json:"load1"`
+	Accel       string     `json:"accel" doc:"kvm, or tcg where KVM does not really run a vCPU"`
+	AccelReason string     `json:"accel_reason"`
+	Hypervisor  string     `json:"hypervisor"`
+	Network     string     `json:"network" doc:"bridge, user or sim"`
+	NetworkNote string     `json:"network_note"`
+	Kernel      string     `json:"kernel"`
+	NovaCron    string     `json:"novacron" doc:"Version of its agent"`
+	Missing     []string   `json:"missing" nullable:"false" doc:"What is not installed there and what it would allow"`
+	VMs         int        `json:"vms"`
+	CPUsUsed    int        `json:"cpus_allocated"`
+	MemoryUsed  int        `json:"memory_allocated_mib"`
+	LastSeen    *time.Time `json:"last_seen,omitempty"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Version     int64      `json:"version"`
 }
 
 // JoinToken lets one machine join.
@@ -67,7 +62,6 @@ type Image struct {
 	Source       string      `json:"source"`
 	State        string      `json:"state" doc:"uploading, importing, ready or error"`
 	StateReason  string      `json:"state_reason"`
-	UploadOffset int64       `json:"upload_offset" doc:"Bytes that have arrived of an upload"`
 	CreatedAt    time.Time   `json:"created_at"`
 	Version      int64       `json:"version"`
 }
@@ -75,22 +69,28 @@ type Image struct {
 // ImageAnswer is the image and the operation that acts on it.
 type ImageAnswer struct {
 	Image
+	Upload    *Upload    `json:"upload,omitempty" doc:"Where the bytes go when they are uploaded"`
 	Operation *Operation `json:"operation,omitempty"`
 }
 
-// CreateImage begins an upload, or an import from a URL or the catalogue.
+// Upload is a resumable upload of an image's bytes.
+type Upload struct {
+	Offset    int64     `json:"offset" doc:"Bytes that are on the disk: go on from here"`
+	Bytes     int64     `json:"bytes" doc:"In all"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// CreateImage makes an image. Exactly one of bytes (an upload follows), url and file is given.
 type CreateImage struct {
-	Name         string      `json:"name" minLength:"1" maxLength:"63"`
-	URL          string      `json:"url,omitempty" maxLength:"2048" doc:"Import from here; absent: an upload follows"`
-	Catalogue    string      `json:"catalogue,omitempty" maxLength:"100" doc:"Import this entry of the catalogue"`
-	Digest       string      `json:"digest,omitempty" maxLength:"200" doc:"sha256:... that the content must have"`
-	Bytes        int64       `json:"bytes,omitempty" minimum:"0" doc:"Size of the upload"`
-	OS           string      `json:"os,omitempty" maxLength:"64"`
-	Arch         vm.Arch     `json:"arch,omitempty" enum:"x86_64,aarch64"`
-	Firmware     vm.Firmware `json:"firmware,omitempty" enum:"bios,uefi,direct"`
-	MinMemoryMiB int         `json:"min_memory_mib,omitempty" minimum:"0" maximum:"16777216"`
-	MinDiskGiB   int         `json:"min_disk_gib,omitempty" minimum:"0" maximum:"65536"`
-	Public       bool        `json:"public,omitempty" doc:"For every tenant; administrators only"`
+	Name     string      `json:"name" minLength:"1" maxLength:"63"`
+	OS       string      `json:"os,omitempty" maxLength:"64"`
+	Arch     vm.Arch     `json:"arch,omitempty" enum:"x86_64,aarch64" doc:"Absent: the server's"`
+	Firmware vm.Firmware `json:"firmware,omitempty" enum:"bios,uefi,direct" doc:"Absent: as the image says"`
+	Checksum string      `json:"checksum,omitempty" maxLength:"140" doc:"sha256:... or sha512:... of the bytes as they come"`
+	Public   bool        `json:"public,omitempty" doc:"For all tenants; administrators only"`
+	Bytes    int64       `json:"bytes,omitempty" minimum:"0" doc:"Length of the upload that follows"`
+	URL      string      `json:"url,omitempty" maxLength:"2048" doc:"Import from here"`
+	File     string      `json:"file,omitempty" maxLength:"4096" doc:"Path on the server; administrators only"`
 }
 
 // CatalogueEntry is an image that a maker publishes.

@@ -10,6 +10,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/rate"
 	"novacron/backend/session"
 )
 
@@ -210,9 +211,9 @@ func revoke(t *testing.T, open Open, c *Clock) {
 	must(t, s.Check(ctx, session.Claims{Token: "tok-3"}))
 }
 
-var five = session.Limit{Events: 5, Window: time.Minute}
+var five = rate.Limit{Events: 5, Window: time.Minute}
 
-func take(t *testing.T, s session.Store, key string) session.Verdict {
+func take(t *testing.T, s session.Store, key string) rate.Verdict {
 	t.Helper()
 	v, err := s.Take(ctx, key, five)
 	must(t, err)

@@ -1,4 +1,6 @@
-package session
+// Package rate decides how often something may happen: a sliding window of event times, counted exactly. It is pure; who
+// keeps the windows passes the time in.
+package rate
 
 import (
 	"encoding/base64"
@@ -9,6 +11,9 @@ import (
 	"time"
 )
 
+// MaxEvents bounds the count of a limit, and so the size of a window.
+const MaxEvents = 10_000
+
 // Limit allows Events within any span of Window. The zero Limit allows everything.
 type Limit struct {
 	Events int
@@ -18,7 +23,7 @@ type Limit struct {
 // Off reports whether everything is allowed.
 func (l Limit) Off() bool { return l.Events == 0 }
 
-// String is the form that ParseLimit reads.
+// String is the form that Parse reads.
 func (l Limit) String() string {
 	if l.Off() {
 		return "off"
@@ -26,15 +31,15 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%d/%s", l.Events, l.Window)
 }
 
-// ParseLimit reads "5/1m" (five in any minute), "10" (ten per minute) and "off".
-func ParseLimit(s string) (Limit, error) {
+// Parse reads "5/1m" (five in any minute), "10" (ten per minute) and "off".
+func Parse(s string) (Limit, error) {
 	if s == "off" {
 		return Limit{}, nil
 	}
 	count, span, has := strings.Cut(s, "/")
 	events, err := strconv.Atoi(count)
-	if err != nil || events < 1 || events > maxWindowEvents {
-		return Limit{}, fmt.Errorf("a limit is like 5/1m or off, with 1 to %d events; got %q", maxWindowEvents, s)
+	if err != nil || events < 1 || events > MaxEvents {
+		return Limit{}, fmt.Errorf("a limit is like 5/1m or off, with 1 to %d events; got %q", MaxEvents, s)
 	}
 	window := time.Minute
 	if has {
@@ -55,14 +60,14 @@ type Verdict struct {
 	Reset     time.Duration // until the oldest event leaves the window, when one more is allowed
 }
 
-// window is the times of the events within a limit's span, oldest first, in Unix microseconds.
-type window []int64
+// Window is the times of the events within a limit's span, oldest first, in Unix microseconds.
+type Window []int64
 
-// take drops what has left the window and counts one event if there is room. Times ahead of now (a clock that was set back)
+// Take drops what has left the window and counts one event if there is room. Times ahead of now (a clock that was set back)
 // are dropped too: they would lock the key for as long as the clock was wrong.
-func (w window) take(now time.Time, l Limit) (window, Verdict) {
+func (w Window) Take(now time.Time, l Limit) (Window, Verdict) {
 	at, oldest := now.UnixMicro(), now.Add(-l.Window).UnixMicro()
-	kept := make(window, 0, min(len(w)+1, l.Events))
+	kept := make(Window, 0, min(len(w)+1, l.Events))
 	for _, t := range w {
 		if t > oldest && t <= at {
 			kept = append(kept, t)
@@ -78,20 +83,21 @@ func (w window) take(now time.Time, l Limit) (window, Verdict) {
 	return kept, Verdict{Allowed: allowed, Remaining: max(0, l.Events-len(kept)), Reset: reset}
 }
 
-// decodeWindow reads what encode wrote; anything else is an empty window.
-func decodeWindow(text string) window {
+// DecodeWindow reads what Encode wrote; anything else is an empty window.
+func DecodeWindow(text string) Window {
 	raw, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil || len(raw)%8 != 0 {
 		return nil
 	}
-	w := make(window, 0, len(raw)/8)
+	w := make(Window, 0, len(raw)/8)
 	for ; len(raw) > 0; raw = raw[8:] {
 		w = append(w, int64(binary.BigEndian.Uint64(raw)))
 	}
 	return w
 }
 
-func (w window) encode() string {
+// Encode gives the window as text: eight bytes per event in base 64.
+func (w Window) Encode() string {
 	raw := make([]byte, 0, 8*len(w))
 	for _, t := range w {
 		raw = binary.BigEndian.AppendUint64(raw, uint64(t))

@@ -80,17 +80,17 @@ type Upload struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// CreateImage makes an image. Exactly one of bytes (an upload follows), url and file is given.
+// CreateImage makes an image. Exactly one of bytes (an upload follows), url and catalogue is given.
 type CreateImage struct {
-	Name     string      `json:"name" minLength:"1" maxLength:"63"`
-	OS       string      `json:"os,omitempty" maxLength:"64"`
-	Arch     vm.Arch     `json:"arch,omitempty" enum:"x86_64,aarch64" doc:"Absent: the server's"`
-	Firmware vm.Firmware `json:"firmware,omitempty" enum:"bios,uefi,direct" doc:"Absent: as the image says"`
-	Checksum string      `json:"checksum,omitempty" maxLength:"140" doc:"sha256:... or sha512:... of the bytes as they come"`
-	Public   bool        `json:"public,omitempty" doc:"For all tenants; administrators only"`
-	Bytes    int64       `json:"bytes,omitempty" minimum:"0" doc:"Length of the upload that follows"`
-	URL      string      `json:"url,omitempty" maxLength:"2048" doc:"Import from here"`
-	File     string      `json:"file,omitempty" maxLength:"4096" doc:"Path on the server; administrators only"`
+	Name      string      `json:"name" minLength:"1" maxLength:"63"`
+	OS        string      `json:"os,omitempty" maxLength:"64"`
+	Arch      vm.Arch     `json:"arch,omitempty" enum:"x86_64,aarch64" doc:"Absent: the server's"`
+	Firmware  vm.Firmware `json:"firmware,omitempty" enum:"bios,uefi,direct" doc:"Absent: as the image says"`
+	Checksum  string      `json:"checksum,omitempty" maxLength:"140" doc:"sha256:... or sha512:... of the bytes as they come"`
+	Public    bool        `json:"public,omitempty" doc:"For all tenants; administrators only"`
+	Bytes     int64       `json:"bytes,omitempty" minimum:"0" doc:"Length of the upload that follows"`
+	URL       string      `json:"url,omitempty" maxLength:"2048" doc:"Import from here"`
+	Catalogue string      `json:"catalogue,omitempty" maxLength:"100" doc:"Import this entry of the catalogue"`
 }
 
 // CatalogueEntry is an image that a maker publishes.

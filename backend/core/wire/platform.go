@@ -38,6 +38,12 @@ type Node struct {
 	Version     int64      `json:"version"`
 }
 
+// UpdateNode changes what it names.
+type UpdateNode struct {
+	Cordoned *bool              `json:"cordoned,omitempty" doc:"Takes no new VMs"`
+	Labels   *map[string]string `json:"labels,omitempty" doc:"Replaces all labels"`
+}
+
 // JoinToken lets one machine join.
 type JoinToken struct {
 	Token     string    `json:"token"`
@@ -62,6 +68,8 @@ type Image struct {
 	Source       string      `json:"source"`
 	State        string      `json:"state" doc:"uploading, importing, ready or error"`
 	StateReason  string      `json:"state_reason"`
+	UploadOffset int64       `json:"upload_offset" doc:"Bytes of an upload that are on the disk: go on from here"`
+	UploadBytes  int64       `json:"upload_bytes" doc:"Bytes of an upload in all"`
 	CreatedAt    time.Time   `json:"created_at"`
 	Version      int64       `json:"version"`
 }
@@ -69,15 +77,7 @@ type Image struct {
 // ImageAnswer is the image and the operation that acts on it.
 type ImageAnswer struct {
 	Image
-	Upload    *Upload    `json:"upload,omitempty" doc:"Where the bytes go when they are uploaded"`
 	Operation *Operation `json:"operation,omitempty"`
-}
-
-// Upload is a resumable upload of an image's bytes.
-type Upload struct {
-	Offset    int64     `json:"offset" doc:"Bytes that are on the disk: go on from here"`
-	Bytes     int64     `json:"bytes" doc:"In all"`
-	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // CreateImage makes an image. Exactly one of bytes (an upload follows), url and catalogue is given.

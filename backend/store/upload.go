@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// Upload is the data of an image on its way in, resumable at Offset.
+type Upload struct {
+	ID      id.Upload
+	Image   id.Image
+	Tenant  id.Tenant
+	Offset  int64  // bytes that are on the disk
+	Bytes   int64  // that are expected; 0: not said
+	Digest  string // that is expected; empty: not said
+	Staging string // file name in the staging folder of the server
+	Created time.Time
+	Expires time.Time
+}
+
+const uploadColumns = "id, image, tenant, offset_at, bytes, digest, staging, created_at, expires_at"
+
+func scanUpload(r row) (u Upload, err error) {
+	return u, r.Scan(&u.ID, &u.Image, &u.Tenant, &u.Offset, &u.Bytes, &u.Digest, &u.Staging, stamped{&u.Created}, stamped{&u.Expires})
+}
+
+// Upload reads an upload. fault.NotFound: there is none.
+func (r *Reader) Upload(ctx context.Context, u id.Upload) (Upload, error) {
+	return one(ctx, r, notFound("upload", "upload", u), scanUpload, "select "+uploadColumns+" from uploads where id = $1"+r.lock, u)
+}
+
+// UploadOf reads the upload of an image. fault.NotFound: there is none.
+func (r *Reader) UploadOf(ctx context.Context, i id.Image) (Upload, error) {
+	return one(ctx, r, notFound("upload of image", "upload", i), scanUpload, "select "+uploadColumns+" from uploads where image = $1"+r.lock, i)
+}
+
+// InsertUpload adds an upload.
+func (t *Tx) InsertUpload(ctx context.Context, u *Upload) error {
+	u.Created = orNow(u.Created)
+	_, err := t.exec(ctx, "insert into uploads ("+uploadColumns+") values ("+places(1, 9)+")", u.ID, u.Image, u.Tenant, u.Offset, u.Bytes,
+		u.Digest, u.Staging, stamp(u.Created), stamp(u.Expires))
+	return err
+}
+
+// AdvanceUpload moves the offset on once the bytes are on the disk. fault.Conflict: another request moved it.
+func (t *Tx) AdvanceUpload(ctx context.Context, u id.Upload, from, to int64, expires time.Time) error {
+	return t.execOne(ctx, fault.New(fault.Conflict, "upload_offset", "the upload is not at this offset; ask for the offset and go on from there"),
+		"update uploads set offset_at = $3, expires_at = $4 where id = $1 and offset_at = $2 and $3 >= $2", u, from, to, stamp(expires))
+}
+
+// DeleteUpload removes an upload; absent is success.
+func (t *Tx) DeleteUpload(ctx context.Context, u id.Upload) error {
+	_, err := t.exec(ctx, "delete from uploads where id = $1", u)
+	return err
+}
+
+// ExpiredUploads reads uploads that nobody continued, at most MaxLimit.
+func (r *Reader) ExpiredUploads(ctx context.Context, at time.Time) ([]Upload, error) {
+	return many(ctx, r, scanUpload, "select "+uploadColumns+" from uploads where expires_at < $1 order by expires_at limit $2", stamp(at), MaxLimit)
+}
+
+// Uploads reads all uploads, to compare with the staging folder; at most MaxUploads.
+func (r *Reader) Uploads(ctx context.Context) ([]Upload, error) {
+	return many(ctx, r, scanUpload, "select "+uploadColumns+" from uploads order by id limit $1", MaxUploads)
+}
+
+// MaxUploads bounds the uploads that Uploads reads.
+const MaxUploads = 10_000

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// User is an account.
+type User struct {
+	ID           id.User
+	Tenant       id.Tenant
+	Username     string // unique, whatever the case
+	Email        string // likewise
+	PasswordHash string
+	Role         auth.Role
+	Disabled     bool
+	Version      int64 // counted up by UpdateUser
+	Created      time.Time
+	Updated      time.Time
+}
+
+const userColumns = "u.id, u.tenant, u.username, u.email, u.password_hash, u.role, u.disabled, u.version, u.created_at, u.updated_at"
+
+func scanUser(r row) (u User, err error) {
+	return u, r.Scan(&u.ID, &u.Tenant, &u.Username, &u.Email, &u.PasswordHash, &u.Role, &u.Disabled, &u.Version,
+		stamped{&u.Created}, stamped{&u.Updated})
+}
+
+// User reads an account. fault.NotFound: there is none.
+func (r *Reader) User(ctx context.Context, u id.User) (User, error) {
+	return one(ctx, r, notFound("user", "user", u), scanUser, "select "+userColumns+" from users u where u.id = $1"+r.lock, u)
+}
+
+// UserByLogin reads the account of this user name or else this e-mail address, in any case. fault.NotFound: there is none.
+func (r *Reader) UserByLogin(ctx context.Context, login string) (User, error) {
+	return one(ctx, r, notFound("user", "user", login), scanUser, "select "+userColumns+` from users u
+		where u.username_folded = $1 or u.email_folded = $1 order by case when u.username_folded = $1 then 0 else 1 end limit 1`, Fold(login))
+}
+
+// CountUsers counts the accounts with the role, disabled ones left out; with any role when it is empty.
+func (r *Reader) CountUsers(ctx context.Context, role auth.Role) (int, error) {
+	return one(ctx, r, nil, func(row row) (n int, err error) { return n, row.Scan(&n) },
+		"select count(*) from users where disabled = $2 and (role = $1 or cast($1 as text) = '')", role, false)
+}
+
+var userListing = listing[User]{
+	columns: userColumns, table: "users u", key: "u.id", order: "username",
+	sorts: map[string]sorting[User]{
+		"username":   {"u.username_folded", func(u User) string { return Fold(u.Username) }},
+		"created_at": {"u.created_at", func(u User) string { return u.Created.Format(timeFormat) }},
+	},
+	scan:  scanUser,
+	keyOf: func(u User) string { return string(u.ID) },
+}
+
+// UserFilter narrows a list of users. Zero fields do not.
+type UserFilter struct {
+	Tenant id.Tenant
+	Name   string // part of the user name, in any case
+}
+
+// ListUsers gives a page of accounts, sorted by username or created_at.
+func (r *Reader) ListUsers(ctx context.Context, f UserFilter, p Page) (List[User], error) {
+	var where filter
+	where.text("u.tenant", string(f.Tenant))
+	where.part("u.username_folded", f.Name)
+	return list(ctx, r, userListing, where, p)
+}
+
+// InsertUser adds the account. fault.Conflict with code username_taken or email_taken: another account has it.
+func (t *Tx) InsertUser(ctx context.Context, u *User) error {
+	u.Version, u.Created = 1, orNow(u.Created)
+	u.Updated = u.Created
+	n, err := t.exec(ctx, `insert into users (id, tenant, username, username_folded, email, email_folded, password_hash, role, disabled,
+		version, created_at, updated_at) values (`+places(1, 12)+`) on conflict do nothing`, u.ID, u.Tenant, u.Username, Fold(u.Username),
+		u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Version, stamp(u.Created), stamp(u.Updated))
+	if err == nil && n == 0 {
+		return t.userTaken(ctx, u)
+	}
+	return err
+}
+
+func (t *Tx) userTaken(ctx context.Context, u *User) error {
+	names, err := one(ctx, &t.Reader, nil, func(r row) (n int, err error) { return n, r.Scan(&n) },
+		"select count(*) from users where username_folded = $1 and id <> $2", Fold(u.Username), u.ID)
+	if err != nil {
+		return err
+	}
+	if names > 0 {
+		return fault.New(fault.Conflict, "username_taken", "there is already a user named %q; pick another name", u.Username).On("username")
+	}
+	return fault.New(fault.Conflict, "email_taken", "another account has this e-mail address; sign in with it or use another").On("email")
+}
+
+// UpdateUser writes everything but id and tenant and counts u.Version up. fault.Precondition: the stored version is not
+// u.Version. fault.Conflict: the new name or address is taken.
+func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
+	u.Updated = now()
+	clash, err := one(ctx, &t.Reader, nil, func(r row) (n int, err error) { return n, r.Scan(&n) },
+		"select count(*) from users where (username_folded = $1 or email_folded = $2) and id <> $3", Fold(u.Username), Fold(u.Email), u.ID)
+	if err != nil {
+		return err
+	}
+	if clash > 0 {
+		return t.userTaken(ctx, u)
+	}
+	n, err := t.exec(ctx, `update users set username = $3, username_folded = $4, email = $5, email_folded = $6, password_hash = $7,
+		role = $8, disabled = $9, updated_at = $10, version = version + 1 where id = $1 and version = $2`, u.ID, u.Version, u.Username,
+		Fold(u.Username), u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, stamp(u.Updated))
+	if err == nil && n == 0 {
+		return edited("user", u.Username)
+	}
+	if err == nil {
+		u.Version++
+	}
+	return err
+}
+
+// DeleteUser removes an account and its sessions; absent is success.
+func (t *Tx) DeleteUser(ctx context.Context, u id.User) error {
+	_, err := t.exec(ctx, "delete from users where id = $1", u)
+	return err
+}

@@ -31,17 +31,14 @@ type Options struct {
 	Limits  Limits
 }
 
-// Images is what the agent needs of the node's image cache. Methods may be called from several goroutines.
+// Images is what the agent needs of the node's image cache; *storage.Cache is one. Methods may be called from several
+// goroutines.
 type Images interface {
-	// Has reports whether the image is in the cache, whole and verified.
 	Has(digest string) bool
-	// File gives a file of a cached image for a driver: "disk", "kernel" or "initrd". fault.NotFound: not in the cache.
-	File(digest, name string) (hypervisor.File, error)
-	// Receive reads an image into the cache and verifies it. It goes on from what an earlier, broken Receive left: open is
-	// called with the offset to go on from. Done is told the bytes that are there.
-	Receive(ctx context.Context, digest string, size int64, open func(offset int64) (io.ReadCloser, error), done func(int64)) error
-	// List gives the digests in the cache.
-	List() []string
+	Get(digest string) (storage.Info, error)
+	List() ([]storage.Info, error)
+	// Receive takes size bytes of r, whose SHA-256 must be digest.
+	Receive(ctx context.Context, digest string, size int64, r io.Reader, progress func(done int64)) (storage.Info, error)
 }
 
 // Source opens an image of the control plane by digest from a byte offset on.

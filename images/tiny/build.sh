@@ -108,11 +108,12 @@ mkdir -p "$work/image"
 # e2fsprogs has its own defaults. 8192 inodes are those of every 128 MiB that the disk grows by.
 say "writing the disk"
 export E2FSPROGS_FAKE_TIME=1 SOURCE_DATE_EPOCH=1
+truncate -s 22M "$work/image/disk.raw"
 mke2fs -q -t ext4 -d "$work/tree" -L novacron-tiny -b 4096 -N 8192 -m 0 -I 256 \
 	-U 6e6f7661-6372-6f6e-7469-6e7900000001 \
 	-E hash_seed=6e6f7661-6372-6f6e-7469-6e7900000002,lazy_itable_init=1,root_owner=0:0 -J size=4 \
 	-O none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum \
-	"$work/image/disk.raw" 22M
+	"$work/image/disk.raw"
 # mke2fs copies owner and times of the files here: an ordinary user's build must give root's files all the same.
 "$work/mktiny" inodes -tree "$work/tree" | debugfs -w -f - "$work/image/disk.raw" >"$work/debugfs.log" 2>&1
 if grep -vE '^(debugfs|$)' "$work/debugfs.log"; then

@@ -30,7 +30,7 @@ type platform struct {
 // would fix the guest's clock to a guess of the host's. No console=tty0: the kernel's and init's words go to the serial line.
 const (
 	quiet = "quiet loglevel=3 panic=-1 nowatchdog rcupdate.rcu_expedited=1 random.trust_cpu=on mitigations=off memhp_default_state=online"
-	x86   = "console=ttyS0 tsc=reliable no_timer_check noreplace-smp i8042.noaux 8250.nr_uarts=1 " + quiet
+	x86   = "console=ttyS0 no_timer_check noreplace-smp i8042.noaux 8250.nr_uarts=1 " + quiet
 	arm   = "console=ttyAMA0 " + quiet
 )
 
@@ -61,7 +61,7 @@ var bootModules = []string{"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_rn
 var diskModules = []string{
 	"virtio_net", "virtio_console", "virtio_balloon", "virtio_scsi", "virtio_mem", "virtio_input", "virtio_rng",
 	"vmw_vsock_virtio_transport", "virtiofs", "sd_mod", "sr_mod", "isofs", "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "loop",
-	"evdev", "button", "gpio_keys", "gpio_pl061", "rtc_pl031", "tpm_crb", "tpm_tis", "i6300esb",
+	"evdev", "button", "gpio_keys", "tpm_crb", "tpm_tis", "i6300esb",
 }
 
 var programs = []string{"dropbear", "dropbearkey", "qemu-ga", "resize2fs"}

@@ -1,0 +1,62 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
+)
+
+// Admin speaks to a server on this machine over its local socket, which only its owner and root may open.
+type Admin struct {
+	c    *Client
+	path string
+}
+
+// NewAdmin makes a client for the socket at path. It connects to nothing yet.
+func NewAdmin(path string) *Admin {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
+	}
+	return &Admin{path: path, c: &Client{base: &url.URL{Scheme: "http", Host: "local"}, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}}
+}
+
+func (a *Admin) do(ctx context.Context, method, p string, body, out any) error {
+	_, err := a.c.do(ctx, call{method: method, path: p, body: body, out: out, open: true})
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Wrap(err, fault.Forbidden, "admin_socket", "the socket of the server may only be used by its owner and root; run this as that user")
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fault.Wrap(err, fault.Unavailable, "server_unreachable", "no server runs on this machine with this data folder; start it with `novacron up`")
+	case err != nil && connection(err):
+		return fmt.Errorf("local socket %s: %w", a.path, err)
+	}
+	return err
+}
+
+// Status says what runs.
+func (a *Admin) Status(ctx context.Context) (out wire.ServerStatus, err error) {
+	return out, a.do(ctx, http.MethodGet, "/status", nil, &out)
+}
+
+// CreateUser makes an account without a mail round trip.
+func (a *Admin) CreateUser(ctx context.Context, r wire.CreateUser) (out wire.User, err error) {
+	return out, a.do(ctx, http.MethodPost, "/users", r, &out)
+}
+
+// SetupLink makes a one-time link for the first sign-in.
+func (a *Admin) SetupLink(ctx context.Context) (out wire.SetupLink, err error) {
+	return out, a.do(ctx, http.MethodPost, "/setup-link", nil, &out)
+}
+
+// Down ends the server and, with guests, every guest on this machine. It returns when the server has taken the order.
+func (a *Admin) Down(ctx context.Context, guests bool) error {
+	return a.do(ctx, http.MethodPost, "/down", wire.Down{Guests: guests}, nil)
+}

@@ -1,0 +1,123 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+)
+
+// Operation is one operation.
+func (c *Client) Operation(ctx context.Context, o id.Operation) (wire.Operation, error) {
+	return c.operation(ctx, o, 0)
+}
+
+func (c *Client) operation(ctx context.Context, o id.Operation, wait time.Duration) (out wire.Operation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: path("/api/v1/operations", string(o)), query: waiting(wait), out: &out})
+	return out, err
+}
+
+// Operations is a page of the operations, newest first.
+func (c *Client) Operations(ctx context.Context, l ListOptions) (out wire.List[wire.Operation], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/operations", query: l.values(), out: &out})
+	return out, err
+}
+
+// CancelOperation asks an operation to stop and undo what it did.
+func (c *Client) CancelOperation(ctx context.Context, o id.Operation) (out wire.Operation, err error) {
+	_, err = c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/operations", string(o)), out: &out})
+	return out, err
+}
+
+// pollWait is how long one poll holds. Thirty of them a minute leave room under the server's limit of requests.
+const pollWait = 2 * time.Second
+
+// WaitOperation waits until an operation has ended and gives it as it ended, failed or not. progress, which may be nil, is
+// called with what changes meanwhile: live where events can be had, else every two seconds.
+func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress func(wire.Operation)) (wire.Operation, error) {
+	if progress == nil {
+		progress = func(wire.Operation) {}
+	}
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	live := make(chan wire.Operation, 1)
+	go c.follow(watch, o, live)
+	var hold time.Duration
+	for {
+		out, err := c.operation(ctx, o, hold)
+		if err != nil {
+			return out, err
+		}
+		progress(out)
+		if out.Ended() {
+			return out, nil
+		}
+		hold = pollWait
+		if err := showUntilEnd(ctx, live, progress); err != nil {
+			return out, err
+		}
+	}
+}
+
+// showUntilEnd hands live progress on. It returns when the operation has ended, or when there are no (more) live events and
+// the server has to be asked.
+func showUntilEnd(ctx context.Context, live <-chan wire.Operation, progress func(wire.Operation)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case seen, ok := <-live:
+			if !ok || ended(seen.Status) {
+				return nil
+			}
+			progress(seen)
+		}
+	}
+}
+
+func ended(status string) bool {
+	switch status {
+	case "succeeded", "failed", "canceled", "stuck":
+		return true
+	}
+	return false
+}
+
+// follow sends what events say of the operation, and closes live when there are none to be had. It first sends the
+// present state, so that a change between the first look and the subscription is not missed.
+func (c *Client) follow(ctx context.Context, o id.Operation, live chan<- wire.Operation) {
+	defer close(live)
+	events, err := c.Events(ctx, "", []string{"operation.*"})
+	if err != nil {
+		return
+	}
+	defer events.Close()
+	if now, err := c.operation(ctx, o, 0); err == nil {
+		select {
+		case live <- now:
+		case <-ctx.Done():
+			return
+		}
+	}
+	for {
+		e, err := events.Next(ctx)
+		if err != nil {
+			return
+		}
+		if e.Subject != "operation/"+string(o) {
+			continue
+		}
+		var seen wire.Operation
+		if json.Unmarshal(e.Data, &seen) != nil {
+			continue
+		}
+		select {
+		case live <- seen:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

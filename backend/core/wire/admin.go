@@ -1,0 +1,26 @@
+package wire
+
+import "time"
+
+// ServerStatus is what a server says of itself on its local socket.
+type ServerStatus struct {
+	Version   string            `json:"version"`
+	PID       int               `json:"pid"`
+	StartedAt time.Time         `json:"started_at"`
+	Addresses map[string]string `json:"addresses"` // api, ws, console, node: where it listens
+	PublicURL string            `json:"public_url"`
+	DataDir   string            `json:"data_dir"`
+	Reasons   []string          `json:"reasons"` // why it is not ready; empty: it is
+}
+
+// SetupLink grants the first sign-in once.
+type SetupLink struct {
+	URL       string    `json:"url"`
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Down is the order to end.
+type Down struct {
+	Guests bool `json:"guests"` // the guests of this machine too
+}

@@ -14,25 +14,28 @@ import (
 // or ISO as it was imported, the clean qcow2 that a conversion made, or the canonical tar of a bundle. Source is the
 // SHA-256 of the bytes that somebody imported, which is the same only where nothing was converted.
 type Info struct {
-	Digest       string       `json:"digest"` // "sha256:" and 64 hexadecimal digits
-	Source       string       `json:"source"` // likewise
-	Name         string       `json:"name"`
-	OS           string       `json:"os,omitempty"`
-	Arch         vm.Arch      `json:"arch"`
-	Format       image.Format `json:"format"`             // of the bytes that are transferred: raw, iso, qcow2 or bundle
-	DiskFormat   image.Format `json:"disk_format"`        // of the disk file: raw, iso or qcow2; empty: a bundle without disk
-	SourceFormat image.Format `json:"source_format"`      // as it was imported
-	Firmware     vm.Firmware  `json:"firmware,omitempty"` // empty: not known
-	Cmdline      string       `json:"cmdline,omitempty"`
-	Bytes        int64        `json:"bytes"`         // length of what is transferred
-	VirtualBytes int64        `json:"virtual_bytes"` // size of the disk that a guest sees; 0 without a disk
-	MinMemoryMiB int          `json:"min_memory_mib,omitempty"`
-	MinDiskGiB   int          `json:"min_disk_gib,omitempty"`
-	ImportedAt   time.Time    `json:"imported_at"`
+	Digest       string        `json:"digest"` // "sha256:" and 64 hexadecimal digits
+	Source       string        `json:"source"` // likewise
+	Name         string        `json:"name"`
+	OS           string        `json:"os,omitempty"`
+	Arch         vm.Arch       `json:"arch"`
+	Format       image.Format  `json:"format"`             // of the bytes that are transferred: raw, iso, qcow2 or bundle
+	DiskFormat   image.Format  `json:"disk_format"`        // of the disk file: raw, iso or qcow2; empty: a bundle without disk
+	SourceFormat image.Format  `json:"source_format"`      // as it was imported
+	Firmware     vm.Firmware   `json:"firmware,omitempty"` // empty: not known
+	Boots        []vm.Firmware `json:"boots,omitempty"`    // everything that starts it, as its content says, preferred first
+	Cmdline      string        `json:"cmdline,omitempty"`
+	Bytes        int64         `json:"bytes"`         // length of what is transferred
+	VirtualBytes int64         `json:"virtual_bytes"` // size of the disk that a guest sees; 0 without a disk
+	MinMemoryMiB int           `json:"min_memory_mib,omitempty"`
+	MinDiskGiB   int           `json:"min_disk_gib,omitempty"`
+	ImportedAt   time.Time     `json:"imported_at"`
 
 	Disk   hypervisor.File `json:"-"` // read-only; empty path: a bundle without disk
 	Kernel string          `json:"-"` // path; empty unless the image is a bundle
 	Initrd string          `json:"-"` // path; may be empty
+
+	HasInitrd bool `json:"has_initrd,omitempty"`
 }
 
 // ImportOptions says what to make of the bytes of an import. The zero value is good.

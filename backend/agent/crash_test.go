@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+)
+
+// crashCase is something that an agent does and dies in.
+type crashCase struct {
+	name   string
+	before []func(m vm.Machine) vm.Machine // commands that succeed first; the last result is what act starts from
+	act    func(ctx context.Context, a *Agent, m vm.Machine) (vm.Machine, error)
+	want   vm.RunState // after the same command again
+}
+
+var snap = id.NewSnapshot()
+
+func ensureNext(change func(*vm.Machine)) func(context.Context, *Agent, vm.Machine) (vm.Machine, error) {
+	return func(ctx context.Context, a *Agent, m vm.Machine) (vm.Machine, error) {
+		m = with(m, change)
+		_, err := a.Ensure(ctx, m)
+		return m, err
+	}
+}
+
+func ensureSame(ctx context.Context, a *Agent, m vm.Machine) (vm.Machine, error) {
+	_, err := a.Ensure(ctx, m)
+	return m, err
+}
+
+func snapshots(requests ...SnapshotRequest) func(context.Context, *Agent, vm.Machine) (vm.Machine, error) {
+	return func(ctx context.Context, a *Agent, m vm.Machine) (vm.Machine, error) {
+		for _, r := range requests {
+			r.VM, r.Epoch, r.Snapshot = m.ID, m.Epoch, snap
+			if err := a.Snapshot(ctx, r); err != nil {
+				return m, err
+			}
+		}
+		return m, nil
+	}
+}
+
+func to(change func(*vm.Machine)) func(vm.Machine) vm.Machine {
+	return func(m vm.Machine) vm.Machine { return with(m, change) }
+}
+
+func same(m vm.Machine) vm.Machine { return m }
+
+var crashCases = []crashCase{
+	{"create and start", nil, ensureSame, vm.SeenRunning},
+	{"create without start", []func(vm.Machine) vm.Machine{}, ensureNext(power(vm.Off)), vm.SeenStopped},
+	{"stop", []func(vm.Machine) vm.Machine{same}, ensureNext(power(vm.Off)), vm.SeenStopped},
+	{"kill", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.Power, m.Force = vm.Off, true }), vm.SeenStopped},
+	{"start again", []func(vm.Machine) vm.Machine{same, to(power(vm.Off))}, ensureNext(power(vm.On)), vm.SeenRunning},
+	{"restart", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.Boot++ }), vm.SeenRunning},
+	{"pause", []func(vm.Machine) vm.Machine{same}, ensureNext(power(vm.Paused)), vm.SeenPaused},
+	{"resume", []func(vm.Machine) vm.Machine{same, to(power(vm.Paused))}, ensureNext(power(vm.On)), vm.SeenRunning},
+	{"suspend", []func(vm.Machine) vm.Machine{same}, ensureNext(power(vm.Suspended)), vm.SeenSuspended},
+	{"resume from suspend", []func(vm.Machine) vm.Machine{same, to(power(vm.Suspended))}, ensureNext(power(vm.On)), vm.SeenRunning},
+	{"give suspended memory up", []func(vm.Machine) vm.Machine{same, to(power(vm.Suspended))}, ensureNext(power(vm.Off)), vm.SeenStopped},
+	{"grow a disk live", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.Disks[0].SizeGiB++ }), vm.SeenRunning},
+	{"grow a disk at rest", []func(vm.Machine) vm.Machine{same, to(power(vm.Off))}, ensureNext(func(m *vm.Machine) { m.Disks[0].SizeGiB++ }), vm.SeenStopped},
+	{"swap a NIC live", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.NICs = []vm.Port{port("02:00:00:00:00:02", "10.77.0.6")} }), vm.SeenRunning},
+	{"snapshot live", []func(vm.Machine) vm.Machine{same}, snapshots(SnapshotRequest{Action: SnapshotCreate, Quiesce: true}), vm.SeenRunning},
+	{"snapshot with memory", []func(vm.Machine) vm.Machine{same}, snapshots(SnapshotRequest{Action: SnapshotCreate, Memory: true}, SnapshotRequest{Action: SnapshotRevert, Memory: true}), vm.SeenRunning},
+	{"snapshot at rest and revert", []func(vm.Machine) vm.Machine{same, to(power(vm.Off))}, snapshots(SnapshotRequest{Action: SnapshotCreate}, SnapshotRequest{Action: SnapshotRevert}), vm.SeenStopped},
+	{"delete", []func(vm.Machine) vm.Machine{same}, ensureNext(power(vm.Gone)), vm.SeenAbsent},
+	{"delete suspended", []func(vm.Machine) vm.Machine{same, to(power(vm.Suspended))}, ensureNext(power(vm.Gone)), vm.SeenAbsent},
+}
+
+// An agent may die before each of its effects on the world. The next agent, given the same command again, reaches the same
+// end, and a removal leaves nothing.
+func TestAgent_convergesAfterDyingBeforeAnyEffect(t *testing.T) {
+	for _, c := range crashCases {
+		t.Run(c.name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				if crashOnce(t, c, n) {
+					if n < 3 {
+						t.Fatalf("the agent had only %d effects: the gate is not in the way", n)
+					}
+					t.Logf("died before each of %d effects", n-1)
+					return
+				}
+			}
+		})
+	}
+}
+
+// crashOnce runs the case with a death before effect n of act, and reports whether act ended before that.
+func crashOnce(t *testing.T, c crashCase, n int) (complete bool) {
+	w := newWorld(t)
+	m := w.machine("web-1")
+	first := w.agent(0)
+	for _, f := range c.before {
+		m = f(m)
+		w.ensure(first, m)
+	}
+	g := w.now
+	g.mu.Lock()
+	g.n, g.at = 0, n
+	g.mu.Unlock()
+	after, err := c.act(t.Context(), first, m)
+	last, died := g.died()
+	if !died && err != nil {
+		t.Fatalf("without a death: %v", err)
+	}
+	first.Close()
+
+	situation := fmt.Sprintf("death before effect %d (%s)", n, last)
+	second := w.agent(0)
+	if _, err := c.act(t.Context(), second, m); err != nil {
+		t.Fatalf("%s: the command again: %v", situation, err)
+	}
+	if got := second.report(m.ID); got.State != c.want {
+		t.Fatalf("%s: %s (%s), want %s", situation, got.State, got.Reason, c.want)
+	}
+	checkProcess(t, w, c.want, situation)
+	w.ensure(second, with(after, func(m *vm.Machine) { m.Power, m.Generation = vm.Gone, m.Generation+1 }))
+	w.empty(situation)
+	second.Close()
+	return !died
+}
+
+func checkProcess(t *testing.T, w *world, want vm.RunState, situation string) {
+	t.Helper()
+	processes := 0
+	if want == vm.SeenRunning || want == vm.SeenPaused {
+		processes = 1
+	}
+	if n := w.host.Guests(); n != processes {
+		t.Errorf("%s: %d processes, want %d", situation, n, processes)
+	}
+}
+
+// The agent that adopts may die as well, again and again.
+func TestAgent_convergesAfterManyDeathsInARow(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine("web-1")
+	for n := 1; n < 40; n++ {
+		a, err := w.tryAgent(n)
+		if err == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			a.Ensure(ctx, m)
+			cancel()
+		}
+		a.Close()
+		if _, died := w.now.died(); !died {
+			break
+		}
+	}
+	a := w.agent(0)
+	if s := w.ensure(a, m); s.State != vm.SeenRunning {
+		t.Errorf("got %s, want running", s.State)
+	}
+	w.ensure(a, with(m, power(vm.Gone)))
+	w.empty("after many deaths")
+}

@@ -327,6 +327,7 @@ func (x *actor) publish() vm.Seen {
 			}
 		}
 		s.Restart = e.Restart
+		s.GuestOff = s.State == vm.SeenStopped && e.Reason == reasonGuestOff
 	} else {
 		s.Epoch, s.Generation = x.newest.epoch, x.newest.generation
 	}

@@ -107,8 +107,9 @@ type Seen struct {
 	Generation int64    `json:"generation"` // likewise; what is reported is the outcome of this one
 	Boot       int64    `json:"boot"`       // boot counter of the running process
 	State      RunState `json:"state"`
-	Reason     string   `json:"reason,omitempty"` // a sentence, when the state alone does not explain itself
-	Seq        int64    `json:"seq"`              // grows with every report of this node for this VM: an older one never replaces a newer one
+	Reason     string   `json:"reason,omitempty"`    // a sentence, when the state alone does not explain itself
+	GuestOff   bool     `json:"guest_off,omitempty"` // with SeenStopped: the guest powered off by itself, nobody asked for it
+	Seq        int64    `json:"seq"`                 // grows with every report of this node for this VM: an older one never replaces a newer one
 	PID        int      `json:"pid,omitempty"`
 	Accel      string   `json:"accel,omitempty"` // kvm or tcg
 

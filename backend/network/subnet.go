@@ -39,7 +39,8 @@ func FreeSubnet(seed string, routes []netip.Prefix) netip.Prefix {
 	for _, block := range private {
 		count := uint64(1) << (subnetBits - block.Bits())
 		for i := range count {
-			if p := nth(block, (start+i)%count); !overlapsAny(p, routes) {
+			p := nth(block, (start+i)%count)
+			if _, taken := Taken(p, routes); !taken {
 				return p
 			}
 		}
@@ -56,13 +57,14 @@ func nth(block netip.Prefix, n uint64) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(b), subnetBits)
 }
 
-func overlapsAny(p netip.Prefix, routes []netip.Prefix) bool {
+// Taken gives the first route that p overlaps, leaving out those that are too wide to mean anything.
+func Taken(p netip.Prefix, routes []netip.Prefix) (route netip.Prefix, taken bool) {
 	for _, r := range routes {
 		if r.IsValid() && r.Bits() >= widest && r.Overlaps(p) {
-			return true
+			return r, true
 		}
 	}
-	return false
+	return netip.Prefix{}, false
 }
 
 // Routes gives the IPv4 networks that this machine knows a way to: its routing table and the networks of its

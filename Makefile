@@ -1,0 +1,77 @@
+# The commands that a person types. `make` alone prints them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What scripts/setup.sh fetched goes before the distribution's.
+export PATH := $(CURDIR)/.tools/go/bin:$(CURDIR)/.tools/node/bin:$(CURDIR)/.tools/bin:$(PATH):/usr/sbin:/sbin
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ARCH := $(patsubst arm64,aarch64,$(shell uname -m))
+TINY := build/images/tiny-$(ARCH).tar
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := .tools/bin/staticcheck-$(STATICCHECK_VERSION)
+# Prints a line per package, and every skipped test with its reason.
+GOTEST := bin/gotest
+.PHONY: help up down build binary test core-test test-qemu test-cluster test-sim bench check generate clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+up: ## install what is missing, build, start everything here and boot a first VM; Ctrl-C stops all but the guests
+	@scripts/setup.sh --for up
+	@$(MAKE) build
+	@exec bin/novacron up --demo
+
+down: ## stop the platform that `make up` started, and its guests
+	@if [ -x bin/novacron ]; then exec bin/novacron down; else echo 'nothing is built here, so nothing was started from here'; fi
+
+build: binary $(TINY) ## bin/novacron and, once, the tiny guest image
+
+# go decides by itself what is out of date.
+binary:
+	@mkdir -p bin
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X novacron/backend/server.Version=$(VERSION)' -o bin/ ./backend/cmd/...
+
+$(TINY): $(shell find images/tiny -type f ! -name '*.md' ! -name '*_test.go')
+	@images/tiny/build.sh --force
+
+$(GOTEST): $(wildcard scripts/gotest/*.go)
+	@go build -o $@ ./scripts/gotest
+
+test: ## install what is missing, then run every suite
+	@scripts/test.sh
+
+core-test: $(GOTEST) ## the pure rules; needs no service, takes under a minute
+	@go test -json -short ./backend/core/... | $(GOTEST)
+
+test-qemu: build $(GOTEST) ## every test with real guests, also the long ones and the full Debian image
+	@scripts/setup.sh --for images
+	@images/debian/build.sh
+	@NOVACRON_TEST_LONG=1 go test -json -p 1 -timeout 120m ./backend/hypervisor/qemu/... ./test/qemu/... | $(GOTEST)
+
+test-cluster: build $(GOTEST) ## several agents in network namespaces, links cut and shaped; needs root
+	@NOVACRON_TEST_LONG=1 go test -json -p 1 -timeout 60m ./test/cluster/... | $(GOTEST)
+
+test-sim: $(GOTEST) ## the long seeded simulation; NOVACRON_SIM_SEED repeats a run
+	@NOVACRON_TEST_LONG=1 go test -json -timeout 60m ./test/sim/... | $(GOTEST)
+
+bench: build ## benchmarks, printed as ratios of medians
+	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+
+generate: binary ## write the generated files again
+	@go generate ./...
+	@if [ -f backend/api/openapi.json ]; then bin/novacron openapi >backend/api/openapi.json.new && mv backend/api/openapi.json.new backend/api/openapi.json; fi
+
+check: binary $(STATICCHECK) ## format, lint, import rules, generated files, shell scripts
+	@scripts/check.sh $(STATICCHECK)
+
+$(STATICCHECK):
+	@mkdir -p .tools/bin
+	@echo 'installing staticcheck $(STATICCHECK_VERSION) into .tools/bin'
+	@GOBIN=$(CURDIR)/.tools/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv .tools/bin/staticcheck $@
+
+clean: ## remove what was built; images and fetched tools too
+	rm -rf bin build .tools

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Every suite, in stages; `make test` and .ci/run call it. Prints a line per package, and every skipped test with its reason.
+# All stages run even when one fails; the exit code says whether one did.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+failed=()
+started=$SECONDS
+
+# Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's
+# neighbours down.
+guests='/hypervisor/qemu$|/novacron/test/|^novacron/test/'
+# Long enough to find what a new parser does wrong at once, short enough for every run; longer by hand.
+fuzz_time=${NOVACRON_FUZZ_TIME:-3s}
+
+stage() {
+	local name=$1 begin=$SECONDS
+	shift
+	printf '\n== %s\n' "$name"
+	if "$@"; then
+		printf '== %s: ok, %d s\n' "$name" $((SECONDS - begin))
+	else
+		printf '== %s: FAILED, %d s\n' "$name" $((SECONDS - begin))
+		failed+=("$name")
+	fi
+}
+
+services() {
+	scripts/services.sh start || return 1
+	local settings
+	settings=$(scripts/services.sh env) || return 1
+	eval "$settings"
+}
+
+gotest() { go test -json "$@" | bin/gotest; }
+
+with_race() {
+	local packages
+	mapfile -t packages < <(go list ./... | grep -vE "$guests")
+	gotest -race -p 2 -timeout 15m "${packages[@]}"
+}
+
+with_guests() {
+	local packages
+	mapfile -t packages < <(go list ./... | grep -E "$guests" | grep -v /bench)
+	[ ${#packages[@]} -gt 0 ] || return 0
+	gotest -p 1 -timeout 15m "${packages[@]}"
+}
+
+fuzz() {
+	local file name bad=0
+	while IFS=: read -r file name; do
+		if go test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzz_time" "./$(dirname "$file")" >build/fuzz.log 2>&1; then
+			printf 'ok    %s %s\n' "$(dirname "$file")" "$name"
+		else
+			printf 'FAIL  %s %s\n' "$(dirname "$file")" "$name"
+			cat build/fuzz.log
+			bad=1
+		fi
+	done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's/:func /:/')
+	return $bad
+}
+
+console() {
+	(cd frontend && npm ci --no-audit --no-fund && npm test)
+}
+
+scripts/setup.sh --for test || exit 1
+hash -r
+make build bin/gotest || exit 1
+stage 'PostgreSQL and Redis' services
+stage 'go vet' go vet ./...
+stage 'suites, with the race detector' with_race
+stage 'suites with real guests' with_guests
+stage 'fuzzing' fuzz
+if [ -f frontend/package.json ]; then stage 'console' console; fi
+
+printf '\n'
+if [ ${#failed[@]} -gt 0 ]; then
+	printf 'FAILED after %d s:' $((SECONDS - started))
+	printf ' [%s]' "${failed[@]}"
+	printf '\n'
+	exit 1
+fi
+printf 'all green after %d s\n' $((SECONDS - started))

@@ -1,0 +1,296 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+	"novacron/backend/session"
+	"novacron/backend/store"
+)
+
+// SetupLifetime is how long the one-time link for the first sign-in is good.
+const SetupLifetime = 24 * time.Hour
+
+// maxHashWaiters bounds the sign-ins that wait for their turn to be hashed; each hash takes 46 MiB and about 100 ms.
+const maxHashWaiters = 64
+
+// AccountDeps is what Accounts stands on. All but Params and Now must be given.
+type AccountDeps struct {
+	App      *App
+	Store    *store.DB
+	Sessions session.Store
+	Keys     *session.Keys
+	Params   auth.Params      // of new password hashes; zero: auth.DefaultParams
+	Now      func() time.Time // nil: time.Now
+}
+
+// Accounts signs people in and out. Its methods may be called from several goroutines.
+type Accounts struct {
+	app      *App
+	db       *store.DB
+	sessions session.Store
+	keys     *session.Keys
+	params   auth.Params
+	now      func() time.Time
+	slots    chan struct{} // one per hash that may run at once
+	waiting  atomic.Int32
+}
+
+// NewAccounts makes the verbs of accounts.
+func NewAccounts(d AccountDeps) *Accounts {
+	if d.Params == (auth.Params{}) {
+		d.Params = auth.DefaultParams
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
+
+// Peer is where a sign-in comes from.
+type Peer struct {
+	Address string
+	Agent   string // the client's name for itself
+}
+
+// SignIn is what a successful sign-in gives. Refresh is empty when the caller has a newer one already.
+type SignIn struct {
+	Access  string
+	Refresh string
+	Expires time.Duration // of Access
+	Session id.Session
+	User    wire.User
+}
+
+// Access is a caller who showed a valid access token.
+type Access struct {
+	Caller  auth.Caller
+	Token   string    // jti
+	Expires time.Time // of the token
+}
+
+// JWKS is the public half of the signing keys.
+func (a *Accounts) JWKS() []byte { return a.keys.JWKS() }
+
+func wrongLogin() error {
+	return fault.New(fault.Unauthenticated, "login_failed", "the user name or the password is wrong")
+}
+
+// Login signs in with the user name or e-mail address. Whether an account exists shows neither in the answer nor in its time.
+func (a *Accounts) Login(ctx context.Context, login, password string, p Peer) (SignIn, error) {
+	u, err := a.db.UserByLogin(ctx, login)
+	known := err == nil && !u.Disabled
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return SignIn{}, err
+	}
+	var ok, stale bool
+	err = a.hashing(ctx, func() (err error) {
+		if !known {
+			auth.VerifyNobody(password, a.params)
+			return nil
+		}
+		ok, stale, err = auth.Verify(u.PasswordHash, password, a.params)
+		return err
+	})
+	switch {
+	case err != nil:
+		return SignIn{}, err
+	case !ok:
+		return SignIn{}, wrongLogin()
+	case stale:
+		a.rehash(ctx, u, password)
+	}
+	return a.begin(ctx, u, p)
+}
+
+func (a *Accounts) begin(ctx context.Context, u store.User, p Peer) (SignIn, error) {
+	l, refresh, err := a.sessions.Begin(ctx, u.ID, p.Address, p.Agent)
+	if err != nil {
+		return SignIn{}, err
+	}
+	return a.grant(u, l.ID, refresh)
+}
+
+func (a *Accounts) grant(u store.User, s id.Session, refresh string) (SignIn, error) {
+	token, _, err := a.keys.Issue(u.ID, s, a.now())
+	if err != nil {
+		return SignIn{}, err
+	}
+	return SignIn{Access: token, Refresh: refresh, Expires: session.AccessLifetime, Session: s, User: account(u)}, nil
+}
+
+func account(u store.User) wire.User {
+	return wire.User{ID: u.ID, Username: u.Username, Email: u.Email, Role: u.Role, Tenant: u.Tenant, Disabled: u.Disabled, CreatedAt: u.Created, Version: u.Version}
+}
+
+// rehash keeps the password under the present parameters. A failure costs nothing but another try at the next sign-in.
+func (a *Accounts) rehash(ctx context.Context, u store.User, password string) {
+	err := a.hashing(ctx, func() (err error) { u.PasswordHash, err = auth.Hash(password, a.params); return err })
+	if err == nil {
+		err = a.db.Tx(ctx, func(t *store.Tx) error { return t.UpdateUser(ctx, &u) })
+	}
+	if err != nil {
+		a.app.log.Warn("password was not hashed anew", "caller", u.Username, "err", err)
+	}
+}
+
+// hashing runs f when there is a core for it. Too many waiters are told to come back.
+func (a *Accounts) hashing(ctx context.Context, f func() error) error {
+	if a.waiting.Add(1) > maxHashWaiters {
+		a.waiting.Add(-1)
+		return fault.New(fault.Unavailable, "login_busy", "too many people sign in at this moment; try again in a few seconds").After(5 * time.Second)
+	}
+	defer a.waiting.Add(-1)
+	select {
+	case a.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.slots }()
+	return f()
+}
+
+// Refresh exchanges a refresh token.
+func (a *Accounts) Refresh(ctx context.Context, token string) (SignIn, error) {
+	l, next, err := a.sessions.Refresh(ctx, token)
+	if err != nil {
+		return SignIn{}, err
+	}
+	u, err := a.user(ctx, l.User)
+	if err != nil {
+		return SignIn{}, err
+	}
+	return a.grant(u, l.ID, next)
+}
+
+// user reads an account that may act.
+func (a *Accounts) user(ctx context.Context, i id.User) (store.User, error) {
+	u, err := a.db.User(ctx, i)
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && u.Disabled:
+		return u, fault.New(fault.Unauthenticated, "account_closed", "this account was closed; ask an administrator")
+	}
+	return u, err
+}
+
+// Authenticate says who shows the access token. request is the id of the request that shows it.
+func (a *Accounts) Authenticate(ctx context.Context, token, request string) (Access, error) {
+	c, err := a.keys.Verify(token, a.now())
+	if err != nil {
+		return Access{}, err
+	}
+	if err := a.sessions.Check(ctx, c); err != nil {
+		return Access{}, err
+	}
+	u, err := a.user(ctx, c.User)
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{Token: c.Token, Expires: c.Expires, Caller: auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role, Session: c.Session, Request: request}}, nil
+}
+
+// Live checks that the session and the account of a caller who was let in earlier still stand.
+func (a *Accounts) Live(ctx context.Context, c auth.Caller) error {
+	if err := a.sessions.Check(ctx, session.Claims{Session: c.Session}); err != nil {
+		return err
+	}
+	_, err := a.user(ctx, c.User)
+	return err
+}
+
+// Logout withdraws the token and ends its session.
+func (a *Accounts) Logout(ctx context.Context, c Access) error {
+	if err := a.sessions.Revoke(ctx, c.Token, c.Expires); err != nil {
+		return err
+	}
+	return a.sessions.End(ctx, c.Caller.Session)
+}
+
+// Me is the caller's own account.
+func (a *Accounts) Me(ctx context.Context, c auth.Caller) (wire.User, error) {
+	u, err := a.user(ctx, c.User)
+	return account(u), err
+}
+
+// Create makes an account with a password.
+func (a *Accounts) Create(ctx context.Context, c auth.Caller, r wire.CreateUser) (wire.User, error) {
+	if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+		return wire.User{}, err
+	}
+	if err := checkAccount(r.Username, r.Email, r.Password); err != nil {
+		return wire.User{}, err
+	}
+	if r.Role == "" {
+		r.Role = auth.Administrator
+	}
+	var hash string
+	err := a.hashing(ctx, func() (err error) { hash, err = auth.Hash(r.Password, a.params); return err })
+	if err != nil {
+		return wire.User{}, err
+	}
+	return a.app.CreateUser(ctx, c, CreateUser{Username: r.Username, Email: r.Email, Role: r.Role, PasswordHash: hash})
+}
+
+func checkAccount(username, email, password string) error {
+	if err := auth.CheckUsername(username); err != nil {
+		return err
+	}
+	if err := auth.CheckEmail(email); err != nil {
+		return err
+	}
+	return auth.CheckPassword(password, username, email)
+}
+
+type setupTicket struct {
+	Purpose string `json:"purpose"`
+}
+
+// IssueSetup makes the secret of a one-time link for the first sign-in.
+func (a *Accounts) IssueSetup(ctx context.Context) (secret string, ends time.Time, err error) {
+	content, err := json.Marshal(setupTicket{"setup"})
+	if err != nil {
+		return "", ends, err
+	}
+	secret, err = a.sessions.IssueTicketFor(ctx, content, SetupLifetime)
+	return secret, a.now().Add(SetupLifetime), err
+}
+
+// Setup makes an administrator with the one-time link's secret and signs in. What is wrong with the form is said before the
+// secret is spent.
+func (a *Accounts) Setup(ctx context.Context, r wire.Setup, p Peer) (SignIn, error) {
+	if err := checkAccount(r.Username, r.Email, r.Password); err != nil {
+		return SignIn{}, err
+	}
+	if _, err := a.db.UserByLogin(ctx, r.Username); err == nil {
+		return SignIn{}, fault.New(fault.Conflict, "username_taken", "there is already a user named %q; pick another name", r.Username).On("username")
+	}
+	refused := fault.New(fault.Unauthenticated, "setup_invalid", "this link was used or has ended; get another with `novacron admin setup-link` on the server")
+	content, err := a.sessions.RedeemTicket(ctx, r.Token)
+	if fault.Is(err, fault.Unauthenticated) {
+		return SignIn{}, refused
+	}
+	if err != nil {
+		return SignIn{}, err
+	}
+	var ticket setupTicket
+	if json.Unmarshal(content, &ticket) != nil || ticket.Purpose != "setup" {
+		return SignIn{}, refused
+	}
+	_, err = a.Create(ctx, auth.Platform("setup"), wire.CreateUser{Username: r.Username, Email: r.Email, Password: r.Password, Role: auth.Administrator})
+	if err != nil {
+		return SignIn{}, err
+	}
+	u, err := a.db.UserByLogin(ctx, r.Username)
+	if err != nil {
+		return SignIn{}, err
+	}
+	return a.begin(ctx, u, p)
+}

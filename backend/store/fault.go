@@ -40,6 +40,8 @@ func (db *DB) fail(ctx context.Context, err error) error {
 		return fault.Wrap(err, fault.Conflict, "already_there", "something with this name or key is already there; pick another")
 	case dangling:
 		return fault.Wrap(err, fault.Conflict, "in_use", "what this refers to is missing, or something still refers to it; remove that first")
+	case malformed:
+		return fault.Wrap(err, fault.Invalid, "text_invalid", "a text holds bytes that are not allowed; remove zero bytes and whatever is not UTF-8")
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.Wrap(err, fault.NotFound, "", "there is no such thing")

@@ -132,6 +132,8 @@ func classifyState(code string) class {
 		return dangling
 	case "55P03", "57014": // lock or statement timeout
 		return busy
+	case "22021": // not UTF-8, or a zero byte
+		return malformed
 	case "53100":
 		return full
 	case "57P01", "57P02", "57P03", "25P03": // shutdown, crash, starting up, idle too long

@@ -127,13 +127,14 @@ type dialect struct {
 type class int
 
 const (
-	other    class = iota
-	lost           // another transaction won: try again from the start
-	busy           // locked, or the engine cannot serve now
-	gone           // no connection, or it broke
-	full           // the disk is full
-	unique         // a unique index refused
-	dangling       // a reference refused
+	other     class = iota
+	lost            // another transaction won: try again from the start
+	busy            // locked, or the engine cannot serve now
+	gone            // no connection, or it broke
+	full            // the disk is full
+	unique          // a unique index refused
+	dangling        // a reference refused
+	malformed       // a text that the engine cannot hold
 )
 
 // now is the present in the resolution of the database.

@@ -1,0 +1,123 @@
+// Package storetest is the one suite of the store. It runs on SQLite and on a real PostgreSQL, each test in a database of its
+// own. Its openers serve the tests of other packages too.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the pgx driver
+
+	"novacron/backend/store"
+)
+
+// SQLite opens a new database in a temporary folder.
+func SQLite(t testing.TB) *store.DB {
+	t.Helper()
+	return Open(t, store.Options{Path: filepath.Join(t.TempDir(), "novacron.db")})
+}
+
+// Postgres opens a new database on the PostgreSQL for tests.
+func Postgres(t testing.TB) *store.DB {
+	t.Helper()
+	return Open(t, store.Options{URL: PostgresURL(t)})
+}
+
+// Open opens a database and closes it at the end of the test.
+func Open(t testing.TB, o store.Options) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatalf("open the database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	return db
+}
+
+// PostgresURL makes a database on the PostgreSQL that NOVACRON_TEST_DATABASE_URL names, or else on the one that
+// scripts/services.sh starts, and drops it at the end of the test.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: needs PostgreSQL")
+	}
+	server, err := server()
+	if err != nil {
+		t.Fatalf("no PostgreSQL for tests: %v", err)
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("NOVACRON_TEST_DATABASE_URL cannot be read") // the cause would print the password
+	}
+	name := "novacron_test_" + strings.ToLower(rand.Text()[:16])
+	Admin(t, server, "create database "+name)
+	t.Cleanup(func() { Admin(t, server, "drop database if exists "+name+" with (force)") })
+	u.Path = "/" + name
+	return u.String()
+}
+
+// Admin runs a statement on the server for tests, outside of any transaction.
+func Admin(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatalf("open PostgreSQL: %v", err)
+	}
+	defer db.Close() //nolint:errcheck // one statement was run, and its error counts
+	if _, err := db.ExecContext(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// server finds the PostgreSQL for tests, once per process.
+var server = sync.OnceValues(func() (string, error) {
+	if u := os.Getenv("NOVACRON_TEST_DATABASE_URL"); u != "" {
+		return u, nil
+	}
+	script, err := filepath.Abs(".")
+	for err == nil && !isFile(filepath.Join(script, "go.mod")) && script != "/" {
+		script = filepath.Dir(script)
+	}
+	script = filepath.Join(script, "scripts", "services.sh")
+	if out, err := exec.Command(script, "start").CombinedOutput(); err != nil {
+		return "", &startError{err, string(out)}
+	}
+	out, err := exec.Command(script, "env").Output()
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(out)) {
+		if u, ok := strings.CutPrefix(strings.TrimSpace(line), "NOVACRON_TEST_DATABASE_URL="); ok {
+			return u, nil
+		}
+	}
+	return "", &startError{nil, "services.sh env names no database"}
+})
+
+type startError struct {
+	err error
+	out string
+}
+
+func (e *startError) Error() string { return strings.TrimSpace(e.out) }
+func (e *startError) Unwrap() error { return e.err }
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

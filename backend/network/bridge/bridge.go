@@ -111,7 +111,7 @@ func usable(ctx context.Context, instance string) error {
 		return fault.Wrap(err, fault.Unsupported, "network_nft", "the program nft is missing; install nftables, or use user-mode networking")
 	}
 	if err := checkRules(ctx, sampleRules(instance)); err != nil {
-		return fault.Wrap(err, fault.Unsupported, "network_nft", "this kernel cannot hold the rules that guard guests; load the modules nf_tables, nft_masq, nft_ct and nft_meta_bridge, or use user-mode networking")
+		return fault.Wrap(err, fault.Unsupported, "network_nft", "this kernel cannot hold the rules that guard guests; load the modules nf_tables, nft_masq and nft_ct, or use user-mode networking")
 	}
 	return nil
 }
@@ -164,13 +164,14 @@ func (f *Fabric) Ensure(ctx context.Context, m network.Attachment) ([]hypervisor
 func (f *Fabric) make(ctx context.Context, m network.Attachment) ([]hypervisor.NIC, error) {
 	old := f.attached[m.VM]
 	next := record{Attachment: m, Taps: taps(m)}
-	if err := f.record(m.VM, record{Attachment: m, Taps: union(next.Taps, old.Taps)}); err != nil {
+	both := record{Attachment: m, Taps: union(next.Taps, old.Taps)}
+	if err := f.record(m.VM, both); err != nil {
 		return nil, err
 	}
 	if err := f.ensureLANs(ctx, m); err != nil {
 		return nil, err
 	}
-	if err := f.permit(ctx, old.Attachment, m); err != nil {
+	if err := f.change(ctx, old, both); err != nil {
 		return nil, err
 	}
 	for _, p := range m.Ports {
@@ -178,12 +179,7 @@ func (f *Fabric) make(ctx context.Context, m network.Attachment) ([]hypervisor.N
 			return nil, fault.Wrap(err, fault.Internal, "network_tap", "the node could not make a port for the VM; the log of its agent has the cause")
 		}
 	}
-	for _, gone := range without(old.Taps, next.Taps) {
-		if err := removeLink(gone); err != nil {
-			return nil, err
-		}
-	}
-	if err := f.record(m.VM, next); err != nil {
+	if err := f.dropTaps(ctx, both, next); err != nil {
 		return nil, err
 	}
 	f.publish()
@@ -198,6 +194,23 @@ func (f *Fabric) make(ctx context.Context, m network.Attachment) ([]hypervisor.N
 		nics[i] = hypervisor.NIC{ID: p.ID, MAC: p.MAC, Tap: tapName(p.ID), MTU: p.MTU}
 	}
 	return nics, nil
+}
+
+// dropTaps removes the devices that a VM has no more, then their guard, then their names from its record.
+func (f *Fabric) dropTaps(ctx context.Context, from, to record) error {
+	gone := without(from.Taps, to.Taps)
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, tap := range gone {
+		if err := removeLink(tap); err != nil {
+			return err
+		}
+	}
+	if err := f.change(ctx, from, to); err != nil {
+		return err
+	}
+	return f.record(to.Attachment.VM, to)
 }
 
 // record writes r where it differs from what is there.
@@ -262,7 +275,8 @@ func (f *Fabric) Release(ctx context.Context, vm id.VM) error {
 	// From here on the VM counts as gone for rules and networks, but stays in the records until they are.
 	f.attached[vm] = record{Attachment: network.Attachment{VM: vm}}
 	f.publish()
-	if err := f.forbid(ctx, r.Attachment); err != nil {
+	if err := f.change(ctx, r, record{}); err != nil {
+		f.attached[vm] = r // so that the next try takes the rules back, too
 		return err
 	}
 	if err := f.dropUnusedLANs(ctx); err != nil {

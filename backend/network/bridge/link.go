@@ -55,15 +55,22 @@ func ensureBridge(device, alias string, gateway netip.Prefix, mtu int) (index in
 		return 0, err
 	}
 	if link == nil {
-		if err := addBridge(device, alias, mtu); err != nil {
+		if err := addBridge(device, mtu); err != nil {
 			return 0, err
 		}
 		if link, err = netlink.LinkByName(device); err != nil {
 			return 0, fmt.Errorf("bridge %s: %w", device, err)
 		}
 	}
-	if link.Type() != "bridge" || link.Attrs().Alias != alias {
-		return 0, fmt.Errorf("device %s is there already and is not this network's bridge (alias %q, want %q)", device, link.Attrs().Alias, alias)
+	// The MAC is given as the bridge is made, the alias only then: a crash may lie between.
+	had := link.Attrs().Alias
+	if link.Type() != "bridge" || link.Attrs().HardwareAddr.String() != bridgeMAC(device).String() || had != alias && had != "" {
+		return 0, fmt.Errorf("device %s is there already and is not this network's bridge (alias %q, want %q)", device, had, alias)
+	}
+	if had == "" {
+		if err := netlink.LinkSetAlias(link, alias); err != nil {
+			return 0, fmt.Errorf("bridge %s: alias: %w", device, err)
+		}
 	}
 	noIPv6(device)
 	address := &netlink.Addr{IPNet: &net.IPNet{IP: gateway.Addr().AsSlice(), Mask: net.CIDRMask(gateway.Bits(), 32)}}
@@ -76,10 +83,10 @@ func ensureBridge(device, alias string, gateway netip.Prefix, mtu int) (index in
 	return link.Attrs().Index, nil
 }
 
-func addBridge(device, alias string, mtu int) error {
+func addBridge(device string, mtu int) error {
 	snooping := false // guests' multicast goes to all: a bridge without a querier would lose it after some minutes
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.Alias, attrs.HardwareAddr = device, alias, bridgeMAC(device)
+	attrs.Name, attrs.HardwareAddr = device, bridgeMAC(device)
 	if mtu != 0 {
 		attrs.MTU = mtu
 	}

@@ -8,12 +8,12 @@ import (
 	"net/netip"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
 
 	"novacron/backend/core/fault"
-	"novacron/backend/network"
 )
 
 // nftTimeout bounds one run of nft; it takes milliseconds.
@@ -22,8 +22,9 @@ const nftTimeout = 10 * time.Second
 // ruleset is both tables of an instance, replaced in one transaction: "table" declares, so that "delete table" never fails.
 //
 // bridge: a frame from a guest passes only with the MAC of its port, and as ARP or IPv4 with the address of its port, or as a DHCP
-// request or an ARP probe of somebody who has no address yet. The chain asks by bridge, not by port, and drops what it does not
-// know: a port without an entry is mute. A guest that answers DHCP is dropped, too.
+// request or an ARP probe of somebody who has no address yet. A tap is in the set of taps before it is made and until it is gone,
+// and what is not known of one in the set is dropped: no tap is ever unguarded. A guest that answers DHCP is dropped, too. (Asking
+// by bridge would be simpler; nft_meta_bridge is missing from the kernels of some clouds.)
 //
 // inet: guests of one network may talk to each other (seen here only where br_netfilter is loaded), and to the outside but not to
 // other networks of this instance nor to link-local addresses, where clouds keep their nodes' credentials. From outside come
@@ -35,12 +36,12 @@ table inet {{.Table}}
 delete table inet {{.Table}}
 {{- if .LANs}}
 table bridge {{.Table}} {
-	set bridges { type ifname; elements = { {{.Devices}} }; }
+	set taps { type ifname; {{with .Taps}}elements = { {{.}} }; {{end}}}
 	set macs { type ifname . ether_addr; {{with .MACs}}elements = { {{.}} }; {{end}}}
 	set ports { type ifname . ether_addr . ipv4_addr; {{with .Ports}}elements = { {{.}} }; {{end}}}
 	chain prerouting {
 		type filter hook prerouting priority -300; policy accept;
-		meta ibrname @bridges jump guest
+		iifname @taps jump guest
 	}
 	chain guest {
 		iifname . ether saddr != @macs drop
@@ -99,16 +100,25 @@ table inet {{.Table}} {
 
 // rules is what ruleset is filled with. Lists are joined and ordered, so that the same networks give the same text.
 type rules struct {
-	Table                          string
-	LANs                           []lanRules
-	Devices, Gateways, MACs, Ports string
+	Table             string
+	LANs              []lanRules
+	Devices, Gateways string
+	members
 }
 
 type lanRules struct{ Device, Subnet, Gateway string }
 
+// members are those of the three sets that say what a guest may send.
+type members struct{ Taps, MACs, Ports list }
+
+// list is set members that print as nft reads them.
+type list []string
+
+func (l list) String() string { return strings.Join(l, ", ") }
+
 // renderRules writes the whole ruleset of an instance; without networks, the one that leaves nothing.
-func renderRules(instance string, lans []lanRules, macs, ports []string) string {
-	r := rules{Table: tableName(instance), LANs: lans, MACs: strings.Join(macs, ", "), Ports: strings.Join(ports, ", ")}
+func renderRules(instance string, lans []lanRules, m members) string {
+	r := rules{Table: tableName(instance), LANs: lans, members: m}
 	var devices, gateways []string
 	for _, l := range lans {
 		devices, gateways = append(devices, `"`+l.Device+`"`), append(gateways, l.Gateway)
@@ -124,11 +134,14 @@ func renderRules(instance string, lans []lanRules, macs, ports []string) string 
 
 // sampleRules uses every feature that the real ones do.
 func sampleRules(instance string) string {
-	return renderRules(instance, []lanRules{{"nc0", "10.0.0.0/24", "10.0.0.1"}},
-		[]string{macElement("nct0", net.HardwareAddr{2, 0, 0, 0, 0, 1})}, []string{portElement("nct0", net.HardwareAddr{2, 0, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.2"))})
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 1}
+	return renderRules(instance, []lanRules{{"nc0", "10.0.0.0/24", "10.0.0.1"}}, members{
+		Taps: list{tapElement("nct0")}, MACs: list{macElement("nct0", mac)}, Ports: list{portElement("nct0", mac, netip.MustParseAddr("10.0.0.2"))}})
 }
 
 func tableName(instance string) string { return "novacron_" + instance }
+
+func tapElement(tap string) string { return strconv.Quote(tap) }
 
 func macElement(tap string, mac net.HardwareAddr) string { return fmt.Sprintf("%q . %s", tap, mac) }
 
@@ -136,14 +149,23 @@ func portElement(tap string, mac net.HardwareAddr, address netip.Addr) string {
 	return fmt.Sprintf("%q . %s . %s", tap, mac, address)
 }
 
-// elements gives the set members of a VM's ports.
-func elements(m network.Attachment) (macs, ports []string) {
-	for _, p := range m.Ports {
-		g := guestOf(m, p)
-		macs = append(macs, macElement(tapName(p.ID), g.mac))
-		ports = append(ports, portElement(tapName(p.ID), g.mac, g.address))
+// membersOf gives the set members of a VM.
+func membersOf(r record) members {
+	var m members
+	for _, tap := range r.Taps {
+		m.Taps = append(m.Taps, tapElement(tap))
 	}
-	return macs, ports
+	for _, p := range r.Attachment.Ports {
+		g := guestOf(r.Attachment, p)
+		m.MACs = append(m.MACs, macElement(tapName(p.ID), g.mac))
+		m.Ports = append(m.Ports, portElement(tapName(p.ID), g.mac, g.address))
+	}
+	return m
+}
+
+// less gives what m has more than o.
+func (m members) less(o members) members {
+	return members{without(m.Taps, o.Taps), without(m.MACs, o.MACs), without(m.Ports, o.Ports)}
 }
 
 // applyAll makes the rules those of everything that is attached.
@@ -153,53 +175,39 @@ func (f *Fabric) applyAll(ctx context.Context) error {
 		lans = append(lans, lanRules{l.device, l.subnet.String(), l.gateway.String()})
 	}
 	slices.SortFunc(lans, func(a, b lanRules) int { return strings.Compare(a.Device, b.Device) })
-	var macs, ports []string
+	var all members
 	for _, r := range f.attached {
-		m, p := elements(r.Attachment)
-		macs, ports = append(macs, m...), append(ports, p...)
+		m := membersOf(r)
+		all = members{append(all.Taps, m.Taps...), append(all.MACs, m.MACs...), append(all.Ports, m.Ports...)}
 	}
-	slices.Sort(macs)
-	slices.Sort(ports)
-	return refused(applyRules(ctx, renderRules(f.o.Instance, lans, macs, ports)))
+	slices.Sort(all.Taps)
+	slices.Sort(all.MACs)
+	slices.Sort(all.Ports)
+	return refused(applyRules(ctx, renderRules(f.o.Instance, lans, all)))
 }
 
-// permit lets the ports of m pass and takes the leave of what old has more. The whole ruleset is written only when the small change
-// fails: that happens when somebody flushed the tables.
-func (f *Fabric) permit(ctx context.Context, old, m network.Attachment) error {
-	oldMACs, oldPorts := elements(old)
-	macs, ports := elements(m)
-	script := f.change("delete", without(oldMACs, macs), without(oldPorts, ports)) + f.change("add", macs, ports)
-	if script == "" || applyRules(ctx, script) == nil {
-		return nil
-	}
-	return f.applyAll(ctx)
-}
-
-// forbid takes the leave of all ports of m.
-func (f *Fabric) forbid(ctx context.Context, m network.Attachment) error {
-	macs, ports := elements(m)
-	if script := f.change("delete", macs, ports); script == "" || applyRules(ctx, script) == nil {
-		return nil
-	}
-	return f.applyAll(ctx)
-}
-
-// change writes the lines that add or delete members. A member is added before it is deleted, since deleting what is not there
-// would fail the transaction.
-func (f *Fabric) change(verb string, macs, ports []string) string {
-	var b strings.Builder
-	line := func(verb, set string, members []string) {
-		if len(members) > 0 {
-			fmt.Fprintf(&b, "%s element bridge %s %s { %s }\n", verb, tableName(f.o.Instance), set, strings.Join(members, ", "))
+// change takes the members of one record out and puts those of another in, in one transaction. The whole ruleset is written only
+// when that fails, which happens when somebody flushed the tables.
+func (f *Fabric) change(ctx context.Context, from, to record) error {
+	gone, stay := membersOf(from).less(membersOf(to)), membersOf(to)
+	var script strings.Builder
+	line := func(verb, set string, l list) {
+		if len(l) > 0 {
+			fmt.Fprintf(&script, "%s element bridge %s %s { %s }\n", verb, tableName(f.o.Instance), set, l)
 		}
 	}
-	line("add", "macs", macs)
-	line("add", "ports", ports)
-	if verb == "delete" {
-		line("delete", "macs", macs)
-		line("delete", "ports", ports)
+	each := func(verb string, m members) {
+		line(verb, "taps", m.Taps)
+		line(verb, "macs", m.MACs)
+		line(verb, "ports", m.Ports)
 	}
-	return b.String()
+	each("add", gone) // deleting what is not there would fail the transaction
+	each("delete", gone)
+	each("add", stay)
+	if script.Len() == 0 || applyRules(ctx, script.String()) == nil {
+		return nil
+	}
+	return f.applyAll(ctx)
 }
 
 func refused(err error) error {

@@ -165,8 +165,15 @@ install_packages() {
 	as_root true || die "not root, and no sudo without a terminal; type: sudo apt-get update && sudo apt-get install --no-install-recommends ${missing[*]}"
 	say "installing ${missing[*]}"
 	hold_services
-	as_root apt-get -qq -o DPkg::Lock::Timeout=300 update
-	as_root "${install[@]}" >/dev/null
+	# apt's many words matter only when it fails.
+	local log
+	log=$(mktemp)
+	if ! { as_root apt-get -qq -o DPkg::Lock::Timeout=300 update && as_root "${install[@]}"; } >"$log" 2>&1 </dev/null; then
+		cat "$log" >&2
+		rm -f "$log"
+		die "apt could not install the packages; its words are above"
+	fi
+	rm -f "$log"
 	# Services that came with this run stay off at the next boot too.
 	local service
 	for service in postgresql redis-server; do

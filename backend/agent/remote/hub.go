@@ -2,12 +2,19 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"sync"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"novacron/backend/agent"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
 
@@ -17,17 +24,18 @@ type HubOptions struct {
 	// Redeem takes a one-use join secret and gives the node id that it stands for. It must consume the secret in the same
 	// moment: of many calls with one secret exactly one succeeds. fault.Unauthenticated: unknown, used or ended.
 	Redeem func(ctx context.Context, secret string, info JoinInfo) (id.Node, error)
-	// Admit is asked at every connection, renewal and lease. fault.Forbidden: the node was removed.
+	// Admit is asked at every connection, renewal, lease and image. fault.Forbidden: the node was removed.
 	Admit func(ctx context.Context, node id.Node) error
 	// Lease records a renewal of the node's lease before it is granted, and gives its duration.
 	Lease func(ctx context.Context, node id.Node, seq int64) (time.Duration, error)
 	// Image opens an image that nodes may read. fault.NotFound: there is none.
 	Image func(ctx context.Context, node id.Node, digest string) (io.ReadSeekCloser, error)
 	// OnUp is called when a node's control connection is there, OnDown when it is lost, in this order and one at a time per
-	// node. A newer connection of the same node gives OnDown for the old one first.
+	// node; a newer connection of the same node gives OnDown for the old one first. They must return soon: the node's next
+	// connection waits for them. The API is that of this connection; Node gives the present one.
 	OnUp   func(node id.Node, api agent.API)
 	OnDown func(node id.Node)
-	Log    *slog.Logger
+	Log    *slog.Logger     // nil: slog.Default
 	Now    func() time.Time // for certificates; nil: time.Now
 }
 
@@ -37,20 +45,194 @@ type JoinInfo struct {
 	Address  string `json:"-"` // the peer's address as the server saw it
 }
 
-// Hub is the server's end: it answers on port 8093 and keeps one live control connection per node.
-type Hub struct{ o HubOptions }
+// maxConns bounds the connections of all nodes together: three of each of 10,000 nodes, and some that are on their way out.
+const maxConns = 1 << 15
+
+// Hub is the server's end: it answers on port 8093 and keeps one live control connection per node, the newest.
+type Hub struct {
+	o      HubOptions
+	tls    *tls.Config
+	http   *http.Server
+	plain  *handover // connections for http
+	client *http2.Transport
+	slots  chan struct{} // bounds connections
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	nodes  map[id.Node]*seat
+	lists  map[net.Listener]struct{}
+}
 
 // NewHub makes a hub.
-func NewHub(o HubOptions) (*Hub, error) { return &Hub{o: o}, nil }
+func NewHub(o HubOptions) (*Hub, error) {
+	if o.CA == nil || o.Redeem == nil || o.Admit == nil || o.Lease == nil || o.Image == nil {
+		return nil, fault.New(fault.Invalid, "hub_options", "a hub cannot be made without CA, Redeem, Admit, Lease and Image")
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	cert, err := o.CA.server()
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), nodes: map[id.Node]*seat{}, lists: map[net.Listener]struct{}{}}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.tls = &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{protoControl, protoBulk, protoHTTP},
+		// Any certificate is taken in the handshake, which proves that the peer has its key; identify then decides, because a
+		// join has none and a renewal may have one that has ended.
+		ClientAuth: tls.RequestClientCert,
+		// A resumed session would keep the identity of the first one.
+		SessionTicketsDisabled: true,
+	}
+	h.client = &http2.Transport{ReadIdleTimeout: pingAfter, PingTimeout: pingWait, WriteByteTimeout: writeWait, DisableCompression: true, MaxHeaderListSize: 64 << 10}
+	h.http = &http.Server{Handler: h.routes(), ReadHeaderTimeout: callWait, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	h.wg.Go(func() { h.http.Serve(h.plain) })
+	return h, nil
+}
 
 // Serve answers nodes on l until Close. l is an ordinary TCP listener; TLS is the hub's.
-func (h *Hub) Serve(l net.Listener) error { return nil }
+func (h *Hub) Serve(l net.Listener) error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		l.Close()
+		return net.ErrClosed
+	}
+	h.lists[l] = struct{}{}
+	h.mu.Unlock()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if h.ctx.Err() != nil {
+				return nil
+			}
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || isTooManyFiles(err) {
+				time.Sleep(50 * time.Millisecond) // descriptors are short: a pause, not an end
+				continue
+			}
+			return err
+		}
+		h.welcome(c)
+	}
+}
 
-// Close ends every connection and waits for what it started.
-func (h *Hub) Close() error { return nil }
+// welcome handles a connection in its own goroutine, or closes it when there are too many.
+func (h *Hub) welcome(c net.Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case h.slots <- struct{}{}:
+	default:
+		h.o.Log.Warn("a node's connection is refused: too many are open", "max", maxConns)
+		c.Close()
+		return
+	}
+	if h.closed {
+		c.Close()
+		<-h.slots
+		return
+	}
+	h.wg.Go(func() {
+		defer func() { <-h.slots }()
+		if err := h.handle(c); err != nil {
+			h.o.Log.Info("a node's connection is refused", "address", c.RemoteAddr(), "err", err)
+		}
+	})
+}
+
+// handle returns when the connection has ended.
+func (h *Hub) handle(raw net.Conn) error {
+	w := watch(raw)
+	defer w.Close()
+	defer context.AfterFunc(h.ctx, func() { w.Close() })()
+	c := tls.Server(w, h.tls)
+	ctx, cancel := context.WithTimeout(h.ctx, handshakeWait)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	state := c.ConnectionState()
+	if p := state.NegotiatedProtocol; p != protoControl && p != protoBulk {
+		if h.plain.give(h.ctx, c) {
+			<-w.closed
+		}
+		return nil
+	}
+	who, err := h.admit(ctx, state)
+	if err != nil {
+		return err
+	}
+	// A connection lives no longer than the certificate that it was made with; the node comes back with the next one.
+	defer time.AfterFunc(who.ends.Sub(h.o.Now()), func() { w.Close() }).Stop()
+	http, err := h.client.NewClientConn(c)
+	if err != nil {
+		return err
+	}
+	if state.NegotiatedProtocol == protoBulk {
+		return h.bulk(who.node, w, http)
+	}
+	h.control(who.node, w, http)
+	return nil
+}
+
+// admit says who the peer is, if it may do more than renew.
+func (h *Hub) admit(ctx context.Context, state tls.ConnectionState) (caller, error) {
+	who, err := h.o.CA.identify(state, h.o.Now())
+	if err != nil {
+		return who, err
+	}
+	if who.ended {
+		return who, fault.New(fault.Unauthenticated, "certificate_ended", "the certificate of node %s has ended; it must be renewed first", who.node)
+	}
+	return who, h.o.Admit(ctx, who.node)
+}
+
+// Close ends every connection and waits for what the hub started, OnDown included.
+func (h *Hub) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	for l := range h.lists {
+		l.Close()
+	}
+	h.mu.Unlock()
+	h.cancel()
+	h.http.Close()
+	h.wg.Wait()
+	return nil
+}
 
 // Node gives the API of a connected node.
-func (h *Hub) Node(node id.Node) (agent.API, bool) { return nil, false }
+func (h *Hub) Node(node id.Node) (agent.API, bool) {
+	h.mu.Lock()
+	s := h.nodes[node]
+	h.mu.Unlock()
+	if s == nil {
+		return nil, false
+	}
+	if p := s.present(); p != nil {
+		return p, true
+	}
+	return nil, false
+}
 
 // Nodes lists the connected nodes.
-func (h *Hub) Nodes() []id.Node { return nil }
+func (h *Hub) Nodes() []id.Node {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []id.Node
+	for n, s := range h.nodes {
+		if s.present() != nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}

@@ -2,10 +2,21 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
 
 	"novacron/backend/agent"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
 
@@ -17,29 +28,237 @@ type LocalAPI interface {
 
 // LinkOptions is what the node's end is made of.
 type LinkOptions struct {
-	Server string       // host:port
-	Dir    string       // folder that holds the node's key and certificates, mode 0700
-	Log    *slog.Logger // nil: slog.Default
+	Server     string        // host:port
+	Dir        string        // folder that holds the node's identity, as Join made it
+	LeaseEvery time.Duration // between two renewals of the lease; default 2 s
+	Log        *slog.Logger  // nil: slog.Default
 }
 
-// Join trades a one-use token for a certificate and stores it in dir. It sends the token only to a server that the token
-// itself names by the fingerprint of its CA. A dir that is joined already is left alone and its node is returned.
-func Join(ctx context.Context, server, token, dir string) (id.Node, error) { return "", nil }
-
-// Joined gives the node that dir's certificate names. fault.NotFound: dir has not joined.
-func Joined(dir string) (id.Node, error) { return "", nil }
+const (
+	// Waits between two tries to connect: doubled from the first to the last, each shortened by up to a half at random so
+	// that the nodes of a server that comes back do not all come at once.
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 15 * time.Second
+	idleWait   = time.Minute
+	// renewShare of a certificate's life passes before it is renewed; up to renewSpread more at random.
+	renewShare  = 2 // half
+	renewSpread = 12
+	renewRetry  = time.Minute
+)
 
 // Link keeps a node connected to one server.
-type Link struct{ o LinkOptions }
+type Link struct {
+	o    LinkOptions
+	log  *slog.Logger
+	self atomic.Pointer[identity]
+	// Leases and certificates travel on one client, images on another: no image delays a lease.
+	small, images *http.Client
+	wantBulk      chan struct{} // one token: the server asked for a bulk connection
+}
 
 // NewLink makes a link from what Join stored.
-func NewLink(o LinkOptions) (*Link, error) { return &Link{o: o}, nil }
+func NewLink(o LinkOptions) (*Link, error) {
+	self, err := loadIdentity(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.LeaseEvery <= 0 {
+		o.LeaseEvery = 2 * time.Second
+	}
+	l := &Link{o: o, log: o.Log.With("node", self.node, "server", o.Server), wantBulk: make(chan struct{}, 1)}
+	l.self.Store(self)
+	config := func() *tls.Config { return l.self.Load().tls(protoHTTP) }
+	l.small, l.images = httpClient(o.Server, config), httpClient(o.Server, config)
+	return l, nil
+}
 
-// Run keeps the connections up, renews lease and certificate, and serves api to the server, until ctx ends or the server
-// refuses this node for good.
-func (l *Link) Run(ctx context.Context, api LocalAPI) error { return nil }
+// Node is the node's id, as its certificate says.
+func (l *Link) Node() id.Node { return l.self.Load().node }
 
-// Fetch opens an image of the server; it is an agent.Source.
+// Run keeps the connections up, renews lease and certificate, and serves api to the server, until ctx ends. What goes wrong
+// is logged and tried again for ever: a node that cannot reach its server goes on with what it last obeyed.
+func (l *Link) Run(ctx context.Context, api LocalAPI) error {
+	defer l.small.CloseIdleConnections()
+	defer l.images.CloseIdleConnections()
+	var wg sync.WaitGroup
+	wg.Go(func() { l.keepControl(ctx, api) })
+	wg.Go(func() { l.keepBulk(ctx, api) })
+	wg.Go(func() { l.keepLease(ctx, api) })
+	wg.Go(func() { l.keepCertificate(ctx) })
+	wg.Wait()
+	return ctx.Err()
+}
+
+func (l *Link) keepControl(ctx context.Context, api LocalAPI) {
+	routes := controlRoutes(api, func() {
+		select {
+		case l.wantBulk <- struct{}{}:
+		default:
+		}
+	})
+	retry := firstRetry
+	for ctx.Err() == nil {
+		began := time.Now()
+		if err := l.serve(ctx, protoControl, routes); err != nil {
+			l.log.Warn("connect to the server", "err", err)
+		}
+		if time.Since(began) > lastRetry { // it held for a while: this is not a server that refuses us
+			retry = firstRetry
+		}
+		sleep(ctx, jitter(retry))
+		retry = min(2*retry, lastRetry)
+	}
+}
+
+// keepBulk dials when the server asks. One connection carries all streams.
+func (l *Link) keepBulk(ctx context.Context, api LocalAPI) {
+	routes := bulkRoutes(api)
+	for {
+		select {
+		case <-l.wantBulk:
+		case <-ctx.Done():
+			return
+		}
+		if err := l.serve(ctx, protoBulk, routes); err != nil {
+			l.log.Warn("open a bulk connection", "err", err)
+		}
+	}
+}
+
+// serve dials and answers on the connection until it ends.
+func (l *Link) serve(ctx context.Context, proto string, routes http.Handler) error {
+	c, err := dial(ctx, l.o.Server, l.self.Load().tls(proto))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	newServer().ServeConn(c, &http2.ServeConnOpts{Context: ctx, Handler: routes, BaseConfig: &http.Server{ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}})
+	return nil
+}
+
+// keepLease renews the lease. The moment that counts is noted before the request is sent.
+func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
+	for ctx.Err() == nil {
+		var g agent.Lease
+		seq := api.AskLease()
+		err := postJSON(ctx, l.small, l.o.Server, "/lease", leaseRequest{Seq: seq}, &g)
+		if err == nil && g.Seq != seq {
+			err = fmt.Errorf("the server answered renewal %d instead of %d", g.Seq, seq)
+		}
+		if err == nil {
+			g.Node = l.Node()
+			err = api.Lease(ctx, g)
+		}
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn("renew the lease", "err", err)
+		}
+		if fault.Is(err, fault.Unauthenticated) {
+			l.renew(ctx) // the certificate may have ended while this machine slept
+		}
+		sleep(ctx, jitter(l.o.LeaseEvery))
+	}
+}
+
+// keepCertificate renews at the start, since nobody knows how long this machine was off, and then at half of the life.
+func (l *Link) keepCertificate(ctx context.Context) {
+	for ctx.Err() == nil {
+		lasts, err := l.renew(ctx)
+		wait := lasts/renewShare + rand.N(lasts/renewSpread+1)
+		if err != nil {
+			if ctx.Err() == nil {
+				l.log.Warn("renew the node's certificate", "err", err)
+			}
+			wait = jitter(renewRetry)
+		}
+		sleep(ctx, wait)
+	}
+}
+
+// renew trades the present certificate for a new one with a new key.
+func (l *Link) renew(ctx context.Context) (lasts time.Duration, err error) {
+	key, csr, err := newKeyAndCSR()
+	if err != nil {
+		return 0, err
+	}
+	var got certificate
+	if err := postJSON(ctx, l.small, l.o.Server, "/renew", renewRequest{CSR: csr}, &got); err != nil {
+		return 0, err
+	}
+	next, err := acceptCertificate(got, key, l.self.Load().ca)
+	if err != nil {
+		return 0, err
+	}
+	if next.node != l.Node() {
+		return 0, fmt.Errorf("the server's certificate is for node %s", next.node)
+	}
+	if err := next.save(l.o.Dir); err != nil {
+		return 0, err
+	}
+	l.self.Store(next)
+	l.small.CloseIdleConnections() // they still show the old one
+	l.images.CloseIdleConnections()
+	return got.Lasts, nil
+}
+
+// Fetch opens an image of the server at an offset; it is an agent.Source. A broken transfer is gone on with at the byte
+// where it broke.
 func (l *Link) Fetch(ctx context.Context, digest string, offset int64) (io.ReadCloser, error) {
-	return nil, nil
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.o.Server+"/images/"+digest, nil)
+	if err != nil {
+		return nil, err
+	}
+	want := http.StatusOK
+	if offset > 0 {
+		q.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+		want = http.StatusPartialContent
+	}
+	resp, err := l.images.Do(q)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "server_unreachable", "the server cannot be reached for the image; it is tried again")
+	}
+	if resp.StatusCode == want {
+		return &stalled{ReadCloser: resp.Body, timer: time.AfterFunc(stallWait, func() { resp.Body.Close() })}, nil
+	}
+	defer resp.Body.Close()
+	if err := statusError(resp); !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return nil, fmt.Errorf("the server answered %s to the request for image %s", resp.Status, digest)
+}
+
+// stallWait is how long an image's transfer may stand still before the connection is given up.
+const stallWait = 20 * time.Second
+
+// stalled closes a body that gives nothing for stallWait.
+type stalled struct {
+	io.ReadCloser
+	timer *time.Timer
+}
+
+func (s *stalled) Read(b []byte) (int, error) {
+	s.timer.Reset(stallWait)
+	n, err := s.ReadCloser.Read(b)
+	s.timer.Reset(stallWait)
+	return n, err
+}
+
+func (s *stalled) Close() error {
+	s.timer.Stop()
+	return s.ReadCloser.Close()
+}
+
+// jitter shortens d by up to a half.
+func jitter(d time.Duration) time.Duration { return d - rand.N(d/2+1) }
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

@@ -1,0 +1,126 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// Join trades a one-use token for a certificate and stores it in dir. It says the token only to a server that holds the CA
+// which the token names by its fingerprint. A dir that has joined already is left alone and its node is returned. A token
+// whose answer was lost is used up; a new one is needed.
+func Join(ctx context.Context, server, token, dir string) (id.Node, error) {
+	if node, err := Joined(dir); err == nil || !fault.Is(err, fault.NotFound) {
+		return node, err
+	}
+	secret, fp, err := parseToken(token)
+	if err != nil {
+		return "", err
+	}
+	if _, _, err := net.SplitHostPort(server); err != nil {
+		return "", fault.New(fault.Invalid, "server_invalid", "%q is not host:port of a server", server)
+	}
+	key, csr, err := newKeyAndCSR()
+	if err != nil {
+		return "", err
+	}
+	var ca *x509.Certificate
+	config := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{protoHTTP},
+		InsecureSkipVerify: true, // the CA is not known yet: pinned checks the chain against its fingerprint
+		VerifyConnection: func(s tls.ConnectionState) (err error) {
+			ca, err = pinned(s, fp)
+			return err
+		}}
+	hostname, _ := os.Hostname()
+	var got certificate
+	client := httpClient(server, func() *tls.Config { return config })
+	defer client.CloseIdleConnections()
+	if err := postJSON(ctx, client, server, "/join", joinRequest{JoinInfo{Hostname: hostname}, secret, csr}, &got); err != nil {
+		return "", err
+	}
+	i, err := acceptCertificate(got, key, ca)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Invalid, "certificate_invalid", "the server's answer to the join cannot be used; try again with a new token")
+	}
+	return i.node, i.save(dir)
+}
+
+// pinned checks that the peer is a server of the CA with the fingerprint, and gives that CA.
+func pinned(s tls.ConnectionState, fp string) (*x509.Certificate, error) {
+	refused := func(cause error) error {
+		return fault.Wrap(cause, fault.Forbidden, "server_not_trusted", "this is not the server that the join token was made on; check the address, or make a new token there")
+	}
+	for _, c := range s.PeerCertificates[1:] {
+		if fingerprint(c) != fp {
+			continue
+		}
+		roots := x509.NewCertPool()
+		roots.AddCert(c)
+		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: serverName, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+		if err != nil {
+			return nil, refused(err)
+		}
+		return c, nil
+	}
+	return nil, refused(errors.New("no certificate in the chain has the fingerprint of the token"))
+}
+
+// httpClient speaks HTTP/1.1 to the server on a connection of its own.
+func httpClient(server string, config func() *tls.Config) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialTLSContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, server, config()) },
+		MaxConnsPerHost: 4, MaxIdleConns: 1, IdleConnTimeout: idleWait, ResponseHeaderTimeout: callWait, DisableCompression: true,
+		MaxResponseHeaderBytes: 16 << 10,
+	}}
+}
+
+func dial(ctx context.Context, server string, config *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	d := tls.Dialer{Config: config, NetDialer: &net.Dialer{KeepAlive: pingAfter}}
+	c, err := d.DialContext(ctx, "tcp", server)
+	if err == nil && c.(*tls.Conn).ConnectionState().NegotiatedProtocol != config.NextProtos[0] {
+		c.Close()
+		err = errors.New("the server does not speak " + config.NextProtos[0])
+	}
+	return c, err
+}
+
+// postJSON makes one short request of the node to the server.
+func postJSON(ctx context.Context, client *http.Client, server, path string, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+server+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(q)
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "server_unreachable", "the server %s cannot be reached; check the address and that port 8093 is open there", server)
+	}
+	defer resp.Body.Close()
+	var a answer
+	if err := decode(resp.Body, &a); err != nil {
+		return err
+	}
+	if a.Error != nil {
+		return a.Error.err()
+	}
+	return json.Unmarshal(a.Value, into)
+}

@@ -1,0 +1,244 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"novacron/backend/agent"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+)
+
+// peer is a connected node as the server sees it: agent.API over the connection that the node dialled. Whatever the node
+// says of its own identity is overwritten with the one of its certificate.
+type peer struct {
+	hub  *Hub
+	node id.Node
+	conn *watched
+	http *http2.ClientConn
+	seat *seat
+}
+
+var _ agent.API = (*peer)(nil)
+
+// answerReserve is what is kept of a caller's time for the way back, so that the node's present state still arrives.
+const answerReserve = 200 * time.Millisecond
+
+func (p *peer) Ensure(ctx context.Context, m vm.Machine) (vm.Seen, error) {
+	a, err := p.call(ctx, "/ensure", m)
+	var seen vm.Seen
+	if a.Seen != nil {
+		seen = p.own(*a.Seen)
+	}
+	return seen, err
+}
+
+func (p *peer) Snapshot(ctx context.Context, r agent.SnapshotRequest) error {
+	_, err := p.call(ctx, "/snapshot", r)
+	return err
+}
+
+func (p *peer) Lease(ctx context.Context, l agent.Lease) error {
+	_, err := p.call(ctx, "/lease", l)
+	return err
+}
+
+func (p *peer) Facts(ctx context.Context) (agent.Facts, error) {
+	var f agent.Facts
+	a, err := p.call(ctx, "/facts", struct{}{})
+	if err == nil {
+		err = decode(bytes.NewReader(a.Value), &f)
+	}
+	f.Node = p.node
+	return f, err
+}
+
+// own makes a report the node's own.
+func (p *peer) own(s vm.Seen) vm.Seen {
+	s.Node = p.node
+	return s
+}
+
+// call makes one short call on the control connection.
+func (p *peer) call(ctx context.Context, path string, body any) (answer, error) {
+	var a answer
+	resp, err := p.post(ctx, p.http, path, body)
+	if err != nil {
+		return a, err
+	}
+	defer resp.Body.Close()
+	if err := decode(resp.Body, &a); err != nil {
+		return answer{}, err
+	}
+	return a, a.Error.err()
+}
+
+func (p *peer) post(ctx context.Context, via http.RoundTripper, path string, body any) (*http.Response, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > maxMessage {
+		return nil, fault.New(fault.TooLarge, "message_too_large", "a message between node and server has at most %d bytes", maxMessage)
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+string(p.node)+path, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if ends, ok := ctx.Deadline(); ok {
+		if left := time.Until(ends) - answerReserve; left > 0 {
+			q.Header.Set(headerWithin, strconv.FormatInt(left.Milliseconds(), 10))
+		}
+	}
+	resp, err := via.RoundTrip(q)
+	if err != nil {
+		return nil, lost(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, statusError(resp)
+	}
+	return resp, nil
+}
+
+// headerWithin is how many milliseconds the caller waits at most.
+const headerWithin = "Novacron-Within"
+
+func (p *peer) EnsureImage(ctx context.Context, r agent.ImageRequest, progress func(done float64)) error {
+	resp, err := p.post(ctx, p.http, "/image", r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := lineScanner(resp.Body)
+	for lines.Scan() {
+		var l progressLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return fault.Wrap(err, fault.Invalid, "message_invalid", "the node sent a message that cannot be read")
+		}
+		if l.End {
+			return l.Error.err()
+		}
+		if progress != nil {
+			progress(min(max(l.Done, 0), 1))
+		}
+	}
+	return p.broken(ctx, lines.Err())
+}
+
+// Reports ends its channel when ctx ends or the connection breaks. A reader that does not read holds up nothing but itself:
+// what the connection may buffer for it is bounded, and behind that the node keeps the newest report per VM.
+func (p *peer) Reports(ctx context.Context) (<-chan vm.Seen, error) {
+	resp, err := p.post(ctx, p.http, "/reports", struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan vm.Seen)
+	go func() {
+		defer close(out)
+		defer resp.Body.Close()
+		lines := lineScanner(resp.Body)
+		for lines.Scan() {
+			var s vm.Seen
+			if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+				p.hub.o.Log.Warn("a node sent a report that cannot be read", "node", p.node, "err", err)
+				return
+			}
+			select {
+			case out <- p.own(s):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}
+
+func lineScanner(r io.Reader) *bufio.Scanner {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4<<10), maxLine)
+	return s
+}
+
+// broken explains a stream that ended before its end.
+func (p *peer) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return lost(ctx.Err())
+	}
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return lost(err)
+}
+
+// Open opens a stream on the bulk connection, which the node dials when there is none.
+func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteCloser, error) {
+	wait, cancelWait := context.WithTimeout(ctx, callWait)
+	defer cancelWait()
+	via, err := p.seat.bulkFor(wait, func(ctx context.Context) error {
+		_, err := p.call(ctx, "/bulk", struct{}{})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	// The stream outlives the call that opens it; ctx ends only the opening.
+	life, end := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, end)
+	body, input := io.Pipe()
+	q, err := http.NewRequestWithContext(life, http.MethodPost, "https://"+string(p.node)+"/open", body)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	q.Header.Set(headerStream, string(raw))
+	resp, err := via.RoundTrip(q)
+	if err == nil && !stop() {
+		resp.Body.Close()
+		err = ctx.Err()
+	}
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = statusError(resp)
+		resp.Body.Close()
+		end()
+		return nil, err
+	}
+	if err != nil {
+		end()
+		return nil, lost(err)
+	}
+	return &duplex{Reader: resp.Body, Writer: input, close: sync.OnceFunc(func() {
+		input.Close()
+		resp.Body.Close()
+		end()
+	})}, nil
+}
+
+// headerStream carries the StreamRequest of an open, whose body is the stream itself.
+const headerStream = "Novacron-Stream"
+
+// duplex is a stream over one HTTP/2 request: its body is one direction, the answer's the other.
+type duplex struct {
+	io.Reader
+	io.Writer
+	close func()
+}
+
+func (d *duplex) Close() error {
+	d.close()
+	return nil
+}

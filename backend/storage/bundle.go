@@ -32,7 +32,7 @@ func (s *staging) buildBundle(ctx context.Context, o ImportOptions) (Info, error
 	}
 	o.report(Progress{Phase: "unpacking the bundle"})
 	if err := s.unpack(ctx, m); err != nil {
-		return Info{}, fullError(s.dir, err, 0)
+		return Info{}, FullError(s.dir, err, 0)
 	}
 	info := Info{
 		Name: m.Name, OS: m.OS, Arch: m.Arch, Firmware: m.Firmware, Cmdline: m.Cmdline, MinMemoryMiB: m.MinMemoryMiB, MinDiskGiB: m.MinDiskGiB,

@@ -81,7 +81,7 @@ func (c *Cache) bySource(checksum string) (Info, bool) {
 // finish makes an image of the staged source.
 func (c *Cache) finish(ctx context.Context, s *staging, o ImportOptions) (Info, error) {
 	// Two imports of one source take turns here, and the second finds the first one's image.
-	unlock, err := c.keys.lock(ctx, s.source)
+	unlock, err := c.keys.Lock(ctx, s.source)
 	if err != nil {
 		return Info{}, err
 	}
@@ -222,7 +222,7 @@ func (s *staging) fill(ctx context.Context, src io.Reader, o *ImportOptions) err
 	defer f.Close()
 	w := durable.NewSparseWriter(f)
 	if err := s.read(ctx, src, w, o); err != nil {
-		return fullError(s.dir, err, o.Size)
+		return FullError(s.dir, err, o.Size)
 	}
 	return w.Close()
 }
@@ -341,10 +341,10 @@ func (r *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *Cache) full(err error, needed int64) error { return fullError(c.root, err, needed) }
+func (c *Cache) full(err error, needed int64) error { return FullError(c.root, err, needed) }
 
-// fullError says with numbers that a disk is full when err says so without.
-func fullError(dir string, err error, needed int64) error {
+// FullError says with numbers that a disk is full when err says so without.
+func FullError(dir string, err error, needed int64) error {
 	if !durable.IsFull(err) {
 		return err
 	}

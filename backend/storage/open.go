@@ -34,7 +34,7 @@ import (
 type Cache struct {
 	root string
 	now  func() time.Time
-	keys keyed // one at a time per digest
+	keys Turns // one at a time per digest
 
 	mu     sync.Mutex
 	images map[string]Info

@@ -82,7 +82,7 @@ func (s *staging) convert(ctx context.Context, from, to string, h image.Header) 
 	}
 	defer out.Close()
 	src := hypervisor.File{Path: s.path(from), Format: string(h.Format), ReadOnly: true}
-	if err := qemuimg.Convert(ctx, src, out, largest(h.VirtualBytes)); err != nil {
+	if err := qemuimg.Convert(ctx, src, out, LargestQCOW2(h.VirtualBytes)); err != nil {
 		return convertError(ctx, err, h, free)
 	}
 	got, err := s.inspect(to)
@@ -95,9 +95,9 @@ func (s *staging) convert(ctx context.Context, from, to string, h image.Header) 
 	return os.Remove(s.path(from))
 }
 
-// largest bounds the file that holds a disk of virtual bytes: its content and metadata, which take one part in 8192 for
+// LargestQCOW2 bounds the file that holds a disk of virtual bytes: its content and metadata, which take one part in 8192 for
 // the tables and about as much for refcounts.
-func largest(virtual int64) int64 { return virtual + virtual/1024 + 64<<20 }
+func LargestQCOW2(virtual int64) int64 { return virtual + virtual/1024 + 64<<20 }
 
 func convertError(ctx context.Context, err error, h image.Header, free int64) error {
 	var failed *jail.Failed

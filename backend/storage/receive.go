@@ -18,7 +18,7 @@ func (c *Cache) Receive(ctx context.Context, digest string, size int64, r io.Rea
 	if !IsDigest(digest) {
 		return Info{}, fault.New(fault.Invalid, "image_digest", "%q is not an image digest: sha256: and 64 hexadecimal digits are", clip(digest))
 	}
-	unlock, err := c.keys.lock(ctx, digest)
+	unlock, err := c.keys.Lock(ctx, digest)
 	if err != nil {
 		return Info{}, err
 	}

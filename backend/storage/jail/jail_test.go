@@ -19,7 +19,7 @@ func TestRun_showsTheProgramItsFilesAndNothingElse(t *testing.T) {
 		t.Skip("needs root: an ordinary user's walls depend on the system")
 	}
 	got := strings.Fields(string(out))
-	want := []string{"hellobin", "etc", "files", "lib", "lib64", "usr", "ld.so.cache", "in", "64099"}
+	want := []string{"hellobin", "dev", "etc", "files", "lib", "lib64", "usr", "ld.so.cache", "in", "64099"}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Fatalf("the jailed program saw %q (%v), want %q", got, err, want)
 	}

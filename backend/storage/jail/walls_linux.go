@@ -137,9 +137,9 @@ func build(o order) error {
 	return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
 }
 
-// system binds the program's and libraries' folders read-only. Links of a merged /usr are repeated.
+// system binds the program's and libraries' folders read-only, and /dev/null, with which QEMU tries out file locks. Links of a merged /usr are repeated.
 func system(root string) error {
-	for _, dir := range []string{"/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"} {
+	for _, dir := range []string{"/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null"} {
 		info, err := os.Lstat(dir)
 		if err != nil {
 			continue
@@ -211,7 +211,10 @@ func bind(from, to string, folder, write bool) error {
 	if err := unix.Statfs(to, &st); err != nil {
 		return err
 	}
-	flags := uintptr(st.Flags)&(unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NOATIME|unix.MS_NODIRATIME|unix.MS_RELATIME) | unix.MS_NOSUID | unix.MS_NODEV
+	flags := uintptr(st.Flags)&(unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NOATIME|unix.MS_NODIRATIME|unix.MS_RELATIME) | unix.MS_NOSUID
+	if from != "/dev/null" {
+		flags |= unix.MS_NODEV
+	}
 	if !write {
 		flags |= unix.MS_RDONLY
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"novacron/backend/core/fault"
@@ -30,8 +31,8 @@ func Convert(ctx context.Context, src hypervisor.File, dst *os.File, largest int
 		return err
 	}
 	defer c.close()
-	c.files = append(c.files, jail.File{Name: "out", File: dst, Write: true})
-	_, err = run(ctx, c.files, jail.Limits{FileBytes: uint64(largest)}, func(p jail.Path) []string {
+	files := append(slices.Clone(c.files), jail.File{Name: "out", File: dst, Write: true})
+	_, err = run(ctx, files, jail.Limits{FileBytes: uint64(largest)}, func(p jail.Path) []string {
 		return []string{"convert", "-O", "qcow2", "-o", "compat=1.1,cluster_size=65536", c.options(p), p("out")}
 	})
 	return err
@@ -46,6 +47,7 @@ func Resize(ctx context.Context, f hypervisor.File, size int64) error {
 
 // Snapshots lists the names of the snapshots inside f, which may be repeated.
 func Snapshots(ctx context.Context, f hypervisor.File) ([]string, error) {
+	f.Backing = nil // info looks at the top file alone
 	c, err := open(f, false)
 	if err != nil {
 		return nil, err

@@ -101,11 +101,11 @@ func hear(ctx context.Context, cfg *pgx.ConnConfig, db *DB) {
 }
 
 func classifyPostgres(err error) class {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return classifyState(e.Code)
-	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return gone
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return classifyState(e.Code)
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return gone

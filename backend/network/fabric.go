@@ -15,7 +15,7 @@ type Fabric interface {
 	// Ensure makes the VM's ports, their network where it is missing, DHCP and DNS entries and forwards, and gives one NIC per
 	// port for the driver, in order. The attachment's UID owns the tap devices. Ports and forwards that an earlier Ensure
 	// made and that are no longer named go away. fault.Invalid: as Attachment.Check; fault.Conflict: an address or a port of
-	// the node is another's.
+	// the node is another's. After any other failure part of it may be there: Ensure again, or Release.
 	Ensure(ctx context.Context, m Attachment) ([]hypervisor.NIC, error)
 	// Release removes everything of the VM that Ensure made. Nothing there is success.
 	Release(ctx context.Context, vm id.VM) error

@@ -9,33 +9,34 @@ import (
 
 // Node is a machine that runs guests.
 type Node struct {
-	ID          id.Node    `json:"id"`
-	Name        string     `json:"name"`
-	State       string     `json:"state" doc:"joining, alive, unreachable or dead"`
-	StateReason string     `json:"state_reason"`
-	Cordoned    bool       `json:"cordoned" doc:"Takes no new VMs"`
-	Arch        vm.Arch    `json:"arch"`
-	CPUs        int        `json:"cpus"`
-	CPUModel    string     `json:"cpu_model"`
-	MemoryMiB   int        `json:"memory_mib"`
-	FreeMiB     int        `json:"memory_free_mib"`
-	DiskTotal   int64      `json:"disk_total_bytes"`
-	DiskFree    int64      `json:"disk_free_bytes"`
-	Load1       float64    `json:"load1"`
-	Accel       string     `json:"accel" doc:"kvm, or tcg where KVM does not really run a vCPU"`
-	AccelReason string     `json:"accel_reason"`
-	Hypervisor  string     `json:"hypervisor"`
-	Network     string     `json:"network" doc:"bridge, user or sim"`
-	NetworkNote string     `json:"network_note"`
-	Kernel      string     `json:"kernel"`
-	NovaCron    string     `json:"novacron" doc:"Version of its agent"`
-	Missing     []string   `json:"missing" nullable:"false" doc:"What is not installed there and what it would allow"`
-	VMs         int        `json:"vms"`
-	CPUsUsed    int        `json:"cpus_allocated"`
-	MemoryUsed  int        `json:"memory_allocated_mib"`
-	LastSeen    *time.Time `json:"last_seen,omitempty"`
-	CreatedAt   time.Time  `json:"created_at"`
-	Version     int64      `json:"version"`
+	ID          id.Node           `json:"id"`
+	Name        string            `json:"name"`
+	State       string            `json:"state" doc:"joining, alive, unreachable or dead"`
+	StateReason string            `json:"state_reason"`
+	Cordoned    bool              `json:"cordoned" doc:"Takes no new VMs"`
+	Labels      map[string]string `json:"labels"`
+	Arch        vm.Arch           `json:"arch"`
+	CPUs        int               `json:"cpus"`
+	CPUModel    string            `json:"cpu_model"`
+	MemoryMiB   int               `json:"memory_mib"`
+	FreeMiB     int               `json:"memory_free_mib"`
+	DiskTotal   int64             `json:"disk_total_bytes"`
+	DiskFree    int64             `json:"disk_free_bytes"`
+	Load1       float64           `json:"load1"`
+	Accel       string            `json:"accel" doc:"kvm, or tcg where KVM does not really run a vCPU"`
+	AccelReason string            `json:"accel_reason"`
+	Hypervisor  string            `json:"hypervisor"`
+	Network     string            `json:"network" doc:"bridge, user or sim"`
+	NetworkNote string            `json:"network_note"`
+	Kernel      string            `json:"kernel"`
+	NovaCron    string            `json:"novacron" doc:"Version of its agent"`
+	Missing     []string          `json:"missing" nullable:"false" doc:"What is not installed there and what it would allow"`
+	VMs         int               `json:"vms"`
+	CPUsUsed    int               `json:"cpus_allocated"`
+	MemoryUsed  int               `json:"memory_allocated_mib"`
+	LastSeen    *time.Time        `json:"last_seen,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	Version     int64             `json:"version"`
 }
 
 // UpdateNode changes what it names.

@@ -7,13 +7,14 @@ import (
 )
 
 // banner is what a guest writes when it starts.
-const banner = "READY\r\nThis guest is simulated. Type help.\r\n# "
+const banner = "READY\r\nThis guest is simulated. Type help.\r\n> "
 
 // Keys with a meaning of their own; the suite's boot sector for QEMU knows the same ones.
 const (
 	keyCount    = 0x10 // ^P prints how many bytes were typed since the boot, as #0001: this is in memory
 	keyReboot   = 0x12 // ^R
 	keyOff      = 0x04 // ^D
+	keyFlood    = 0x06 // ^F writes very much
 	keyDeaf     = 0x0e // ^N: from now on ACPI is ignored
 	keyWrite    = 0x17 // ^W writes the count to the second sector of the first disk
 	keyReadDisk = 0x16 // ^V prints what the sector holds, as $0001
@@ -40,6 +41,8 @@ func (g *guest) key(c byte) {
 		g.reset()
 	case keyOff:
 		g.powerOff()
+	case keyFlood:
+		g.serial().Output([]byte(strings.Repeat("x", scrollback)))
 	case keyDeaf:
 		g.deaf = true
 	case keyWrite:
@@ -74,19 +77,19 @@ func (g *guest) line() {
 	name, rest, _ := strings.Cut(command, " ")
 	switch name {
 	case "":
-		g.print("\r\n# ")
+		g.print("\r\n> ")
 	case "help":
-		g.print("\r\necho TEXT, hostname, nproc, free, uptime, reboot, poweroff\r\n# ")
+		g.print("\r\necho TEXT, hostname, nproc, free, uptime, reboot, poweroff\r\n> ")
 	case "echo":
-		g.print("\r\n%s\r\n# ", rest)
+		g.print("\r\n%s\r\n> ", rest)
 	case "hostname":
-		g.print("\r\n%s\r\n# ", g.cfg.Name)
+		g.print("\r\n%s\r\n> ", g.cfg.Name)
 	case "nproc":
-		g.print("\r\n%d\r\n# ", g.cfg.CPUs)
+		g.print("\r\n%d\r\n> ", g.cfg.CPUs)
 	case "free":
-		g.print("\r\n%d MiB\r\n# ", g.cfg.MemoryMiB)
+		g.print("\r\n%d MiB\r\n> ", g.cfg.MemoryMiB)
 	case "uptime":
-		g.print("\r\nup %s\r\n# ", time.Since(g.booted).Truncate(time.Second))
+		g.print("\r\nup %s\r\n> ", time.Since(g.booted).Truncate(time.Second))
 	case "reboot":
 		g.print("\r\n")
 		g.reset()
@@ -94,7 +97,7 @@ func (g *guest) line() {
 		g.print("\r\n")
 		g.powerOff()
 	default:
-		g.print("\r\n%s: not found; type help\r\n# ", name)
+		g.print("\r\n%s: not found; type help\r\n> ", name)
 	}
 }
 

@@ -1,5 +1,6 @@
 # The guest of the suite: one boot sector that talks on the first serial port, obeys ACPI and lets go of hot-plugged devices.
-# It starts in a fraction of a second and needs no kernel. Build: see sector.go.
+# It starts in a fraction of a second and needs no kernel. Built by:
+# as --32 -o s.o sector.S && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o sector.bin s.o
 .intel_syntax noprefix
 .code16
 .globl _start

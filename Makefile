@@ -32,7 +32,7 @@ build: binary $(TINY) ## bin/novacron and, once, the tiny guest image
 # go decides by itself what is out of date.
 binary:
 	@mkdir -p bin
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X novacron/backend/server.Version=$(VERSION)' -o bin/ ./backend/cmd/...
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X novacron/backend/cli.Version=$(VERSION)' -o bin/ ./backend/cmd/...
 
 $(TINY): $(shell find images/tiny -type f ! -name '*.md' ! -name '*_test.go')
 	@images/tiny/build.sh --force
@@ -60,9 +60,8 @@ test-sim: $(GOTEST) ## the long seeded simulation; NOVACRON_SIM_SEED repeats a r
 bench: build ## benchmarks, printed as ratios of medians
 	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
 
-generate: binary ## write the generated files again
-	@go generate ./...
-	@if [ -f backend/api/openapi.json ]; then bin/novacron openapi >backend/api/openapi.json.new && mv backend/api/openapi.json.new backend/api/openapi.json; fi
+generate: ## write the generated files again
+	@go generate ./backend/...
 
 check: binary $(STATICCHECK) ## format, lint, import rules, generated files, shell scripts
 	@scripts/check.sh $(STATICCHECK)

@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 failed=()
+PATH=$PWD/.tools/go/bin:$PWD/.tools/node/bin:$PWD/.tools/bin:$PATH:/usr/sbin:/sbin
 started=$SECONDS
 
 # Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's

@@ -48,6 +48,7 @@ type Options struct {
 type Fabric struct {
 	o       Options
 	log     *slog.Logger
+	note    string
 	records ledger.Ledger
 	stop    context.CancelFunc // ends the goroutines
 	running sync.WaitGroup
@@ -90,6 +91,13 @@ func New(ctx context.Context, o Options) (*Fabric, error) {
 	f := &Fabric{o: o, log: o.Log, records: records, attached: map[id.VM]record{}, lans: map[string]*lan{}, proxies: map[id.VM][]*proxy{}}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
+	}
+	standing, err := obstacles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f.note = noteOf(standing); len(standing) > 0 {
+		f.log.Warn("the node's own firewall drops by default; guests may not reach their name server or the outside", "chains", standing)
 	}
 	f.ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := f.resume(ctx); err != nil {
@@ -316,9 +324,9 @@ func (f *Fabric) Attached(ctx context.Context) ([]id.VM, error) {
 	return f.records.List()
 }
 
-// Mode is "bridge".
+// Mode is "bridge"; the note names what in the node's own firewall stands in the way.
 func (f *Fabric) Mode() (mode, note string) {
-	return "bridge", "guests share a network with DHCP and DNS by VM name, reach the outside through NAT over IPv4, and are reached from outside through forwarded ports"
+	return "bridge", f.note
 }
 
 // Close ends DHCP, DNS and forwards of this process and waits for them. Devices, rules and records stay.

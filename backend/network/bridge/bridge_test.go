@@ -98,6 +98,51 @@ func TestEnsure_putsBackWhatSomebodyTookAway(t *testing.T) {
 	}
 }
 
+func TestRules_arePutBackWithoutAnEnsureWhenSomebodyFlushesThem(t *testing.T) {
+	f, a, b := open(t, world(t)), networktest.VM(1), networktest.VM(2)
+	ensure(t, f, a)
+	ensure(t, f, b)
+	before := ruleset(t)
+	if out, err := exec.Command("nft", "flush", "ruleset").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	f.CheckRules()
+	if after := ruleset(t); after != before {
+		t.Errorf("the rules became\n%s\nwere\n%s", after, before)
+	}
+}
+
+func TestRules_ofManySmallChangesAreThoseOfOneLargeOne(t *testing.T) {
+	dir := world(t)
+	f, a, b := open(t, dir), networktest.VM(1), networktest.VM(2)
+	second := networktest.Port("default", "10.77.3", 9)
+	b.Ports = append(b.Ports, second)
+	ensure(t, f, a)
+	ensure(t, f, b)
+	b.Ports = b.Ports[:1]
+	ensure(t, f, b)
+	if err := f.Release(t.Context(), a.VM); err != nil {
+		t.Fatal(err)
+	}
+	changed := ruleset(t)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir) // writes the whole
+	if whole := ruleset(t); whole != changed {
+		t.Errorf("small changes made\n%s\nthe whole is\n%s", changed, whole)
+	}
+}
+
+func ruleset(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("nft", "list", "ruleset").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
 func TestEnsure_refusesANetworkThatTheNodeReachesAnotherWay(t *testing.T) {
 	f, m := open(t, world(t)), networktest.VM(1)
 	_, _ = outside(t)

@@ -58,7 +58,7 @@ func startDNS(f *Fabric, l *lan) (*dnsServer, error) {
 		{PacketConn: packets, Handler: s},
 		{Listener: &boundedListener{Listener: conns, each: map[netip.Addr]int{}}, Handler: s, ReadTimeout: dnsIdle, WriteTimeout: dnsIdle, IdleTimeout: func() time.Duration { return dnsIdle }},
 	}
-	for _, server := range s.servers {
+	for i, server := range s.servers {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
 		s.running.Go(func() {
@@ -70,7 +70,7 @@ func startDNS(f *Fabric, l *lan) (*dnsServer, error) {
 		case <-started:
 		case <-time.After(dnsIdle):
 			s.close()
-			return nil, errors.New("dns: the server did not start")
+			return nil, fmt.Errorf("dns: server %d did not start", i)
 		}
 	}
 	return s, nil
@@ -80,6 +80,13 @@ func (s *dnsServer) close() {
 	s.stop()
 	for _, server := range s.servers {
 		_ = server.Shutdown() //nolint:errcheck // it was not running: all that is wanted
+		// One that had not started yet is ended by its socket.
+		if server.PacketConn != nil {
+			server.PacketConn.Close()
+		}
+		if server.Listener != nil {
+			server.Listener.Close()
+		}
 	}
 	s.running.Wait()
 }

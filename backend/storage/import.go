@@ -222,6 +222,9 @@ func (s *staging) fill(ctx context.Context, src io.Reader, o *ImportOptions) err
 	defer f.Close()
 	w := durable.NewSparseWriter(f)
 	if err := s.read(ctx, src, w, o); err != nil {
+		// Removed first, so that the sentence tells the room that there is without it.
+		_ = os.Remove(f.Name())
+		f.Close()
 		return FullError(s.dir, err, o.Size)
 	}
 	return w.Close()

@@ -22,27 +22,38 @@ func NewSparseWriter(f *os.File) *SparseWriter { return &SparseWriter{f: f} }
 
 // Write writes all of b or fails.
 func (w *SparseWriter) Write(b []byte) (int, error) {
-	for done := 0; done < len(b); {
-		n := min(len(b)-done, holeBytes-int(w.at%holeBytes))
-		// Join runs of blocks with content into one write.
-		for !bytes.Equal(b[done:done+n], zeros[:n]) && done+n < len(b) {
-			next := min(holeBytes, len(b)-done-n)
-			if bytes.Equal(b[done+n:done+n+next], zeros[:next]) {
-				break
-			}
-			n += next
-		}
-		part := b[done : done+n]
-		if n > holeBytes || !bytes.Equal(part, zeros[:n]) {
-			if _, err := w.f.WriteAt(part, w.at); err != nil {
+	done := 0
+	for done < len(b) {
+		n, hole := w.run(b[done:])
+		if !hole {
+			if _, err := w.f.WriteAt(b[done:done+n], w.at); err != nil {
 				return done, err
 			}
 		}
 		w.at += int64(n)
 		done += n
 	}
-	return len(b), nil
+	return done, nil
 }
+
+// run measures how many bytes at the start of b belong together: blocks of zeros, or blocks with content.
+func (w *SparseWriter) run(b []byte) (n int, hole bool) {
+	block := func() []byte {
+		return b[n:min(len(b), n+holeBytes-int((w.at+int64(n))%holeBytes))]
+	}
+	first := block()
+	hole = empty(first)
+	for n = len(first); n < len(b); {
+		next := block()
+		if empty(next) != hole {
+			break
+		}
+		n += len(next)
+	}
+	return n, hole
+}
+
+func empty(block []byte) bool { return bytes.Equal(block, zeros[:len(block)]) }
 
 // Close gives the file its full size. It does not close the file.
 func (w *SparseWriter) Close() error { return w.f.Truncate(w.at) }

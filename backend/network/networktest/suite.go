@@ -58,14 +58,17 @@ func VM(n int) network.Attachment {
 	return network.Attachment{VM: id.NewVM(), Tenant: "ten-a", Hostname: fmt.Sprintf("web-%d", n), Ports: []vm.Port{Port("default", "10.77.3", n)}}
 }
 
-// Port gives the n-th guest's port (n < 60,000) on the network of three octets, counting from .2 of a /24 or wider.
+// Port gives the n-th guest's port on the network of three octets, a /24. Guests from the 250th on are on networks of 62,500
+// guests each, 10.78.0.0/16 and up.
 func Port(name, three string, n int) vm.Port {
-	if n > 250 {
-		three, n = fmt.Sprintf("10.%d.%d", 78+n/250/250, n/250%250), n%250
-		return vm.Port{NIC: vm.NIC{ID: id.NewNIC(), MAC: mac(three, n), Address: fmt.Sprintf("%s.%d", three, n+2)}, Bridge: name + "-" + "wide", Subnet: "10.78.0.0/16", Gateway: "10.78.255.254"}
+	p := vm.Port{Bridge: name, Subnet: three + ".0/24", Gateway: three + ".1", MTU: 1400}
+	if n >= 250 {
+		second := 78 + n/62500
+		p.Bridge, p.Subnet, p.Gateway = fmt.Sprintf("%s-%d", name, second), fmt.Sprintf("10.%d.0.0/16", second), fmt.Sprintf("10.%d.255.254", second)
+		three, n = fmt.Sprintf("10.%d.%d", second, n/250%250), n%250
 	}
-	return vm.Port{NIC: vm.NIC{ID: id.NewNIC(), MAC: mac(three, n), Address: fmt.Sprintf("%s.%d", three, n+2)},
-		Bridge: name, Subnet: three + ".0/24", Gateway: three + ".1", MTU: 1400}
+	p.NIC = vm.NIC{ID: id.NewNIC(), MAC: mac(three, n), Address: fmt.Sprintf("%s.%d", three, n+2)}
+	return p
 }
 
 func mac(three string, n int) string {

@@ -49,7 +49,7 @@ func TestHundredThousandVMs_takeUnder100MiB(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 100,000 VMs; left out with -short")
 	}
-	const count, most = 50_000, 50 << 20 // half of it in each network form keeps the test quick
+	const count, most = 100_000, 100 << 20
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

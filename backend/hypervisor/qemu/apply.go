@@ -168,7 +168,7 @@ func (i *instance) closeDisk(ctx context.Context, d hypervisor.Disk) error {
 		if _, ok := have[name]; !ok {
 			continue
 		}
-		if err := i.run(ctx, "blockdev-del", args{"node-name": name}, nil); err != nil {
+		if err := i.deleteNode(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -176,6 +176,25 @@ func (i *instance) closeDisk(ctx context.Context, d hypervisor.Disk) error {
 		return err
 	}
 	return i.run(ctx, "object-del", args{"id": limitID(d)}, nil)
+}
+
+// deleteNode retries for a moment: the device that is told to be gone lets go of its node a little later.
+func (i *instance) deleteNode(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, monitorTimeout)
+	defer cancel()
+	var refusal error
+	err := i.until(ctx, func() (bool, error) {
+		err := i.run(ctx, "blockdev-del", args{"node-name": name}, nil)
+		if isRefusal(err) {
+			refusal = err
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) && refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 // release takes a device away and waits until the guest has let go of it.

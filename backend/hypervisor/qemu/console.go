@@ -103,7 +103,12 @@ func (i *instance) Screenshot(ctx context.Context) ([]byte, error) {
 	}
 	file := os.NewFile(uintptr(fd), "screen")
 	defer file.Close()
-	set, err := i.addSet(ctx, file)
+	only, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_WRONLY, 0) // QEMU takes one for writing only
+	if err != nil {
+		return nil, err
+	}
+	defer only.Close()
+	set, err := i.addSet(ctx, only)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,9 @@ type Driver struct {
 
 	probing sync.Mutex
 	host    *hypervisor.Host // what Probe found, once it has looked
+
+	mu        sync.Mutex
+	instances map[*instance]struct{} // whose process lives
 }
 
 var (
@@ -74,6 +77,33 @@ func New(options Options) (*Driver, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Driver{options: options, log: log}, nil
+}
+
+// Close lets go of every guest; none of them notices. It is for an agent that ends in good order: the next one adopts. Instances
+// of this driver are of no use afterwards, and no more events come.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	all := d.instances
+	d.instances = nil
+	d.mu.Unlock()
+	for i := range all {
+		i.leave()
+	}
+	return nil
+}
+
+// keep notes a living instance, or forgets one.
+func (d *Driver) keep(i *instance, living bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.instances == nil {
+		d.instances = map[*instance]struct{}{}
+	}
+	if living {
+		d.instances[i] = struct{}{}
+	} else {
+		delete(d.instances, i)
+	}
 }
 
 func (d *Driver) folder(vm id.VM) folder { return folder(filepath.Join(d.options.RunDir, string(vm))) }

@@ -29,6 +29,7 @@ type instance struct {
 
 	mu      sync.Mutex
 	record  record
+	left    chan struct{} // closed when the driver lets go of the process
 	line    *tty.Line
 	serial  *net.UnixConn
 	typing  sync.Mutex    // one writer at a time on serial
@@ -44,7 +45,7 @@ var (
 )
 
 func newInstance(d *Driver, dir folder, r record, p *process) *instance {
-	i := &instance{driver: d, vm: r.Config.VM, dir: dir, process: p, record: r, changed: make(chan struct{})}
+	i := &instance{driver: d, vm: r.Config.VM, dir: dir, process: p, record: r, changed: make(chan struct{}), left: make(chan struct{})}
 	i.agent.path = dir.path("agent")
 	return i
 }
@@ -60,13 +61,27 @@ func (i *instance) follow(serial *net.UnixConn) {
 		}
 	}
 	i.line = tty.New(hypervisor.SerialLogBytes, log, i.typed)
+	i.driver.keep(i, true)
 	go i.readSerial()
 	go i.watch()
 }
 
+// leave lets go of the process, which lives on.
+func (i *instance) leave() {
+	close(i.left)
+	i.qmp.Close()
+	i.serial.Close()
+	i.agent.close()
+}
+
 // watch ends the instance with its process.
 func (i *instance) watch() {
-	<-i.process.gone
+	select {
+	case <-i.process.gone:
+	case <-i.left:
+		return
+	}
+	i.driver.keep(i, false)
 	i.qmp.Close() // waits for its reader, so that no event comes behind Exited
 	i.serial.Close()
 	i.agent.close()

@@ -1,12 +1,11 @@
-// Package app is the verbs: what people and programs can ask of the platform. A verb checks who asks and what, and records
-// what is wanted in one transaction with its operation and its event; then it returns. What acts on the world are the steps of
-// that operation, which stand beside the verb and run under op.Runner, again after a crash and on any server. Observe takes what
-// nodes see. The package deliberately knows no HTTP, no driver and no clock but Deps.Now.
+// Package app is the verbs: what people and programs can ask of the platform. A verb checks who asks and what, records what is
+// wanted in one transaction with its operation and its event, and returns. What acts on the world are the steps of that
+// operation, which stand beside the verb and run under op.Runner, again after a crash and on any server. Observe takes what
+// nodes see. The package deliberately knows no HTTP and no driver.
 package app
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -15,26 +14,39 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
+	"novacron/backend/op"
 	"novacron/backend/session"
 	"novacron/backend/store"
 )
 
 // Deps is what the verbs stand on. Store and Nodes must be given, the rest where its verbs are used.
 type Deps struct {
-	Store   *store.DB
-	Nodes   Nodes
-	Images  Images
-	Fetch   Fetcher
-	Tickets session.Tickets
-	Staging string // folder of unfinished uploads and downloads, mode 0700, on the disk of Images
+	Store     *store.DB
+	Nodes     Nodes
+	Images    Images
+	Fetch     Fetcher
+	Catalogue Catalogue
+	Tickets   session.Tickets
+	Staging   string // folder of unfinished uploads and downloads, mode 0700; made when it is missing
 
 	// CheckUserData refuses cloud-init data that a guest could not read; nil: only its size and encoding are checked.
 	CheckUserData func(string) error
-	// Root reports whether guests get unprivileged users of their own. Without root all run as the agent's user.
-	FirstUID int // of guests' unprivileged users; 0: DefaultFirstUID
-	Log      *slog.Logger
+	// Quota refuses what would take a tenant beyond its share. It runs in the transaction that adds it, under the lock
+	// "quota/<tenant>"; nil: there are no quotas.
+	Quota func(ctx context.Context, t *store.Tx, tenant id.Tenant, more store.VMTotals) error
+
+	FirstUID int              // of the guests' unprivileged users; 0: DefaultFirstUID
+	UIDs     int              // how many there are; 0: DefaultUIDs
+	Log      *slog.Logger     // nil: slog.Default
 	Now      func() time.Time // nil: time.Now
 }
+
+// Guests' unprivileged users: above what distributions, container tools and directory services hand out.
+const (
+	DefaultFirstUID = 2_000_000_000
+	DefaultUIDs     = 1_000_000
+)
 
 // Nodes finds the nodes that are connected now.
 type Nodes interface {
@@ -51,13 +63,13 @@ type Images interface {
 	Remove(ctx context.Context, digest string) error
 }
 
-// ImportOptions is what a user said of an image.
+// ImportOptions is what a user said of an image. Empty fields: as the image says.
 type ImportOptions struct {
 	Name     string
 	OS       string
 	Arch     vm.Arch
 	Firmware vm.Firmware
-	Checksum string
+	Checksum string // sha256:… or sha512:… of the bytes at path
 }
 
 // ImageInfo is what the catalogue learned of an image.
@@ -78,22 +90,26 @@ type ImageInfo struct {
 type Fetcher interface {
 	// Check refuses a URL that could not be downloaded whatever answers there.
 	Check(url string) error
-	// Download writes what the URL gives to dst.
+	// Download writes what the URL gives to dst, from its start. total is 0 while it is not known.
 	Download(ctx context.Context, url string, dst *os.File, progress func(done, total int64)) error
+}
+
+// Catalogue knows the images that their makers publish.
+type Catalogue interface {
+	// Entries lists them.
+	Entries() []wire.CatalogueEntry
+	// Find gives where an entry's bytes are and their checksum, which may be fetched from the maker. fault.NotFound: there is no
+	// such entry.
+	Find(ctx context.Context, entry string) (url, checksum string, err error)
 }
 
 // App is the verbs. Its methods may be called from several goroutines.
 type App struct {
-	db      *store.DB
-	nodes   Nodes
-	images  Images
-	fetch   Fetcher
-	tickets session.Tickets
-	staging string
-	userDat func(string) error
-	uids    int
-	log     *slog.Logger
-	now     func() time.Time
+	d    Deps
+	db   *store.DB
+	log  *slog.Logger
+	now  func() time.Time
+	defs map[string]*op.Definition
 }
 
 // New makes the verbs. It reads and writes nothing yet; see Prepare.
@@ -101,27 +117,40 @@ func New(d Deps) (*App, error) {
 	if d.Store == nil || d.Nodes == nil {
 		return nil, fault.New(fault.Invalid, "app_deps", "the app cannot be made without a store and the nodes")
 	}
-	a := &App{db: d.Store, nodes: d.Nodes, images: d.Images, fetch: d.Fetch, tickets: d.Tickets, staging: d.Staging,
-		userDat: d.CheckUserData, uids: d.FirstUID, log: d.Log, now: d.Now}
+	a := &App{d: d, db: d.Store, log: d.Log, now: d.Now, defs: map[string]*op.Definition{}}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
 	if a.now == nil {
 		a.now = time.Now
 	}
-	if a.uids == 0 {
-		a.uids = DefaultFirstUID
+	if a.d.FirstUID == 0 {
+		a.d.FirstUID = DefaultFirstUID
 	}
-	if a.userDat == nil {
-		a.userDat = func(string) error { return nil }
+	if a.d.UIDs == 0 {
+		a.d.UIDs = DefaultUIDs
+	}
+	for _, d := range a.definitions() {
+		a.defs[d.Kind()] = d
 	}
 	return a, nil
 }
 
-// DefaultFirstUID is where the unprivileged users of guests begin: above what distributions and container tools hand out.
-const DefaultFirstUID = 2_000_000_000
+// definitions lists every operation of the platform.
+func (a *App) definitions() []*op.Definition {
+	return []*op.Definition{
+		a.createVM(), a.cloneVM(), a.deleteVM(), a.updateVM(), a.forceStopVM(),
+		a.startVM(), a.stopVM(), a.restartVM(), a.pauseVM(), a.resumeVM(), a.suspendVM(),
+		a.createSnapshot(), a.revertSnapshot(), a.deleteSnapshot(),
+		a.importImage(), a.deleteImage(),
+	}
+}
 
-// DefaultGraceS is how many seconds a guest has to act on ACPI.
-const DefaultGraceS = 90
-
-var _ io.Reader
+// Definitions gives what op.Runner runs.
+func (a *App) Definitions() []*op.Definition {
+	defs := make([]*op.Definition, 0, len(a.defs))
+	for _, d := range a.definitions() {
+		defs = append(defs, a.defs[d.Kind()])
+	}
+	return defs
+}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -20,10 +19,16 @@ type VMResult struct {
 	Operation *wire.Operation
 }
 
+func (r VMResult) reply() any { return wire.VMAnswer{VM: r.VM, Operation: r.Operation} }
+
 // SnapshotResult is the answer of a verb that acts on a snapshot.
 type SnapshotResult struct {
 	Snapshot  wire.Snapshot
 	Operation *wire.Operation
+}
+
+func (r SnapshotResult) reply() any {
+	return wire.SnapshotAnswer{Snapshot: r.Snapshot, Operation: r.Operation}
 }
 
 // ImageResult is the answer of a verb that acts on an image.
@@ -31,6 +36,8 @@ type ImageResult struct {
 	Image     wire.Image
 	Operation *wire.Operation
 }
+
+func (r ImageResult) reply() any { return wire.ImageAnswer{Image: r.Image, Operation: r.Operation} }
 
 // ListRequest is what every list takes. Limit 0 is the default of 100; more than 1000 is capped.
 type ListRequest struct {
@@ -100,24 +107,12 @@ type Console struct {
 	Mode   string      `json:"mode"` // ask, watch or take
 }
 
-// CreateUser makes an account without a mail round trip. PasswordHash is made by core/auth: the app never sees a password.
-type CreateUser struct {
-	Username     string
-	Email        string
-	Role         auth.Role
-	PasswordHash string
-	Tenant       id.Tenant // empty: the first tenant
-}
-
 // StateEvent is the data of vm.state.
 type StateEvent struct {
-	Name      string   `json:"name"`
-	Status    vm.State `json:"status"`
-	Reason    string   `json:"reason,omitempty"`
-	Previous  vm.State `json:"previous"`
-	Node      string   `json:"node,omitempty"`
-	Addresses []string `json:"addresses,omitempty"`
+	Name      string       `json:"name"`
+	Status    vm.State     `json:"status"`
+	Reason    string       `json:"reason,omitempty"`
+	Previous  vm.State     `json:"previous"`
+	Addresses []string     `json:"addresses,omitempty"`
+	Operation id.Operation `json:"operation,omitempty"`
 }
-
-// raw is JSON that is passed on as it is.
-type raw = json.RawMessage

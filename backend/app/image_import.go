@@ -1,0 +1,393 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
+	"novacron/backend/op"
+	"novacron/backend/store"
+)
+
+// Limits of an import.
+const (
+	MaxImageBytes  = int64(1) << 40
+	uploadLifetime = 24 * time.Hour // without a byte
+	maxOS          = 64
+	uploadChunk    = 1 << 20 // bytes between two syncs of the offset would be lost at most with a crash: the client sends them again
+)
+
+// importing is the state of image.import.
+type importing struct {
+	Image    id.Image      `json:"image"`
+	URL      string        `json:"url,omitempty"`
+	File     string        `json:"file,omitempty"`   // path on the server that an administrator named
+	Staged   string        `json:"staged,omitempty"` // file in the staging folder
+	Options  ImportOptions `json:"options"`
+	Info     ImageInfo     `json:"info"` // once the catalogue has it
+	Existing bool          `json:"existing,omitempty"`
+}
+
+// ImportImage adds an image. From a URL, the catalogue or a file of the server the operation begins at once; otherwise the image
+// waits for its upload, see AppendUpload.
+func (a *App) ImportImage(ctx context.Context, c auth.Caller, r ImportImage) (ImageResult, error) {
+	if err := a.checkImport(c, &r); err != nil {
+		return ImageResult{}, err
+	}
+	checksum, err := a.resolveSource(ctx, &r)
+	if err != nil {
+		return ImageResult{}, err
+	}
+	return change(ctx, a, c, func(t *store.Tx) (ImageResult, error) {
+		i := store.Image{
+			ID: id.NewImage(), Tenant: c.Tenant, Name: r.Name, OS: r.OS, Arch: r.Arch, Firmware: r.Firmware, State: store.ImagePending,
+			Source: sourceOf(r), Created: a.now(),
+		}
+		if r.Public {
+			i.Tenant = ""
+		}
+		if err := t.InsertImage(ctx, &i); err != nil {
+			return ImageResult{}, err
+		}
+		staged := string(i.ID)
+		if r.URL == "" && r.File == "" {
+			u := store.Upload{ID: id.NewUpload(), Image: i.ID, Tenant: i.Tenant, Bytes: r.Bytes, Digest: checksum, Staging: staged, Created: a.now(), Expires: a.now().Add(uploadLifetime)}
+			if err := t.InsertUpload(ctx, &u); err != nil {
+				return ImageResult{}, err
+			}
+			return imageResult(ctx, t, i, nil)
+		}
+		o, err := a.beginImport(ctx, t, c, i, importing{URL: r.URL, File: r.File, Staged: staged, Options: ImportOptions{Checksum: checksum}})
+		if err != nil {
+			return ImageResult{}, err
+		}
+		return imageResult(ctx, t, i, &o)
+	})
+}
+
+func (a *App) beginImport(ctx context.Context, t *store.Tx, c auth.Caller, i store.Image, s importing) (op.Record, error) {
+	s.Image = i.ID
+	s.Options.Name, s.Options.OS, s.Options.Arch, s.Options.Firmware = i.Name, i.OS, i.Arch, i.Firmware
+	return a.begin(ctx, t, c, i.Tenant, "image.import", imageSubject(i.ID), s)
+}
+
+func sourceOf(r ImportImage) string {
+	switch {
+	case r.Catalogue != "":
+		return "catalogue: " + r.Catalogue
+	case r.URL != "":
+		return r.URL
+	case r.File != "":
+		return "a file of the server"
+	}
+	return "upload"
+}
+
+func (a *App) checkImport(c auth.Caller, r *ImportImage) error {
+	if err := auth.May(c, auth.WriteImage, c.Tenant); err != nil {
+		return err
+	}
+	if r.Public || r.File != "" {
+		if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+			return err
+		}
+	}
+	if err := checkLabel("image", r.Name); err != nil {
+		return err
+	}
+	if vm.IsDigest(r.Name) {
+		return fault.New(fault.Invalid, "", "the name has the form of a digest; pick another").On("name")
+	}
+	sources := 0
+	for _, given := range []bool{r.URL != "", r.File != "", r.Catalogue != "", r.Bytes != 0} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources != 1:
+		return fault.New(fault.Invalid, "", "say where the image comes from: exactly one of url, catalogue, or bytes for an upload").On("url")
+	case r.Bytes < 0 || r.Bytes > MaxImageBytes:
+		return fault.New(fault.Invalid, "", "an image has up to %d bytes", MaxImageBytes).On("bytes")
+	case len(r.OS) > maxOS:
+		return fault.New(fault.Invalid, "", "the name of the operating system has up to %d characters", maxOS).On("os")
+	case r.Arch != "" && r.Arch != vm.X86_64 && r.Arch != vm.AArch64:
+		return fault.New(fault.Invalid, "", "the architecture is %s or %s", vm.X86_64, vm.AArch64).On("arch")
+	case r.Firmware != "" && r.Firmware != vm.BIOS && r.Firmware != vm.UEFI && r.Firmware != vm.Direct:
+		return fault.New(fault.Invalid, "", "the firmware is %s, %s or %s", vm.BIOS, vm.UEFI, vm.Direct).On("firmware")
+	case r.Checksum != "" && !isChecksum(r.Checksum):
+		return fault.New(fault.Invalid, "", "a checksum is sha256: or sha512: and hexadecimal digits").On("checksum")
+	case r.File != "" && !filepath.IsAbs(r.File):
+		return fault.New(fault.Invalid, "", "a file of the server is named by its whole path").On("file")
+	}
+	return nil
+}
+
+func isChecksum(s string) bool {
+	kind, digits, _ := strings.Cut(s, ":")
+	length := map[string]int{"sha256": 64, "sha512": 128}[kind]
+	return length != 0 && len(digits) == length && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// resolveSource turns a catalogue entry into its URL, and refuses a URL that cannot work before anything is recorded.
+func (a *App) resolveSource(ctx context.Context, r *ImportImage) (checksum string, err error) {
+	checksum = r.Checksum
+	if r.Catalogue != "" {
+		if a.d.Catalogue == nil {
+			return "", fault.New(fault.Unsupported, "no_catalogue", "this server has no catalogue; import from a URL").On("catalogue")
+		}
+		url, sum, err := a.d.Catalogue.Find(ctx, r.Catalogue)
+		if err != nil {
+			return "", err
+		}
+		r.URL = url
+		if checksum == "" {
+			checksum = sum
+		}
+	}
+	if r.URL != "" {
+		if a.d.Fetch == nil {
+			return "", fault.New(fault.Unsupported, "no_fetch", "this server does not download; upload the image").On("url")
+		}
+		return checksum, a.d.Fetch.Check(r.URL)
+	}
+	return checksum, nil
+}
+
+// CatalogueEntries lists what the catalogue offers.
+func (a *App) CatalogueEntries(c auth.Caller) ([]wire.CatalogueEntry, error) {
+	if err := auth.May(c, auth.ReadImage, c.Tenant); err != nil || a.d.Catalogue == nil {
+		return []wire.CatalogueEntry{}, err
+	}
+	return list(a.d.Catalogue.Entries()), nil
+}
+
+// ImageUpload gives the image with how far its upload is. fault.Conflict: it waits for none.
+func (a *App) ImageUpload(ctx context.Context, c auth.Caller, ref string) (wire.Image, error) {
+	i, err := findImage(ctx, &a.db.Reader, c, ref)
+	if err != nil {
+		return wire.Image{}, err
+	}
+	if _, err := a.db.UploadOf(ctx, i.ID); err != nil {
+		return wire.Image{}, noUpload(i, err)
+	}
+	return imageView(ctx, &a.db.Reader, i)
+}
+
+func noUpload(i store.Image, err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Conflict, "no_upload", "image %s waits for no upload", i.Name)
+	}
+	return err
+}
+
+// AppendUpload writes bytes at the offset where the upload is. The offset moves once they are on the disk, so that a client goes on
+// from it after any crash. The last byte begins the import, whose operation is in the result.
+func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offset int64, body io.Reader) (ImageResult, error) {
+	var i store.Image
+	var u store.Upload
+	err := a.db.Tx(ctx, func(t *store.Tx) (err error) {
+		if i, err = a.ownImage(ctx, t, c, ref); err != nil {
+			return err
+		}
+		if u, err = t.UploadOf(ctx, i.ID); err != nil {
+			return noUpload(i, err)
+		}
+		if u.Offset != offset {
+			return fault.New(fault.Conflict, "upload_offset", "the upload of %s is at byte %d, not %d; go on from there", i.Name, u.Offset, offset)
+		}
+		return nil
+	})
+	if err != nil {
+		return ImageResult{}, err
+	}
+	written, failed := a.stage(u, offset, body)
+	var result ImageResult
+	err = a.db.Tx(context.WithoutCancel(ctx), func(t *store.Tx) error {
+		to := offset + written
+		if err := t.AdvanceUpload(ctx, u.ID, offset, to, a.now().Add(uploadLifetime)); err != nil {
+			return err
+		}
+		var begun *op.Record
+		if to == u.Bytes && failed == nil {
+			o, err := a.beginImport(ctx, t, c, i, importing{Staged: u.Staging, Options: ImportOptions{Checksum: u.Digest}})
+			if err != nil {
+				return err
+			}
+			begun = &o
+		}
+		result, err = imageResult(ctx, t, i, begun)
+		return err
+	})
+	if failed != nil {
+		return ImageResult{}, failed
+	}
+	return result, err
+}
+
+// stage writes body behind offset and syncs it. What a broken connection brought counts too.
+func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64, err error) {
+	f, err := os.OpenFile(a.staged(u.Staging), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, diskFault(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(offset); err != nil { // what an earlier request wrote and never acknowledged
+		return 0, diskFault(err)
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return 0, diskFault(err)
+	}
+	room := u.Bytes - offset
+	written, err = io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(body, room), make([]byte, uploadChunk))
+	if sync := f.Sync(); sync != nil {
+		return 0, diskFault(sync)
+	}
+	if err != nil {
+		if errors.Is(err, syscall.ENOSPC) {
+			return written, diskFault(err)
+		}
+		return written, fault.Wrap(err, fault.Unavailable, "upload_broken", "the upload broke off; ask for the offset and go on from there")
+	}
+	var one [1]byte
+	if n, _ := io.ReadFull(body, one[:]); n > 0 && written == room {
+		return written, fault.New(fault.TooLarge, "upload_too_long", "the upload is longer than the %d bytes that were announced", u.Bytes)
+	}
+	return written, nil
+}
+
+func diskFault(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fault.Wrap(err, fault.Unavailable, "disk_full", "the server's disk for images is full; free some room and go on")
+	}
+	return fmt.Errorf("staging folder: %w", err)
+}
+
+// staged is a path in the staging folder; names there are ids and never come from users.
+func (a *App) staged(name string) string { return filepath.Join(a.d.Staging, filepath.Base(name)) }
+
+func (a *App) removeStaged(name string) {
+	if name == "" {
+		return
+	}
+	if err := os.Remove(a.staged(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn("remove a staged image", "err", err)
+	}
+}
+
+func (a *App) importImage() *op.Definition {
+	return op.Define("image.import",
+		op.Do("Fetch the bytes", a.fetchImage).Undo(a.unfetchImage),
+		op.Do("Check and convert the image", a.takeImage).Undo(a.untakeImage),
+		op.Do("List it", a.listImage).NoUndo("the undo of the first step takes it out of the list"),
+	)
+}
+
+func (a *App) fetchImage(ctx context.Context, r op.Run, s *importing) error {
+	if s.URL == "" {
+		return nil
+	}
+	f, err := os.OpenFile(a.staged(s.Staged), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return diskFault(err)
+	}
+	defer f.Close()
+	err = a.d.Fetch.Download(ctx, s.URL, f, func(done, total int64) {
+		share := 0.0
+		if total > 0 {
+			share = float64(done) / float64(total)
+		}
+		r.Progress(share, fmt.Sprintf("%d MiB fetched", done>>20))
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return diskFault(err)
+	}
+	return nil
+}
+
+// unfetchImage removes the row too: the verb that made it has no undo of its own. An upload that turned out to be no image keeps
+// its row with the reason, so that its user learns it from the list as well.
+func (a *App) unfetchImage(ctx context.Context, r op.Run, s *importing) error {
+	a.removeStaged(s.Staged)
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		return t.DeleteImage(ctx, s.Image)
+	})
+}
+
+func (a *App) takeImage(ctx context.Context, r op.Run, s *importing) error {
+	path := a.staged(s.Staged)
+	if s.File != "" {
+		path = s.File
+	}
+	info, err := a.d.Images.Import(ctx, path, s.Options, r.Progress)
+	if err != nil {
+		return err
+	}
+	s.Info = info
+	return nil
+}
+
+// untakeImage removes the files unless another image has the same content. Where the import ended is only known once the step
+// was saved; what it left half done is the catalogue's to clear away.
+func (a *App) untakeImage(ctx context.Context, _ op.Run, s *importing) error {
+	if s.Info.Digest == "" {
+		return nil
+	}
+	same, err := a.db.ImagesByDigest(ctx, s.Info.Digest)
+	if err != nil || len(same) > 0 {
+		return err
+	}
+	return a.d.Images.Remove(ctx, s.Info.Digest)
+}
+
+func (a *App) listImage(ctx context.Context, r op.Run, s *importing) error {
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		i, err := t.Image(ctx, s.Image)
+		if err != nil || i.State == store.ImageReady {
+			return err
+		}
+		n := s.Info
+		i.Digest, i.Arch, i.Format, i.Firmware, i.Cmdline = n.Digest, n.Arch, n.Format, n.Firmware, n.Cmdline
+		i.Bytes, i.VirtualBytes, i.MinMemoryMiB, i.MinDiskGiB = n.Bytes, n.VirtualBytes, n.MinMemoryMiB, n.MinDiskGiB
+		if n.OS != "" {
+			i.OS = n.OS
+		}
+		i.State, i.StateReason = store.ImageReady, ""
+		if err := t.UpdateImage(ctx, &i); err != nil {
+			return err
+		}
+		u, err := t.UploadOf(ctx, i.ID)
+		if err == nil {
+			err = t.DeleteUpload(ctx, u.ID)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		return t.Emit("image.ready", i.Tenant, imageSubject(i.ID), map[string]any{"name": i.Name, "digest": i.Digest})
+	})
+	if err == nil {
+		a.removeStaged(s.Staged)
+	}
+	return err
+}

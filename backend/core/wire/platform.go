@@ -94,14 +94,16 @@ type CreateImage struct {
 	Catalogue string      `json:"catalogue,omitempty" maxLength:"100" doc:"Import this entry of the catalogue"`
 }
 
-// CatalogueEntry is an image that a maker publishes.
+// CatalogueEntry is an image that a distribution publishes.
 type CatalogueEntry struct {
-	ID       string      `json:"id" doc:"What catalogue takes"`
-	Name     string      `json:"name"`
-	OS       string      `json:"os"`
-	Arch     vm.Arch     `json:"arch"`
-	Firmware vm.Firmware `json:"firmware"`
-	URL      string      `json:"url"`
+	Name         string  `json:"name" doc:"What catalogue takes"`
+	Title        string  `json:"title"`
+	OS           string  `json:"os"`
+	Arch         vm.Arch `json:"arch"`
+	URL          string  `json:"url"`
+	Login        string  `json:"login" doc:"The account that gets the ssh keys"`
+	MinMemoryMiB int     `json:"min_memory_mib"`
+	MinDiskGiB   int     `json:"min_disk_gib"`
 }
 
 // Network is what VMs attach to.

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"novacron/backend/app"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
+)
+
+// refreshCookie holds the refresh token of browsers. Scripts cannot read it, and it goes nowhere but to its own paths.
+const (
+	refreshCookie = "novacron_refresh"
+	refreshPath   = "/api/auth"
+	refreshLife   = 30 * 24 * time.Hour // as long as the session lives unless it is refreshed
+)
+
+// signInAnswer carries the tokens of a sign-in.
+type signInAnswer struct {
+	Status    int
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      *wire.LoginAnswer
+}
+
+func (a *API) addAuth() {
+	const tag = "Sign-in"
+	add(a, anyone, "POST /api/auth/login", op("login", "Sign in", tag), a.login)
+	short := op("loginShort", "Sign in: a short name of /api/auth/login", tag)
+	add(a, anyone, "POST /auth/login", short, a.login)
+	add(a, anyone, "POST /api/auth/setup", op("setup", "Make the first account with the one-time link, and sign in", tag), func(ctx context.Context, in *struct{ Body wire.Setup }) (*signInAnswer, error) {
+		s, err := a.Accounts.Setup(ctx, in.Body, peer(ctx))
+		return a.signedIn(ctx, s, err)
+	})
+	add(a, anyone, "POST /api/auth/refresh", op("refresh", "Exchange the refresh token for new tokens; 204 when there is none", tag), a.refresh)
+	add(a, signedIn.unkept(), "POST /api/auth/logout", op("logout", "Withdraw the token and end its session", tag), func(ctx context.Context, _ *struct{}) (*signInAnswer, error) {
+		if err := a.Accounts.Logout(ctx, access(ctx)); err != nil {
+			return nil, err
+		}
+		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, "", -1)}}, nil
+	})
+	add(a, signedIn, "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
+		return answer(a.Accounts.Me(ctx, caller(ctx)))
+	})
+}
+
+func (a *API) login(ctx context.Context, in *struct{ Body wire.Login }) (*signInAnswer, error) {
+	if err := a.sameSite(ctx); err != nil {
+		return nil, err
+	}
+	s, err := a.Accounts.Login(ctx, in.Body.Username, in.Body.Password, peer(ctx))
+	return a.signedIn(ctx, s, err)
+}
+
+func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*signInAnswer, error) {
+	if err := a.sameSite(ctx); err != nil {
+		return nil, err
+	}
+	token := ""
+	if c, err := of(ctx).request.Cookie(refreshCookie); err == nil {
+		token = c.Value
+	} else if in.Body != nil {
+		token = in.Body.RefreshToken
+	}
+	if token == "" {
+		return &signInAnswer{Status: http.StatusNoContent}, nil
+	}
+	s, err := a.Accounts.Refresh(ctx, token)
+	return a.signedIn(ctx, s, err)
+}
+
+// sameSite refuses pages of other origins: a sign-in from there would put this browser into somebody else's account.
+func (a *API) sameSite(ctx context.Context) error {
+	r := of(ctx).request
+	if o := r.Header.Get("Origin"); o != "" && !a.allowed(o, r) {
+		return fault.New(fault.Forbidden, "origin_refused", "pages of %.100s may not sign in here; add the origin to NOVACRON_ALLOWED_ORIGINS if they shall", o)
+	}
+	return nil
+}
+
+func (a *API) signedIn(ctx context.Context, s app.SignIn, err error) (*signInAnswer, error) {
+	if err != nil {
+		return nil, err
+	}
+	of(ctx).caller = s.User.Username
+	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: s.User}}
+	r := of(ctx).request
+	switch {
+	case s.Refresh == "":
+	case r.Header.Get("Cookie") == "" && r.Header.Get("Origin") == "":
+		out.Body.RefreshToken = s.Refresh
+		fallthrough
+	default:
+		out.SetCookie = []http.Cookie{a.cookie(ctx, s.Refresh, int(refreshLife.Seconds()))}
+	}
+	return out, nil
+}
+
+func (a *API) cookie(ctx context.Context, value string, maxAge int) http.Cookie {
+	u, err := url.Parse(a.PublicURL)
+	secure := of(ctx).request.TLS != nil || err == nil && u.Scheme == "https"
+	return http.Cookie{Name: refreshCookie, Value: value, Path: refreshPath, MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+}
+
+func peer(ctx context.Context) app.Peer {
+	e := of(ctx)
+	return app.Peer{Address: strings.TrimPrefix(e.address.String(), "invalid IP"), Agent: e.request.UserAgent()}
+}

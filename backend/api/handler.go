@@ -1,0 +1,206 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"novacron/backend/core/fault"
+)
+
+// Bounds of a request.
+const (
+	maxBody      = 1 << 20          // bytes; uploads have their own
+	handlerTime  = 30 * time.Second // for the work of a request, beside what ?wait adds
+	writeTime    = 60 * time.Second // for a slow reader of the answer
+	bodyTime     = 30 * time.Second // for a slow sender of the request
+	maxURLLength = 8 << 10
+)
+
+// handler serves the table under the prefixes.
+func (a *API) handler(prefixes ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := a.Now()
+		e := &exchange{id: newRequestID(r.Header.Get("X-Request-Id")), address: clientAddress(r, a.TrustedProxies)}
+		e.request = r
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
+		rec := &recorder{ResponseWriter: w}
+		rec.Header().Set("X-Request-Id", e.id)
+		defer a.logged(r, rec, e, start)
+		a.secure(rec, r)
+		if a.cors(rec, r) {
+			return
+		}
+		for _, p := range prefixes {
+			if r.URL.Path == p || strings.HasPrefix(r.URL.Path, p) && strings.HasSuffix(p, "/") {
+				a.serve(rec, r)
+				return
+			}
+		}
+		writeProblem(rec, r, status(r, http.StatusNotFound, "no_such_path", "there is nothing at %.200s; the API is described at /api/docs", r.URL.Path))
+	})
+}
+
+// serve answers a request. The order matters: every request to a limited path counts before anything of it is read, and who
+// asks is known before the body is.
+func (a *API) serve(w *recorder, r *http.Request) {
+	if len(r.RequestURI) > maxURLLength {
+		writeProblem(w, r, status(r, http.StatusRequestURITooLong, "url_too_long", "an address may have %d bytes", maxURLLength))
+		return
+	}
+	if !a.countAddress(w, r) {
+		return
+	}
+	_, pattern := a.mux.Handler(r)
+	rt, known := a.routes[pattern]
+	c, err := a.authenticate(r)
+	if !a.countUser(w, r, c, err) {
+		return
+	}
+	switch {
+	case !known && err != nil && r.Header.Get("Authorization") != "":
+		writeProblem(w, r, err)
+		return
+	case !known:
+		a.unknown(w, r)
+		return
+	case !rt.rule.anyone:
+		if err == nil {
+			err = rt.rule.check(c.Caller)
+		}
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+	}
+	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+	of(r.Context()).caller = c.Caller.String()
+	if rt.slow {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	a.bounded(w, r, !rt.rule.secret)
+}
+
+// bounded answers within a time and a size. once says whether an Idempotency-Key counts.
+func (a *API) bounded(w *recorder, r *http.Request, once bool) {
+	hold, err := waitOf(r.URL.Query().Get("wait"))
+	if err != nil {
+		writeProblem(w, r, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), handlerTime+hold)
+	defer cancel()
+	r = r.WithContext(ctx)
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	rc := http.NewResponseController(w)
+	// Listeners that know no deadlines (tests, pipes) bound nothing; the context still does.
+	if err := rc.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		writeProblem(w, r, err)
+		return
+	}
+	if err := rc.SetWriteDeadline(time.Now().Add(handlerTime + hold + writeTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		writeProblem(w, r, err)
+		return
+	}
+	if once && r.Method == http.MethodPost && r.Header.Get("Idempotency-Key") != "" && caller(ctx).User != "" {
+		a.once(w, r, hold)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// unknown answers what no route does: 405 with what the path allows, or 404.
+func (a *API) unknown(w *recorder, r *http.Request) {
+	var allowed []string
+	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		probe := r.Clone(r.Context())
+		probe.Method = m
+		if _, pattern := a.mux.Handler(probe); a.routes[pattern].method != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	if len(allowed) == 0 {
+		writeProblem(w, r, status(r, http.StatusNotFound, "no_such_path", "there is nothing at %.200s; the API is described at /api/docs", r.URL.Path))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	writeProblem(w, r, status(r, http.StatusMethodNotAllowed, "method_not_allowed", "%.200s takes %s, not %.20s", r.URL.Path, strings.Join(allowed, " and "), r.Method))
+}
+
+// logged writes the access log and keeps a panic from ending the server. Neither headers nor query are logged: they hold
+// secrets.
+func (a *API) logged(r *http.Request, w *recorder, e *exchange, start time.Time) {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		e.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		if !w.wrote {
+			writeProblem(w, r, fault.Wrap(e.err, fault.Internal, "internal", "something went wrong inside NovaCron; the log of the server has the cause under %s", e.id))
+		}
+	}
+	level := slog.LevelInfo
+	if w.status >= 500 {
+		level = slog.LevelError
+	} else if quiet(r) {
+		level = slog.LevelDebug
+	}
+	attrs := []any{"request", e.id, "method", r.Method, "path", r.URL.Path, "status", w.status, "bytes", w.bytes, "ms", a.Now().Sub(start).Milliseconds(), "address", e.address.String()}
+	if e.caller != "" {
+		attrs = append(attrs, "caller", e.caller)
+	}
+	if e.err != nil && w.status >= 500 {
+		attrs = append(attrs, "err", e.err)
+	}
+	a.Log.Log(r.Context(), level, "request", attrs...)
+}
+
+// quiet are the requests that probes send all day.
+func quiet(r *http.Request) bool {
+	return r.URL.Path == "/api/health" || r.URL.Path == "/api/ready" || r.URL.Path == "/metrics"
+}
+
+// recorder remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	wrote  bool
+	copy   *keeper // keeps the answer, for an Idempotency-Key
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if !w.wrote {
+		w.status, w.wrote = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	if w.copy != nil {
+		w.copy.add(p)
+	}
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack hands the connection to a WebSocket.
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status, w.wrote = http.StatusSwitchingProtocols, true
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}

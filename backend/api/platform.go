@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"novacron/backend/app"
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+)
+
+// addRoutes fills the table.
+func (a *API) addRoutes() {
+	a.addPublic()
+	a.addAuth()
+	a.addVMs()
+	a.addOperations()
+	a.addImages()
+	a.addNodes()
+	a.addRest()
+	a.addSockets()
+}
+
+func (a *API) addPublic() {
+	const tag = "Server"
+	add(a, anyone, "GET /api/health", op("health", "Does the server answer?", tag), func(context.Context, *struct{}) (*body[wire.Health], error) {
+		return answer(wire.Health{Status: "ok", Version: a.Version}, nil)
+	})
+	add(a, anyone, "GET /api/ready", op("ready", "Can the server do its work?", tag), a.ready)
+	a.raw(anyone, "GET /api/openapi.json", false, func(w http.ResponseWriter, r *http.Request) { send(w, "application/json", a.spec) })
+	a.raw(anyone, "GET /api/docs", false, func(w http.ResponseWriter, r *http.Request) { send(w, "text/html; charset=utf-8", a.docs) })
+	a.raw(anyone, "GET /.well-known/jwks.json", false, func(w http.ResponseWriter, r *http.Request) {
+		send(w, "application/json", a.Accounts.JWKS())
+		// Verifiers elsewhere may keep the keys for a while; a new key signs nothing before they have it.
+	})
+	if a.Metrics != nil {
+		a.raw(anyone, "GET /metrics", false, a.metrics)
+	}
+}
+
+func send(w http.ResponseWriter, contentType string, content []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+	w.Write(content)
+}
+
+type readyAnswer struct {
+	Status int
+	Body   wire.Ready
+}
+
+func (a *API) ready(ctx context.Context, _ *struct{}) (*readyAnswer, error) {
+	out := &readyAnswer{Status: http.StatusOK, Body: wire.Ready{Ready: true, Reasons: []string{}}}
+	if a.Ready != nil {
+		if reasons := a.Ready(ctx); len(reasons) > 0 {
+			out.Status, out.Body = http.StatusServiceUnavailable, wire.Ready{Reasons: reasons}
+		}
+	}
+	return out, nil
+}
+
+// metrics serves a scraper with the token, or on this very machine: what a proxy forwards comes from elsewhere.
+func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
+	if token, err := bearer(r); err == nil && a.ScrapeToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.ScrapeToken)) == 1 {
+		a.Metrics.ServeHTTP(w, r)
+		return
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("X-Real-Ip") != "" || r.Header.Get("Via") != ""
+	if err != nil || !peer.Addr().Unmap().IsLoopback() || forwarded {
+		writeProblem(w, r, fault.New(fault.Unauthenticated, "scrape_token", "metrics are given on this machine, or with the scrape token as `Authorization: Bearer …`"))
+		return
+	}
+	a.Metrics.ServeHTTP(w, r)
+}
+
+func (a *API) addOperations() {
+	const tag = "Operations"
+	add(a, may(auth.ReadOperation), "GET /api/v1/operations", op("listOperations", "List operations, newest first", tag), func(ctx context.Context, in *struct {
+		lister
+		Subject string `query:"subject" maxLength:"100" doc:"What they act on, for example vm/ID"`
+		Kind    string `query:"kind" maxLength:"64"`
+		Status  string `query:"status" enum:"open,queued,running,undoing,succeeded,failed,canceled,stuck" doc:"open: all that have not ended"`
+	}) (*body[wire.List[wire.Operation]], error) {
+		return answer(a.App.ListOperations(ctx, caller(ctx), app.ListOperations{ListRequest: in.request(), Subject: in.Subject, Kind: in.Kind, Status: in.Status}))
+	})
+	add(a, may(auth.ReadOperation), "GET /api/v1/operations/{id}", op("getOperation", "Show an operation; with wait, when it has ended", tag), func(ctx context.Context, in *act) (*body[wire.Operation], error) {
+		hold, err := waitOf(in.Wait)
+		if err != nil {
+			return nil, err
+		}
+		if hold > 0 {
+			return answer(a.App.WaitOperation(ctx, caller(ctx), id.Operation(in.ID), hold))
+		}
+		return answer(a.App.Operation(ctx, caller(ctx), id.Operation(in.ID)))
+	})
+	add(a, may(auth.WriteOperation), "DELETE /api/v1/operations/{id}", op("cancelOperation", "Cancel an operation: it undoes what it did", tag), func(ctx context.Context, in *ref) (*struct {
+		Status int
+		Body   wire.Operation
+	}, error) {
+		o, err := a.App.CancelOperation(ctx, caller(ctx), id.Operation(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &struct {
+			Status int
+			Body   wire.Operation
+		}{http.StatusAccepted, o}, nil
+	})
+}
+
+func (a *API) addNodes() {
+	const tag = "Nodes"
+	read, write := govern(auth.ReadPlatform), govern(auth.WritePlatform)
+	add(a, read, "GET /api/v1/nodes", op("listNodes", "List nodes", tag), func(ctx context.Context, in *lister) (*body[wire.List[wire.Node]], error) {
+		return answer(a.App.ListNodes(ctx, caller(ctx), in.request()))
+	})
+	add(a, read, "GET /api/v1/nodes/{id}", op("getNode", "Show a node", tag), func(ctx context.Context, in *ref) (*body[wire.Node], error) {
+		n, err := a.App.Node(ctx, caller(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &body[wire.Node]{ETag: etag(n.Version), Body: n}, nil
+	})
+	add(a, write, "PATCH /api/v1/nodes/{id}", op("updateNode", "Cordon or label a node", tag), func(ctx context.Context, in *struct {
+		ref
+		ifMatch
+		Body wire.UpdateNode
+	}) (*body[wire.Node], error) {
+		version, err := versionOf(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return answer(a.App.UpdateNode(ctx, caller(ctx), in.ID, in.Body, version))
+	})
+	add(a, write, "POST /api/v1/nodes/{id}/confirm-dead", op("confirmNodeDead", "Say that a machine is off for good", tag), func(ctx context.Context, in *ref) (*body[wire.Node], error) {
+		return answer(a.App.ConfirmNodeDead(ctx, caller(ctx), in.ID))
+	})
+	add(a, write, "DELETE /api/v1/nodes/{id}", op("removeNode", "Forget a node that holds nothing", tag), func(ctx context.Context, in *ref) (*struct{}, error) {
+		return nil, a.App.RemoveNode(ctx, caller(ctx), in.ID)
+	})
+	add(a, write.unkept(), "POST /api/v1/nodes/join-tokens", op("createJoinToken", "Make a one-use token for a machine that joins", tag), a.joinToken)
+}
+
+// maxJoinLifetime bounds how long a join token may lie around.
+const maxJoinLifetime = 24 * time.Hour
+
+func (a *API) joinToken(ctx context.Context, in *struct {
+	Lifetime string `query:"lifetime" maxLength:"20" doc:"How long it is good, up to 24h; absent: 1h"`
+}) (*body[wire.JoinToken], error) {
+	lifetime := time.Hour
+	if in.Lifetime != "" {
+		d, err := time.ParseDuration(in.Lifetime)
+		if err != nil || d < time.Minute || d > maxJoinLifetime {
+			return nil, fault.New(fault.Invalid, "lifetime_invalid", "lifetime is a time from 1m to 24h; got %.20q", in.Lifetime).On("lifetime")
+		}
+		lifetime = d
+	}
+	token, ends, err := a.App.CreateJoinToken(ctx, caller(ctx), lifetime)
+	if err != nil {
+		return nil, err
+	}
+	out := wire.JoinToken{Token: token, ExpiresAt: ends}
+	if a.JoinCommand != nil {
+		out.Command = a.JoinCommand(token)
+	}
+	return answer(out, nil)
+}
+
+func (a *API) addRest() {
+	add(a, may(auth.ReadNetwork), "GET /api/v1/networks", op("listNetworks", "List networks", "Networks"), func(ctx context.Context, in *lister) (*body[wire.List[wire.Network]], error) {
+		return answer(a.App.ListNetworks(ctx, caller(ctx), in.request()))
+	})
+	add(a, may(auth.ReadNetwork), "GET /api/v1/networks/{id}", op("getNetwork", "Show a network", "Networks"), func(ctx context.Context, in *ref) (*body[wire.Network], error) {
+		return answer(a.App.Network(ctx, caller(ctx), in.ID))
+	})
+	add(a, may(auth.ReadEvent), "GET /api/v1/events", op("listEvents", "The history behind the event stream, oldest first", "Events"), a.history)
+	write := govern(auth.WritePlatform)
+	add(a, write, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *lister) (*body[wire.List[wire.User]], error) {
+		return answer(a.App.ListUsers(ctx, caller(ctx), in.request()))
+	})
+	add(a, write, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *ref) (*body[wire.User], error) {
+		return answer(a.App.User(ctx, caller(ctx), in.ID))
+	})
+	add(a, write.unkept(), "POST /api/v1/users", op("createUser", "Make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateUser }) (*created[wire.User], error) {
+		u, err := a.Accounts.Create(ctx, caller(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &created[wire.User]{Status: http.StatusCreated, Location: "/api/v1/users/" + string(u.ID), Body: u}, nil
+	})
+}
+
+type created[T any] struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     T
+}
+
+func (a *API) history(ctx context.Context, in *struct {
+	Since   string `query:"since" maxLength:"200" doc:"Cursor: the id of an event, or next_cursor; absent: from the oldest that is kept"`
+	Topics  string `query:"topics" maxLength:"1000" doc:"Types or prefixes with a star, separated by commas: vm.*,operation.*"`
+	Subject string `query:"subject" maxLength:"100" doc:"For example vm/ID"`
+	Limit   int    `query:"limit" minimum:"0" doc:"More than 1000 is capped"`
+}) (*body[wire.List[wire.Event]], error) {
+	var topics []string
+	if in.Topics != "" {
+		topics = strings.Split(in.Topics, ",")
+	}
+	if err := checkTopics(topics); err != nil {
+		return nil, err
+	}
+	page, err := a.App.Events(ctx, caller(ctx), app.ReadEvents{Since: in.Since, Topics: topics, Subject: in.Subject, Limit: min(in.Limit, maxLimit)})
+	if err != nil {
+		return nil, err
+	}
+	if page.Events == nil {
+		page.Events = []wire.Event{}
+	}
+	return answer(wire.List[wire.Event]{Items: page.Events, NextCursor: page.Next, Total: len(page.Events)}, nil)
+}

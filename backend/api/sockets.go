@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+)
+
+// Bounds of a WebSocket.
+const (
+	authTime    = 5 * time.Second
+	pingEvery   = 20 * time.Second
+	pongTime    = 10 * time.Second // for the answer to a ping
+	frameTime   = 15 * time.Second // for a peer to take one frame
+	maxAuth     = 64 << 10         // bytes of a message on the events stream
+	maxSockets  = 10_000           // of all users together, and of those who have not signed in yet
+	maxReason   = 120              // bytes of a close reason; the protocol allows 123
+	maxConsoleR = 1 << 20          // bytes of a frame into a console: a pasted file
+)
+
+// sockets counts the open WebSockets and ends them when the server stops.
+type sockets struct {
+	mu      sync.Mutex
+	perUser int // 0: no limit
+	users   map[id.User]int
+	open    map[*websocket.Conn]context.CancelFunc
+	closed  bool
+}
+
+func newSockets(perUser int) *sockets {
+	return &sockets{perUser: perUser, users: map[id.User]int{}, open: map[*websocket.Conn]context.CancelFunc{}}
+}
+
+// enter lets a connection in; stop ends what serves it.
+func (s *sockets) enter(c *websocket.Conn, stop context.CancelFunc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.open) >= maxSockets {
+		return false
+	}
+	s.open[c] = stop
+	return true
+}
+
+func (s *sockets) leave(c *websocket.Conn) { s.mu.Lock(); defer s.mu.Unlock(); delete(s.open, c) }
+
+// seat takes one of the user's places.
+func (s *sockets) seat(u id.User) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.perUser > 0 && s.users[u] >= s.perUser {
+		return false
+	}
+	s.users[u]++
+	return true
+}
+
+func (s *sockets) unseat(u id.User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[u]--; s.users[u] <= 0 {
+		delete(s.users, u)
+	}
+}
+
+func (s *sockets) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, stop := range s.open {
+		stop()
+	}
+}
+
+func (a *API) addSockets() {
+	a.raw(anyone, "GET /ws/events/v1", true, a.events)     // signs in by its first message
+	a.raw(anyone, "GET /ws/console/{vm}", true, a.console) // signs in by its ticket
+}
+
+// accept upgrades a request of a page that may call, and of what is no browser. done must be called at the end. The context
+// ends with the connection's handler, or when the server stops.
+func (a *API) accept(w http.ResponseWriter, r *http.Request, protocol string) (c *websocket.Conn, ctx context.Context, done func(), err error) {
+	if o := r.Header.Get("Origin"); o != "" && !a.allowed(o, r) {
+		return nil, nil, nil, fault.New(fault.Forbidden, "origin_refused", "pages of %.100s may not connect here; add the origin to NOVACRON_ALLOWED_ORIGINS if they shall", o)
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		p := status(r, http.StatusUpgradeRequired, "upgrade_required", "this path speaks WebSocket only")
+		w.Header().Set("Upgrade", "websocket")
+		return nil, nil, nil, p
+	}
+	opts := &websocket.AcceptOptions{InsecureSkipVerify: true} // the origin was checked above, against our own list
+	if protocol != "" {
+		opts.Subprotocols = []string{protocol}
+	}
+	c, err = websocket.Accept(w, r, opts)
+	if err != nil {
+		return nil, nil, nil, nil // Accept has answered
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
+	if !a.sockets.enter(c, stop) {
+		stop()
+		closeWith(c, websocket.StatusTryAgainLater, "the server has no room for another connection; try again later")
+		return nil, nil, nil, nil
+	}
+	return c, ctx, func() { stop(); a.sockets.leave(c); c.CloseNow() }, nil
+}
+
+// closeWith says why a connection ends. A peer that does not answer is cut off.
+func closeWith(c *websocket.Conn, code websocket.StatusCode, reason string) {
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	}
+	c.Close(code, reason) // the connection is over either way
+}
+
+// closeFor ends a connection with what an error means to its peer.
+func closeFor(c *websocket.Conn, err error) {
+	code := websocket.StatusInternalError
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == "cursor_too_old" {
+		closeWith(c, wire.CloseTooOld, f.Message)
+		return
+	}
+	switch fault.KindOf(err) {
+	case fault.Unauthenticated:
+		code = wire.CloseSignedOut
+	case fault.Precondition:
+		code = wire.CloseTooOld
+	case fault.Unavailable:
+		code = websocket.StatusTryAgainLater
+	case fault.Invalid, fault.Unsupported, fault.NotFound, fault.Forbidden, fault.Conflict:
+		code = websocket.StatusPolicyViolation
+	case fault.RateLimited:
+		code = wire.CloseTooMany
+	}
+	closeWith(c, code, fault.Sentence(err))
+}

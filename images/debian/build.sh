@@ -56,6 +56,8 @@ fields='$(ORIGIN)|$(REPO_URI) $(RELEASE) $(COMPONENT)'
 sources=$(apt-get indextargets --format "$fields" 'Created-By: Packages' | sed -n "s,^Debian|,deb [signed-by=$keys] ,p" | LC_ALL=C sort -u)
 [ -n "$sources" ] || die "this machine's apt has no Debian sources; run it on a Debian machine, after apt-get update"
 
+# What a killed build left; the lock says that none runs.
+rm -rf "$out/.debian."??????
 work=$(mktemp -d "$out/.debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root

@@ -48,6 +48,8 @@ if [ "$force" = no ] && [ -s "$out/$name.tar" ] && [ -s "$out/$name/manifest.jso
 	exit 0
 fi
 
+# What a killed build left; the lock says that none runs.
+rm -rf "$out/.$name."??????
 work=$(mktemp -d "$out/.$name.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cache=$repo/build/cache/tiny-$arch

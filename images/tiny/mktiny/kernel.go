@@ -18,8 +18,7 @@ import (
 const maxKernel = 256 << 20
 
 // unpackKernel gives the form of a kernel that starts fastest in QEMU: for x86-64 the ELF file inside the bzImage, entered
-// through PVH, which saves the guest its own unpacking; for arm64 the plain Image. What cannot be unpacked for a reason that
-// does not matter (a kernel without PVH) is returned as it came, which QEMU boots too.
+// through PVH, which saves the guest its own unpacking; for arm64 the plain Image.
 func unpackKernel(packed []byte) ([]byte, error) {
 	if len(packed) > 0x260 && string(packed[0x202:0x206]) == "HdrS" {
 		vmlinux, err := unpackBzImage(packed)

@@ -43,6 +43,7 @@ type actor struct {
 	reason    string
 	dirty     bool // the journal lacks what e says, because the disk was full
 	shutdown  bool // the guest was asked to power off
+	missed    bool // the process is there and could not be adopted yet
 	stale     bool // the process may differ from the machine though the generations agree
 	agentUp   bool
 	guest     hypervisor.Guest

@@ -145,12 +145,13 @@ func (x *actor) adopt(ctx context.Context, running bool) error {
 	call, cancel := x.call(x.a.o.Limits.Call)
 	defer cancel()
 	inst, err := x.a.o.Driver.Adopt(call, x.vm)
-	if fault.Is(err, fault.NotFound) && x.e != nil {
-		return x.adoptDead(ctx) // it ended in this moment
-	}
-	if err != nil {
-		x.set(vm.SeenFailed, "its process is there and does not answer: "+fault.Sentence(err))
+	x.missed = err != nil && !fault.Is(err, fault.NotFound)
+	switch {
+	case x.missed: // tried again at the next command
+		x.set(vm.SeenFailed, "its process is there and could not be taken over: "+fault.Sentence(err))
 		return err
+	case err != nil:
+		return x.adoptDead(ctx) // it ended in this moment
 	}
 	return x.adoptLive(ctx, inst)
 }
@@ -174,6 +175,7 @@ func (x *actor) adoptLive(ctx context.Context, inst hypervisor.Instance) error {
 	if agent, ok := inst.(hypervisor.GuestAgent); ok && x.e.Frozen {
 		x.thaw(agent)
 	}
+	x.set(vm.SeenRunning, reasonMute)
 	x.look(false)
 	m := &x.e.Machine
 	if x.inst != nil && (takesAway(m) || m.Power == vm.Suspended) {

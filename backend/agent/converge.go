@@ -96,6 +96,11 @@ func takesAway(m *vm.Machine) bool { return removes(m) || m.Power == vm.Off }
 // converge makes the machine true. Every step may meet what an earlier pass or life has done already.
 func (x *actor) converge(ctx context.Context) error {
 	m := &x.e.Machine
+	if x.missed {
+		if err := x.adopt(ctx, true); err != nil {
+			return err
+		}
+	}
 	if removes(m) {
 		return x.remove(ctx)
 	}
@@ -261,14 +266,13 @@ func (x *actor) runs(paused bool) {
 // mute says that the process did not do what it was asked. The state stays as it was last known.
 func (x *actor) mute(err error) error {
 	if fault.Is(err, fault.Internal) || fault.Is(err, fault.Unavailable) {
-		x.reason = "its process did not answer: " + fault.Sentence(err)
-		if fault.Is(err, fault.Internal) {
-			x.reason = "its process did not answer"
-		}
+		x.reason = reasonMute
 		return fault.Wrap(err, fault.Unavailable, "process_mute", "the process of %s did not answer; stop it by force if this lasts", x.e.Machine.Name)
 	}
 	return err
 }
+
+const reasonMute = "its process did not answer"
 
 // call gives a context for one call of a driver, pool or fabric that must not be cut short by a newer command.
 func (x *actor) call(d time.Duration) (context.Context, context.CancelFunc) {

@@ -140,11 +140,13 @@ const guestAnswer = 2 * time.Second
 // every second, and one with an agent changes rarely.
 func (x *actor) askGuest() {
 	agent, ok := x.inst.(hypervisor.GuestAgent)
-	if !ok || x.inst == nil {
+	if !ok {
 		return
 	}
-	x.pollEvery = min(max(2*x.pollEvery, x.a.o.Limits.GuestPoll), x.a.o.Limits.GuestPollMax)
-	x.askGuestIn(x.pollEvery)
+	if x.agentUp || x.e.Frozen || x.pollEvery < x.a.o.Limits.GuestPollMax { // else its driver will tell when an agent comes
+		x.pollEvery = min(max(2*x.pollEvery, x.a.o.Limits.GuestPoll), x.a.o.Limits.GuestPollMax)
+		x.askGuestIn(x.pollEvery)
+	}
 	if x.state != vm.SeenRunning {
 		return
 	}

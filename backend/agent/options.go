@@ -55,7 +55,7 @@ type Limits struct {
 	Start        time.Duration // for a process to start and its monitor to answer; default 90 s
 	Copy         time.Duration // for what moves a guest's memory or a disk: suspend, restore, snapshots, copies; default 30 min
 	GuestPoll    time.Duration // first wait between two questions to a guest agent; doubles up to GuestPollMax; default 1 s
-	GuestPollMax time.Duration // default 2 min
+	GuestPollMax time.Duration // default 5 min
 }
 
 func (l Limits) withDefaults() Limits {
@@ -66,7 +66,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Start, 90*time.Second)
 	setDefault(&l.Copy, 30*time.Minute)
 	setDefault(&l.GuestPoll, time.Second)
-	setDefault(&l.GuestPollMax, 2*time.Minute)
+	setDefault(&l.GuestPollMax, 5*time.Minute)
 	return l
 }
 

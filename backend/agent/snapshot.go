@@ -168,6 +168,9 @@ func (x *actor) finishRevert(ctx context.Context) error {
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return fmt.Errorf("put a disk back: %w", err)
 		}
+		if err == nil && x.e.Sizes != nil {
+			x.e.Sizes[v] = 1 // the snapshot may be of a smaller disk: the next start grows it again
+		}
 		found = found || err == nil
 	}
 	snapshot := x.e.Revert

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ const tinyDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 // world is a simulated machine: what outlives its agents.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	node   id.Node
 	dir    string
 	host   *simhost.Host
@@ -38,7 +39,7 @@ type world struct {
 	now    *gate // of the present agent
 }
 
-func newWorld(t *testing.T, o ...simhost.Options) *world {
+func newWorld(t testing.TB, o ...simhost.Options) *world {
 	t.Helper()
 	w := &world{t: t, node: id.NewNode(), dir: t.TempDir(), host: simhost.NewHost(o...), pool: simpool.New(simpool.Config{}), net: &simnet.World{}, images: newMemImages(tinyDigest)}
 	w.limits = Limits{Call: 5 * time.Second, Start: 5 * time.Second, Copy: 5 * time.Second, GuestPoll: time.Hour, GuestPollMax: time.Hour}
@@ -66,7 +67,7 @@ func (w *world) tryAgent(dieAt int) (*Agent, error) {
 	}
 	a.step = g.enter
 	w.t.Cleanup(func() { a.Close() })
-	return a, a.Start(w.t.Context())
+	return a, a.Start(context.Background())
 }
 
 // gate stands between an agent and the world. Once it is shut, the agent changes nothing more: it is dead for the world,
@@ -126,6 +127,20 @@ func (d *gatedDriver) Clean(ctx context.Context, v id.VM) error {
 		return err
 	}
 	return d.Driver.Clean(ctx, v)
+}
+
+// peakDriver counts how many guests start at once.
+type peakDriver struct {
+	*gatedDriver
+	now, peak atomic.Int32
+}
+
+func (d *peakDriver) Start(ctx context.Context, c hypervisor.Config) (hypervisor.Instance, error) {
+	n := d.now.Add(1)
+	defer d.now.Add(-1)
+	for p := d.peak.Load(); n > p && !d.peak.CompareAndSwap(p, n); p = d.peak.Load() {
+	}
+	return d.gatedDriver.Start(ctx, c)
 }
 
 type simInstance interface {

@@ -76,7 +76,8 @@ func pinned(s tls.ConnectionState, fp string) (*x509.Certificate, error) {
 
 // httpClient speaks HTTP/1.1 to the server on a connection of its own.
 func httpClient(server string, config func() *tls.Config) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
 		DialTLSContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, server, config()) },
 		MaxConnsPerHost: 4, MaxIdleConns: 1, IdleConnTimeout: idleWait, ResponseHeaderTimeout: callWait, DisableCompression: true,
 		MaxResponseHeaderBytes: 16 << 10,

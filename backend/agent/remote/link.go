@@ -54,6 +54,7 @@ type Link struct {
 	// Leases and certificates travel on one client, images on another: no image delays a lease.
 	small, images *http.Client
 	wantBulk      chan struct{} // one token: the server asked for a bulk connection
+	renewing      sync.Mutex
 }
 
 // NewLink makes a link from what Join stored.
@@ -180,6 +181,8 @@ func (l *Link) keepCertificate(ctx context.Context) {
 
 // renew trades the present certificate for a new one with a new key.
 func (l *Link) renew(ctx context.Context) (lasts time.Duration, err error) {
+	l.renewing.Lock()
+	defer l.renewing.Unlock()
 	key, csr, err := newKeyAndCSR()
 	if err != nil {
 		return 0, err

@@ -17,23 +17,23 @@ import (
 // maxWait is the longest that an answer is held for an operation; longer waits are capped.
 const maxWait = 300 * time.Second
 
-// ref names a thing in a path: its id, or its name within the tenant.
-type ref struct {
+// Ref names a thing in a path: its id, or its name within the tenant.
+type Ref struct {
 	ID string `path:"id" maxLength:"100" doc:"Id or name"`
 }
 
-// waiter is what every call takes that may take time.
-type waiter struct {
+// Waiter is what every call takes that may take time.
+type Waiter struct {
 	Wait string `query:"wait" maxLength:"20" example:"30s" doc:"Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed"`
 }
 
-// ifMatch is what every edit takes.
-type ifMatch struct {
+// IfMatched is what every edit takes.
+type IfMatched struct {
 	IfMatch string `header:"If-Match" maxLength:"100" doc:"The ETag that was read; 412 when somebody changed it since"`
 }
 
-// lister is what every list takes.
-type lister struct {
+// Lister is what every list takes.
+type Lister struct {
 	Limit  int    `query:"limit" minimum:"0" doc:"Items of a page; absent: 100; more than 1000 is capped"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before"`
 	Sort   string `query:"sort" maxLength:"64" doc:"A field, with - in front for descending"`
@@ -42,7 +42,7 @@ type lister struct {
 // maxLimit caps a page.
 const maxLimit = 1000
 
-func (l lister) request() app.ListRequest {
+func (l Lister) request() app.ListRequest {
 	return app.ListRequest{Limit: min(l.Limit, maxLimit), Cursor: l.Cursor, Sort: l.Sort}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func describe(version string) huma.Config {
 			Info: &huma.Info{Title: "NovaCron", Version: "1", Description: "Turn Linux machines into one VM cloud.",
 				License: &huma.License{Name: "See the repository"}},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}},
 			},
 		},
@@ -122,6 +123,19 @@ func describe(version string) huma.Config {
 		DefaultFormat: "application/json",
 	}
 	return c
+}
+
+// schemaName names a type in the description. A VM's parts as they are read (core/vm) get a name of their own beside those
+// that are asked for (core/wire).
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if strings.HasSuffix(t.PkgPath(), "/core/vm") {
+		return "VM" + name
+	}
+	return name
 }
 
 // Close ends every WebSocket, so that a server can stop.

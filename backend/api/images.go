@@ -28,22 +28,22 @@ const (
 func (a *API) addImages() {
 	const tag = "Images"
 	add(a, may(auth.ReadImage), "GET /api/v1/images", op("listImages", "List images", tag), func(ctx context.Context, in *struct {
-		lister
+		Lister
 		Name string `query:"name" maxLength:"100" doc:"Part of the name"`
 	}) (*body[wire.List[wire.Image]], error) {
 		return answer(a.App.ListImages(ctx, caller(ctx), app.ListImages{ListRequest: in.request(), Name: in.Name}))
 	})
 	add(a, may(auth.WriteImage), "POST /api/v1/images", op("createImage", "Import an image, or begin its upload", tag), func(ctx context.Context, in *struct {
-		waiter
+		Waiter
 		Body wire.CreateImage
 	}) (*imageAnswer, error) {
 		res, err := a.App.ImportImage(ctx, caller(ctx), app.ImportImage{CreateImage: in.Body})
 		return a.answerImage(ctx, res, err, in.Wait)
 	})
-	add(a, may(auth.ReadImage), "GET /api/v1/images/{id}", op("getImage", "Show an image", tag), func(ctx context.Context, in *ref) (*body[wire.Image], error) {
+	add(a, may(auth.ReadImage), "GET /api/v1/images/{id}", op("getImage", "Show an image", tag), func(ctx context.Context, in *Ref) (*body[wire.Image], error) {
 		return answer(a.App.Image(ctx, caller(ctx), in.ID))
 	})
-	add(a, may(auth.WriteImage), "DELETE /api/v1/images/{id}", op("deleteImage", "Delete an image that no VM needs", tag), func(ctx context.Context, in *act) (*operationAnswer, error) {
+	add(a, may(auth.WriteImage), "DELETE /api/v1/images/{id}", op("deleteImage", "Delete an image that no VM needs", tag), func(ctx context.Context, in *Act) (*operationAnswer, error) {
 		res, err := a.App.DeleteImage(ctx, caller(ctx), in.ID)
 		return a.answerGone(ctx, res.Operation, err, in.Wait)
 	})

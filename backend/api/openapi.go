@@ -1,6 +1,6 @@
 package api
 
-//go:generate go run novacron/backend/cmd/novacron openapi --output openapi.json
+//go:generate sh -c "go run novacron/backend/cmd/novacron openapi > openapi.json"
 
 import (
 	"bytes"

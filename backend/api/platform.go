@@ -84,14 +84,14 @@ func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
 func (a *API) addOperations() {
 	const tag = "Operations"
 	add(a, may(auth.ReadOperation), "GET /api/v1/operations", op("listOperations", "List operations, newest first", tag), func(ctx context.Context, in *struct {
-		lister
+		Lister
 		Subject string `query:"subject" maxLength:"100" doc:"What they act on, for example vm/ID"`
 		Kind    string `query:"kind" maxLength:"64"`
 		Status  string `query:"status" enum:"open,queued,running,undoing,succeeded,failed,canceled,stuck" doc:"open: all that have not ended"`
 	}) (*body[wire.List[wire.Operation]], error) {
 		return answer(a.App.ListOperations(ctx, caller(ctx), app.ListOperations{ListRequest: in.request(), Subject: in.Subject, Kind: in.Kind, Status: in.Status}))
 	})
-	add(a, may(auth.ReadOperation), "GET /api/v1/operations/{id}", op("getOperation", "Show an operation; with wait, when it has ended", tag), func(ctx context.Context, in *act) (*body[wire.Operation], error) {
+	add(a, may(auth.ReadOperation), "GET /api/v1/operations/{id}", op("getOperation", "Show an operation; with wait, when it has ended", tag), func(ctx context.Context, in *Act) (*body[wire.Operation], error) {
 		hold, err := waitOf(in.Wait)
 		if err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (a *API) addOperations() {
 		}
 		return answer(a.App.Operation(ctx, caller(ctx), id.Operation(in.ID)))
 	})
-	add(a, may(auth.WriteOperation), "DELETE /api/v1/operations/{id}", op("cancelOperation", "Cancel an operation: it undoes what it did", tag), func(ctx context.Context, in *ref) (*struct {
+	add(a, may(auth.WriteOperation), "DELETE /api/v1/operations/{id}", op("cancelOperation", "Cancel an operation: it undoes what it did", tag), func(ctx context.Context, in *Ref) (*struct {
 		Status int
 		Body   wire.Operation
 	}, error) {
@@ -119,10 +119,10 @@ func (a *API) addOperations() {
 func (a *API) addNodes() {
 	const tag = "Nodes"
 	read, write := govern(auth.ReadPlatform), govern(auth.WritePlatform)
-	add(a, read, "GET /api/v1/nodes", op("listNodes", "List nodes", tag), func(ctx context.Context, in *lister) (*body[wire.List[wire.Node]], error) {
+	add(a, read, "GET /api/v1/nodes", op("listNodes", "List nodes", tag), func(ctx context.Context, in *Lister) (*body[wire.List[wire.Node]], error) {
 		return answer(a.App.ListNodes(ctx, caller(ctx), in.request()))
 	})
-	add(a, read, "GET /api/v1/nodes/{id}", op("getNode", "Show a node", tag), func(ctx context.Context, in *ref) (*body[wire.Node], error) {
+	add(a, read, "GET /api/v1/nodes/{id}", op("getNode", "Show a node", tag), func(ctx context.Context, in *Ref) (*body[wire.Node], error) {
 		n, err := a.App.Node(ctx, caller(ctx), in.ID)
 		if err != nil {
 			return nil, err
@@ -130,8 +130,8 @@ func (a *API) addNodes() {
 		return &body[wire.Node]{ETag: etag(n.Version), Body: n}, nil
 	})
 	add(a, write, "PATCH /api/v1/nodes/{id}", op("updateNode", "Cordon or label a node", tag), func(ctx context.Context, in *struct {
-		ref
-		ifMatch
+		Ref
+		IfMatched
 		Body wire.UpdateNode
 	}) (*body[wire.Node], error) {
 		version, err := versionOf(in.IfMatch)
@@ -140,10 +140,10 @@ func (a *API) addNodes() {
 		}
 		return answer(a.App.UpdateNode(ctx, caller(ctx), in.ID, in.Body, version))
 	})
-	add(a, write, "POST /api/v1/nodes/{id}/confirm-dead", op("confirmNodeDead", "Say that a machine is off for good", tag), func(ctx context.Context, in *ref) (*body[wire.Node], error) {
+	add(a, write, "POST /api/v1/nodes/{id}/confirm-dead", op("confirmNodeDead", "Say that a machine is off for good", tag), func(ctx context.Context, in *Ref) (*body[wire.Node], error) {
 		return answer(a.App.ConfirmNodeDead(ctx, caller(ctx), in.ID))
 	})
-	add(a, write, "DELETE /api/v1/nodes/{id}", op("removeNode", "Forget a node that holds nothing", tag), func(ctx context.Context, in *ref) (*struct{}, error) {
+	add(a, write, "DELETE /api/v1/nodes/{id}", op("removeNode", "Forget a node that holds nothing", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
 		return nil, a.App.RemoveNode(ctx, caller(ctx), in.ID)
 	})
 	add(a, write.unkept(), "POST /api/v1/nodes/join-tokens", op("createJoinToken", "Make a one-use token for a machine that joins", tag), a.joinToken)
@@ -175,18 +175,18 @@ func (a *API) joinToken(ctx context.Context, in *struct {
 }
 
 func (a *API) addRest() {
-	add(a, may(auth.ReadNetwork), "GET /api/v1/networks", op("listNetworks", "List networks", "Networks"), func(ctx context.Context, in *lister) (*body[wire.List[wire.Network]], error) {
+	add(a, may(auth.ReadNetwork), "GET /api/v1/networks", op("listNetworks", "List networks", "Networks"), func(ctx context.Context, in *Lister) (*body[wire.List[wire.Network]], error) {
 		return answer(a.App.ListNetworks(ctx, caller(ctx), in.request()))
 	})
-	add(a, may(auth.ReadNetwork), "GET /api/v1/networks/{id}", op("getNetwork", "Show a network", "Networks"), func(ctx context.Context, in *ref) (*body[wire.Network], error) {
+	add(a, may(auth.ReadNetwork), "GET /api/v1/networks/{id}", op("getNetwork", "Show a network", "Networks"), func(ctx context.Context, in *Ref) (*body[wire.Network], error) {
 		return answer(a.App.Network(ctx, caller(ctx), in.ID))
 	})
 	add(a, may(auth.ReadEvent), "GET /api/v1/events", op("listEvents", "The history behind the event stream, oldest first", "Events"), a.history)
 	write := govern(auth.WritePlatform)
-	add(a, write, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *lister) (*body[wire.List[wire.User]], error) {
+	add(a, write, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *Lister) (*body[wire.List[wire.User]], error) {
 		return answer(a.App.ListUsers(ctx, caller(ctx), in.request()))
 	})
-	add(a, write, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *ref) (*body[wire.User], error) {
+	add(a, write, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *Ref) (*body[wire.User], error) {
 		return answer(a.App.User(ctx, caller(ctx), in.ID))
 	})
 	add(a, write.unkept(), "POST /api/v1/users", op("createUser", "Make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateUser }) (*created[wire.User], error) {

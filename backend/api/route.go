@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -78,6 +79,11 @@ func add[I, O any](a *API, r rule, methodPath string, o huma.Operation, f func(c
 		note(ctx, p.cause)
 		return nil, p
 	})
+	if _, waits := reflect.TypeFor[I]().FieldByName("Wait"); waits && method != http.MethodGet {
+		begun := *o.Responses["200"]
+		begun.Description = "It has begun; Location points to the operation"
+		o.Responses["202"] = &begun
+	}
 }
 
 // raw puts a plain handler into the table. It stands in the description only if describe does so.

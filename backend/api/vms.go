@@ -10,23 +10,23 @@ import (
 	"novacron/backend/core/wire"
 )
 
-// act is a verb on a VM that needs nothing but its name.
-type act struct {
-	ref
-	waiter
+// Act is a verb on a VM that needs nothing but its name.
+type Act struct {
+	Ref
+	Waiter
 }
 
 func (a *API) addVMs() {
 	const tag = "VMs"
 	add(a, may(auth.ReadVM), "GET /api/v1/vms", op("listVMs", "List VMs", tag), a.listVMs)
 	add(a, may(auth.WriteVM), "POST /api/v1/vms", op("createVM", "Create a VM", tag), func(ctx context.Context, in *struct {
-		waiter
+		Waiter
 		Body wire.CreateVM
 	}) (*vmAnswer, error) {
 		res, err := a.App.CreateVM(ctx, caller(ctx), in.Body)
 		return a.answerVM(ctx, res, err, in.Wait)
 	})
-	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}", op("getVM", "Show a VM", tag), func(ctx context.Context, in *ref) (*body[wire.VM], error) {
+	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}", op("getVM", "Show a VM", tag), func(ctx context.Context, in *Ref) (*body[wire.VM], error) {
 		v, err := a.App.VM(ctx, caller(ctx), in.ID)
 		if err != nil {
 			return nil, err
@@ -34,9 +34,9 @@ func (a *API) addVMs() {
 		return &body[wire.VM]{ETag: etag(v.Version), Body: v}, nil
 	})
 	add(a, may(auth.WriteVM), "PATCH /api/v1/vms/{id}", op("updateVM", "Change a VM", tag), func(ctx context.Context, in *struct {
-		ref
-		waiter
-		ifMatch
+		Ref
+		Waiter
+		IfMatched
 		Body wire.UpdateVM
 	}) (*vmAnswer, error) {
 		version, err := versionOf(in.IfMatch)
@@ -47,9 +47,9 @@ func (a *API) addVMs() {
 		return a.answerVM(ctx, res, err, in.Wait)
 	})
 	add(a, may(auth.WriteVM), "DELETE /api/v1/vms/{id}", op("deleteVM", "Delete a VM with its disks and snapshots", tag), func(ctx context.Context, in *struct {
-		ref
-		waiter
-		ifMatch
+		Ref
+		Waiter
+		IfMatched
 	}) (*operationAnswer, error) {
 		version, err := versionOf(in.IfMatch)
 		if err != nil {
@@ -63,7 +63,7 @@ func (a *API) addVMs() {
 }
 
 func (a *API) listVMs(ctx context.Context, in *struct {
-	lister
+	Lister
 	Status vm.State  `query:"status" enum:"creating,stopped,starting,running,stopping,paused,suspended,migrating,error,unknown"`
 	Node   string    `query:"node" maxLength:"100" doc:"Id or name"`
 	Name   string    `query:"name" maxLength:"100" doc:"Part of the name"`
@@ -75,7 +75,7 @@ func (a *API) listVMs(ctx context.Context, in *struct {
 
 func (a *API) addPower(tag string) {
 	simple := func(verb, summary string, f func(context.Context, auth.Caller, string) (app.VMResult, error)) {
-		add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/"+verb, op(verb+"VM", summary, tag), func(ctx context.Context, in *act) (*vmAnswer, error) {
+		add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/"+verb, op(verb+"VM", summary, tag), func(ctx context.Context, in *Act) (*vmAnswer, error) {
 			res, err := f(ctx, caller(ctx), in.ID)
 			return a.answerVM(ctx, res, err, in.Wait)
 		})
@@ -86,7 +86,7 @@ func (a *API) addPower(tag string) {
 	simple("suspend", "Save the memory to disk and end the process", a.App.SuspendVM)
 	stopping := func(verb, summary string, f func(context.Context, auth.Caller, string, wire.StopVM) (app.VMResult, error)) {
 		add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/"+verb, op(verb+"VM", summary, tag), func(ctx context.Context, in *struct {
-			act
+			Act
 			Body *wire.StopVM
 		}) (*vmAnswer, error) {
 			var how wire.StopVM
@@ -100,7 +100,7 @@ func (a *API) addPower(tag string) {
 	stopping("stop", "Stop a VM: ask the guest, then end it", a.App.StopVM)
 	stopping("restart", "Stop and start a VM", a.App.RestartVM)
 	add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/clone", op("cloneVM", "Copy a VM", tag), func(ctx context.Context, in *struct {
-		act
+		Act
 		Body wire.CloneVM
 	}) (*vmAnswer, error) {
 		res, err := a.App.CloneVM(ctx, caller(ctx), in.ID, in.Body)
@@ -110,7 +110,7 @@ func (a *API) addPower(tag string) {
 }
 
 func (a *API) ticket(ctx context.Context, in *struct {
-	ref
+	Ref
 	Body *wire.ConsoleWish
 }) (*body[wire.ConsoleTicket], error) {
 	var wish wire.ConsoleWish
@@ -131,20 +131,20 @@ func (a *API) ticket(ctx context.Context, in *struct {
 	return &body[wire.ConsoleTicket]{Body: wire.ConsoleTicket{Ticket: t.Secret, Subprotocol: wire.TicketProtocol + t.Secret, Path: path, ExpiresAt: t.Ends}}, nil
 }
 
-// snapshotRef names a snapshot of a VM.
-type snapshotRef struct {
-	ref
+// SnapshotRef names a snapshot of a VM.
+type SnapshotRef struct {
+	Ref
 	Snapshot string `path:"snapshot" maxLength:"100" doc:"Id or name"`
 }
 
 func (a *API) addSnapshots() {
 	const tag = "Snapshots"
-	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}/snapshots", op("listSnapshots", "List the snapshots of a VM", tag), func(ctx context.Context, in *ref) (*body[wire.List[wire.Snapshot]], error) {
+	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}/snapshots", op("listSnapshots", "List the snapshots of a VM", tag), func(ctx context.Context, in *Ref) (*body[wire.List[wire.Snapshot]], error) {
 		all, err := a.App.ListSnapshots(ctx, caller(ctx), in.ID)
 		return answer(wire.List[wire.Snapshot]{Items: all, Total: len(all)}, err)
 	})
 	add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/snapshots", op("createSnapshot", "Take a snapshot", tag), func(ctx context.Context, in *struct {
-		act
+		Act
 		Body *wire.CreateSnapshot
 	}) (*snapshotAnswer, error) {
 		var r wire.CreateSnapshot
@@ -154,19 +154,19 @@ func (a *API) addSnapshots() {
 		res, err := a.App.CreateSnapshot(ctx, caller(ctx), in.ID, r)
 		return a.answerSnapshot(ctx, res.Snapshot.VM, res, err, in.Wait)
 	})
-	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}/snapshots/{snapshot}", op("getSnapshot", "Show a snapshot", tag), func(ctx context.Context, in *snapshotRef) (*body[wire.Snapshot], error) {
+	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}/snapshots/{snapshot}", op("getSnapshot", "Show a snapshot", tag), func(ctx context.Context, in *SnapshotRef) (*body[wire.Snapshot], error) {
 		return answer(a.App.Snapshot(ctx, caller(ctx), in.ID, in.Snapshot))
 	})
 	add(a, may(auth.WriteVM), "POST /api/v1/vms/{id}/snapshots/{snapshot}/revert", op("revertSnapshot", "Put a VM back to a snapshot", tag), func(ctx context.Context, in *struct {
-		snapshotRef
-		waiter
+		SnapshotRef
+		Waiter
 	}) (*snapshotAnswer, error) {
 		res, err := a.App.RevertSnapshot(ctx, caller(ctx), in.ID, in.Snapshot)
 		return a.answerSnapshot(ctx, res.Snapshot.VM, res, err, in.Wait)
 	})
 	add(a, may(auth.WriteVM), "DELETE /api/v1/vms/{id}/snapshots/{snapshot}", op("deleteSnapshot", "Delete a snapshot", tag), func(ctx context.Context, in *struct {
-		snapshotRef
-		waiter
+		SnapshotRef
+		Waiter
 	}) (*operationAnswer, error) {
 		res, err := a.App.DeleteSnapshot(ctx, caller(ctx), in.ID, in.Snapshot)
 		return a.answerGone(ctx, res.Operation, err, in.Wait)

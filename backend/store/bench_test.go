@@ -17,19 +17,25 @@ import (
 
 // BenchmarkListVMs25000 reads all of 25,000 VMs with their reports, nodes and operations, in pages of 1000.
 func BenchmarkListVMs25000(b *testing.B) {
-	for _, engine := range []struct {
-		name string
-		open func(testing.TB) *store.DB
-	}{{"sqlite", storetest.SQLite}, {"postgres", storetest.Postgres}} {
-		b.Run(engine.name, func(b *testing.B) {
-			db := engine.open(b)
-			fill(b, db, 25_000)
-			for b.Loop() {
-				if n := listAll(b, db); n != 25_000 {
-					b.Fatalf("listed %d VMs, want 25000", n)
-				}
-			}
-		})
+	b.Run("sqlite", func(b *testing.B) {
+		db := storetest.SQLite(b)
+		fill(b, db, 25_000)
+		benchList(b, db)
+	})
+	b.Run("postgres", func(b *testing.B) {
+		u := storetest.PostgresURL(b)
+		db := storetest.Open(b, store.Options{URL: u})
+		fill(b, db, 25_000)
+		storetest.Admin(b, u, "analyze") // autovacuum does so within a minute
+		benchList(b, db)
+	})
+}
+
+func benchList(b *testing.B, db *store.DB) {
+	for b.Loop() {
+		if n := listAll(b, db); n != 25_000 {
+			b.Fatalf("listed %d VMs, want 25000", n)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func FuzzParseCursor(f *testing.F) {
 }
 
 func FuzzParseMark(f *testing.F) {
-	f.Add(mark{"name", "web-1", "vm-1"}.text())
+	f.Add(mark{"name", "web-1", "vm-1", 7}.text())
 	f.Add("e30")
 	f.Fuzz(func(t *testing.T, s string) {
 		m, err := parseMark(s, "name")

@@ -29,16 +29,17 @@ type Page struct {
 type List[T any] struct {
 	Items []T
 	Next  string // cursor of the next page; empty: this was the last
-	Total int    // rows that match the filter, on all pages
+	Total int    // rows that match the filter, on all pages, as counted for the first
 }
 
 // listing is how a noun is listed.
 type listing[T any] struct {
 	columns string
-	table   string // with its alias; what the filter and the order speak of
-	joins   string // what else the columns need; one row each
-	key     string // unique column that breaks ties
-	order   string // default sort
+	packed  []string // columns that are read as one text in front of the others; see packedRow
+	table   string   // with its alias; what the filter and the order speak of
+	joins   string   // what else the columns need; one row each
+	key     string   // unique column that breaks ties
+	order   string   // default sort
 	sorts   map[string]sorting[T]
 	scan    func(row) (T, error)
 	keyOf   func(T) string
@@ -83,11 +84,13 @@ func (f *filter) clause() string {
 	return " where " + strings.Join(f.where, " and ")
 }
 
-// mark is what a page cursor holds: the order it belongs to, and the last row's place in it.
+// mark is what a page cursor holds: the order it belongs to, the last row's place in it, and the total that was counted for
+// the first page, since counting again for each page costs as much as the page.
 type mark struct {
 	Sort  string `json:"s"`
 	Value string `json:"v"`
 	Key   string `json:"k"`
+	Total int    `json:"t"`
 }
 
 func (m mark) text() string { return base64.RawURLEncoding.EncodeToString([]byte(encode(m))) }
@@ -98,20 +101,14 @@ func parseMark(s, sort string) (m mark, err error) {
 		return m, bad
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || json.Unmarshal(raw, &m) != nil || m.Sort != sort || strings.ContainsRune(m.Value+m.Key, 0) {
+	if err != nil || json.Unmarshal(raw, &m) != nil || m.Sort != sort || m.Total < 0 || strings.ContainsRune(m.Value+m.Key, 0) {
 		return m, bad
 	}
 	return m, nil
 }
 
-// list reads one page and counts all that match.
+// list reads one page. The first counts all rows that match.
 func list[T any](ctx context.Context, r *Reader, l listing[T], f filter, p Page) (List[T], error) {
-	var none List[T]
-	total, err := one(ctx, r, nil, func(row row) (n int, err error) { return n, row.Scan(&n) },
-		"select count(*) from "+l.table+f.clause(), f.args...)
-	if err != nil {
-		return none, err
-	}
 	sort := p.Sort
 	if sort == "" {
 		sort = l.order
@@ -119,35 +116,54 @@ func list[T any](ctx context.Context, r *Reader, l listing[T], f filter, p Page)
 	name, down := strings.CutPrefix(sort, "-")
 	by, ok := l.sorts[name]
 	if !ok {
-		return none, fault.New(fault.Invalid, "sort_unknown", "cannot sort by %q; use one of %s, with - in front for descending",
+		return List[T]{}, fault.New(fault.Invalid, "sort_unknown", "cannot sort by %q; use one of %s, with - in front for descending",
 			name, strings.Join(sortNames(l.sorts), ", ")).On("sort")
 	}
-	direction, beyond := "asc", ">"
-	if down {
-		direction, beyond = "desc", "<"
-	}
-	if p.Cursor != "" {
-		m, err := parseMark(p.Cursor, sort)
-		if err != nil {
-			return none, err
-		}
-		f.args = append(f.args, m.Value, m.Key)
-		f.where = append(slices.Clip(f.where), fmt.Sprintf("(%s, %s) %s ($%d, $%d)", by.column, l.key, beyond, len(f.args)-1, len(f.args)))
-	}
-	limit := p.limit()
-	query := fmt.Sprintf("select %s from %s %s%s order by %s %s, %s %s limit %d",
-		l.columns, l.table, l.joins, f.clause(), by.column, direction, l.key, direction, limit+1)
-	items, err := many(ctx, r, l.scan, query, f.args...)
+	total, err := l.begin(ctx, r, &f, p, by, down, sort)
 	if err != nil {
-		return none, err
+		return List[T]{}, err
+	}
+	direction := "asc"
+	if down {
+		direction = "desc"
+	}
+	limit, scan, columns := p.limit(), l.scan, l.columns
+	if len(l.packed) > 0 {
+		f.args = append(f.args, separator)
+		columns = joined(l.packed, len(f.args)) + ", " + columns
+		scan = func(r row) (T, error) { return l.scan(packedRow{r, len(l.packed)}) }
+	}
+	items, err := many(ctx, r, scan, fmt.Sprintf("select %s from %s %s%s order by %s %s, %s %s limit %d",
+		columns, l.table, l.joins, f.clause(), by.column, direction, l.key, direction, limit+1), f.args...)
+	if err != nil {
+		return List[T]{}, err
 	}
 	out := List[T]{Items: items, Total: total}
 	if len(items) > limit {
 		out.Items = items[:limit]
 		last := items[limit-1]
-		out.Next = mark{sort, by.value(last), l.keyOf(last)}.text()
+		out.Next = mark{sort, by.value(last), l.keyOf(last), total}.text()
 	}
 	return out, nil
+}
+
+// begin counts for a first page, and moves a further one behind its cursor.
+func (l listing[T]) begin(ctx context.Context, r *Reader, f *filter, p Page, by sorting[T], down bool, sort string) (total int, err error) {
+	if p.Cursor == "" {
+		return one(ctx, r, nil, func(row row) (n int, err error) { return n, row.Scan(&n) },
+			"select count(*) from "+l.table+f.clause(), f.args...)
+	}
+	m, err := parseMark(p.Cursor, sort)
+	if err != nil {
+		return 0, err
+	}
+	beyond := ">"
+	if down {
+		beyond = "<"
+	}
+	f.args = append(f.args, m.Value, m.Key)
+	f.where = append(f.where, fmt.Sprintf("(%s, %s) %s ($%d, $%d)", by.column, l.key, beyond, len(f.args)-1, len(f.args)))
+	return m.Total, nil
 }
 
 func (p Page) limit() int {

@@ -55,7 +55,7 @@ func openSQLite(o Options) (*DB, error) {
 func sqliteDSN(path, lock, extra string) string {
 	q := url.Values{"_txlock": {lock}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-8192)", "journal_size_limit(67108864)",
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-32768)", "journal_size_limit(67108864)",
 	}}
 	if extra != "" {
 		q.Add("_pragma", extra)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -12,6 +13,9 @@ import (
 
 // timeFormat is the one form of a time in SQLite and in cursors. Its texts sort as the times do. PostgreSQL reads it too.
 const timeFormat = "2006-01-02 15:04:05.000000"
+
+// timeParse also reads PostgreSQL's texts, which end before trailing zeros.
+const timeParse = "2006-01-02 15:04:05.999999"
 
 // stamp is a time as argument. The zero time is null.
 func stamp(t time.Time) any {
@@ -32,7 +36,7 @@ func (s stamped) Scan(v any) error {
 	case time.Time:
 		*s.t = v.UTC()
 	case string:
-		t, err := time.Parse(timeFormat, v)
+		t, err := time.Parse(timeParse, v)
 		if err != nil {
 			return fmt.Errorf("time in the database: %w", err)
 		}
@@ -97,10 +101,16 @@ func places(from, n int) string {
 	return b.String()
 }
 
-// clean makes text of a guest or an engine fit for a column of either engine: valid, without zero bytes, at most limit bytes.
+// clean makes text of a guest or an engine fit for a column of either engine: valid, without control characters, at most limit
+// bytes.
 func clean(s string, limit int) string {
 	if len(s) > limit {
 		s = s[:limit]
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 }

@@ -16,7 +16,7 @@ func (t *Tx) PutSeen(ctx context.Context, s vm.Seen) (newer bool, err error) {
 		seq = excluded.seq, state = excluded.state, reason = excluded.reason, addresses = excluded.addresses,
 		report = excluded.report, reported_at = excluded.reported_at
 		where (vm_seen.epoch, vm_seen.seq) < (excluded.epoch, excluded.seq)`,
-		s.VM, s.Node, s.Epoch, s.Generation, s.Boot, s.Seq, s.State, clean(s.Reason, maxSentence), encode(s.Addresses), encode(s), stamp(now()))
+		s.VM, s.Node, s.Epoch, s.Generation, s.Boot, s.Seq, clean(string(s.State), 32), clean(s.Reason, maxSentence), encode(s.Addresses), encode(s), stamp(now()))
 	return n > 0, err
 }
 

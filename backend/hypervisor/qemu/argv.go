@@ -69,6 +69,16 @@ func argv(cfg hypervisor.Config, l layout, host parts) launch {
 	return launch{Args: b.args, Sources: b.sources}
 }
 
+// bootable lets firmware try the first disk where the config names none.
+func bootable(disks []hypervisor.Disk) []hypervisor.Disk {
+	if len(disks) == 0 || slices.ContainsFunc(disks, func(d hypervisor.Disk) bool { return d.BootIndex > 0 }) {
+		return disks
+	}
+	disks = slices.Clone(disks)
+	disks[0].BootIndex = 1
+	return disks
+}
+
 type builder struct {
 	cfg     hypervisor.Config
 	layout  layout

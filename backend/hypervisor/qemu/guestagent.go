@@ -179,22 +179,22 @@ func (i *instance) Guest(ctx context.Context) (hypervisor.Guest, error) {
 	if i.askAgent(ctx, agentTimeout, "guest-get-osinfo", &system) == nil {
 		out.OS = word(system.Name)
 	}
-	var cards []card
+	var cards []guestCard
 	if err := i.askAgent(ctx, agentTimeout, "guest-network-get-interfaces", &cards); err == nil {
 		out.Addresses = addresses(cards)
 	}
 	return out, nil
 }
 
-// card is a network interface as the guest describes it.
-type card struct {
+// guestCard is a network interface as the guest describes it.
+type guestCard struct {
 	Addresses []struct {
 		Address string `json:"ip-address"`
 	} `json:"ip-addresses"`
 }
 
 // addresses keeps what can be an address of the guest for others.
-func addresses(cards []card) []string {
+func addresses(cards []guestCard) []string {
 	var out []string
 	for _, c := range cards {
 		for _, a := range c.Addresses {

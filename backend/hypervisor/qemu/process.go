@@ -61,15 +61,31 @@ func spawn(cmd *exec.Cmd, uid int) (*process, error) {
 // thread locked, so the runtime ends the thread, and no other goroutine ever runs on it.
 func startWithoutPrivileges(cmd *exec.Cmd) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
+	go onOwnThread(func() {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			done <- fmt.Errorf("no_new_privs: %w", err)
 			return
 		}
 		done <- cmd.Start()
-	}()
+	})
 	return <-done
+}
+
+// onOwnThread runs f on a thread that ends with it. The process' first thread cannot end, so f never runs there: while that
+// one is locked to this goroutine, another goroutine must be on another.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onOwnThread(f)
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
 
 // hold watches the process through its descriptor. Waiting on it costs a goroutine and no thread.

@@ -177,13 +177,16 @@ func (s *starter) died(cause error) error {
 // maxWords bounds what of QEMU's complaint reaches a user, in bytes.
 const maxWords = 300
 
+// lastLine gives the last thing that the program itself said; lines without its name are hints for people at a terminal.
 func lastLine(text string) string {
-	text = text[strings.LastIndexByte(text, '\n')+1:]
-	_, words, ok := strings.Cut(text, ": ") // the program's name
-	if !ok {
-		words = text
+	out := ""
+	for line := range strings.Lines(text) {
+		name, words, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if ok && !strings.Contains(name, " ") || out == "" {
+			out = cmp.Or(words, name)
+		}
 	}
-	return words[:min(len(words), maxWords)]
+	return out[:min(len(out), maxWords)]
 }
 
 // undo takes back what a failed start has made.

@@ -14,11 +14,14 @@ import (
 // Pool is a place for volumes. dir (qcow2 files) is the first kind; all pass storagetest.
 type Pool interface {
 	// Ensure makes the volume if it is not there, from its image or its source, and gives the file that a driver opens.
-	// A half-made volume of an earlier crash is made anew; a finished one is never touched.
+	// A half-made volume of an earlier crash is made anew; a finished one is never touched. The whole chain below the file is
+	// spelled out: no header decides what is opened. fault.Precondition: v.Epoch is older than an earlier caller's.
+	// fault.Exhausted: no room. fault.Conflict: v.From is open, or has snapshots and v.Linked is set.
 	Ensure(ctx context.Context, v Volume) (hypervisor.File, error)
 	// Grow makes a volume that no process has open at least size bytes large. It never shrinks.
 	Grow(ctx context.Context, vol id.Volume, size int64) error
-	// Remove deletes the volume; absent is success. fault.Conflict: a linked clone needs it.
+	// Remove deletes the volume, which no process may have open; absent is success. The source of linked clones can go like
+	// any other: they stand on a base of their own, which goes with the last of them.
 	Remove(ctx context.Context, vol id.Volume) error
 	// Snapshot acts on snapshots inside a volume that no process has open. Create and Delete may be repeated.
 	Snapshot(ctx context.Context, vol id.Volume, a SnapshotAction, tag string) error

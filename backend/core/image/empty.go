@@ -1,10 +1,6 @@
 package image
 
-import (
-	"encoding/binary"
-
-	"novacron/backend/core/fault"
-)
+import "encoding/binary"
 
 // Parameters of the qcow2 files that the platform makes: 64 KiB clusters and 16-bit refcounts, as qemu-img does.
 const (
@@ -16,6 +12,9 @@ const (
 	extensionFormat = 0xe2792aca
 )
 
+// MaxBackingName is the longest name of a backing file that a qcow2 header can hold, in bytes.
+const MaxBackingName = 1023
+
 // NewQCOW2 gives the bytes of a qcow2 file whose disk has virtual bytes and no content of its own: zeros, or what the
 // backing file has. The backing name and format are written for people who look at the file by hand; the driver gets the
 // chain spelled out. It is what qemu-img create makes, in microseconds instead of a process.
@@ -23,8 +22,8 @@ func NewQCOW2(virtual int64, backing string, format Format) ([]byte, error) {
 	switch {
 	case virtual <= 0 || virtual > MaxVirtualBytes || virtual%sectorSize != 0:
 		return nil, refuse("disk_size", "a disk has a multiple of %d bytes up to %d GiB, not %d bytes", sectorSize, MaxVirtualBytes>>30, virtual)
-	case len(backing) > maxBackingName:
-		return nil, fault.New(fault.Unsupported, "data_folder_path", "the path of the data folder is too long for a disk that starts from an image: %d bytes, and %d are possible", len(backing), maxBackingName)
+	case len(backing) > MaxBackingName:
+		return nil, refuse("disk_backing", "the name of a backing file has %d bytes and at most %d are possible", len(backing), MaxBackingName)
 	case backing != "" && format != Raw && format != QCOW2:
 		return nil, refuse("disk_backing", "a disk cannot start from an image of format %q", format)
 	}

@@ -32,7 +32,6 @@ const (
 	maxL1Bytes        = 32 << 20 // as in QEMU
 	maxRefTableBytes  = 8 << 20  // as in QEMU
 	maxQCOW2Snapshots = 65536
-	maxBackingName    = 1023
 	maxExtensionBytes = 64 << 10 // header extensions of real files have some hundred bytes
 
 	featureDirty       = 1 << 0
@@ -176,7 +175,7 @@ func (q *QCOW2Header) readBacking(r io.ReaderAt, size int64, h []byte) error {
 	if off == 0 {
 		return nil
 	}
-	if n == 0 || n > maxBackingName || off < 72 || off > q.cluster()-n || off > size-n {
+	if n == 0 || n > MaxBackingName || off < 72 || off > q.cluster()-n || off > size-n {
 		return refuse("image_backing_file", "the qcow2 image refers to a backing file in a broken way; flatten it with qemu-img convert and import that")
 	}
 	name, err := section(r, size, off, int(n))

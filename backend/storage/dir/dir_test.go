@@ -399,3 +399,25 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestEnsure_worksAtAnyLengthOfPath(t *testing.T) {
+	needQEMU(t)
+	root := t.TempDir()
+	for len(root) < 1500 {
+		root = filepath.Join(root, strings.Repeat("x", 200))
+	}
+	must(t, os.MkdirAll(root, 0o700))
+	c, digest := cache(t, root)
+	p, err := Open(Config{Root: filepath.Join(root, "pool"), Images: c})
+	must(t, err)
+	w := &pool{Pool: p, digest: digest}
+	from := storage.Volume{ID: id.NewVolume(), SizeBytes: imageSize, Image: digest}
+	write(t, w.ensure(t, from), 0, "here")
+	must(t, p.Grow(t.Context(), from.ID, 2*imageSize))
+	must(t, p.Snapshot(t.Context(), from.ID, storage.SnapshotCreate, "s"))
+	must(t, p.Snapshot(t.Context(), from.ID, storage.SnapshotDelete, "s"))
+	linked := w.ensure(t, storage.Volume{ID: id.NewVolume(), SizeBytes: 2 * imageSize, From: from.ID, Linked: true})
+	if a, b := read(t, linked, 0, 4), read(t, linked, mib, 9); a != "here" || b != "the image" {
+		t.Fatalf("the clone reads %q and %q", a, b)
+	}
+}

@@ -194,7 +194,8 @@ func (p *Pool) empty(size int64, m meta) func(dst *os.File) error {
 			return err
 		}
 		backing, format := "", image.Format("")
-		if f.Backing != nil {
+		// For people who look at the file by hand. A name that is too long for the header is left out.
+		if f.Backing != nil && len(f.Backing.Path) <= image.MaxBackingName {
 			backing, format = f.Backing.Path, image.Format(f.Backing.Format)
 		}
 		b, err := image.NewQCOW2(size, backing, format)

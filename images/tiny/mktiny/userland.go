@@ -8,8 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// guestApplets are the parts of busybox without which the guest would not start or not be reached. Distributions choose what they
+// leave out, so the build looks rather than the guest fails.
+var guestApplets = []string{
+	"acpid", "awk", "dd", "hostname", "init", "insmod", "ip", "modprobe", "mount", "poweroff", "setsid", "sh", "switch_root", "udhcpc", "uevent", "usleep",
+}
 
 // index maps the base names of regular files and links in the unpacked packages to their paths.
 func index(packages string) (map[string]string, error) {
@@ -51,7 +58,13 @@ func (s stage) writePrograms(p platform, links map[string]string) error {
 	if err := os.WriteFile(filepath.Join(s.tree, "bin", "busybox"), data, 0o755); err != nil {
 		return err
 	}
-	for _, applet := range applets(data) {
+	found := applets(data)
+	for _, needed := range guestApplets {
+		if !slices.Contains(found, needed) {
+			return fmt.Errorf("this busybox has no %s, which the guest's scripts need", needed)
+		}
+	}
+	for _, applet := range found {
 		if _, taken := links["bin/"+applet]; !taken && applet != "busybox" {
 			links["bin/"+applet] = "busybox"
 		}
@@ -144,12 +157,12 @@ var appletName = regexp.MustCompile(`^[a-z0-9_\[.-]{1,32}$`)
 // applets reads the list of applet names out of busybox itself, because a busybox of another architecture cannot be asked: it
 // is the run of zero-terminated names in alphabetical order that begins with "[" and "[[".
 func applets(busybox []byte) []string {
-	start := strings.Index(string(busybox), "\x00[\x00[[\x00")
+	start := strings.Index(string(busybox), "[\x00[[\x00")
 	if start < 0 {
 		return nil
 	}
 	var found []string
-	for _, name := range strings.Split(string(busybox[start+1:]), "\x00") {
+	for _, name := range strings.Split(string(busybox[start:]), "\x00") {
 		if !appletName.MatchString(name) || len(found) > 0 && name <= found[len(found)-1] {
 			break
 		}

@@ -65,6 +65,12 @@ type Screenshotter interface {
 	Screenshot(ctx context.Context) ([]byte, error)
 }
 
+// Killer is implemented by drivers that can end a process which does not let itself be adopted, because its monitor is silent.
+type Killer interface {
+	// Kill ends the VM's process without its monitor and returns when it is gone. No process is success.
+	Kill(ctx context.Context, vm id.VM) error
+}
+
 // VarsMaker is implemented by drivers whose guests keep UEFI variables in a file.
 type VarsMaker interface {
 	// MakeVars makes the file of Config.Vars at path from the firmware's template, with the vendor's keys enrolled when secure.

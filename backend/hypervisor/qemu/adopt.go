@@ -39,6 +39,21 @@ func (d *Driver) Adopt(ctx context.Context, vm id.VM) (hypervisor.Instance, erro
 	return i, nil
 }
 
+// Kill ends the process of a VM that cannot be adopted.
+func (d *Driver) Kill(ctx context.Context, vm id.VM) error {
+	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
+	defer cancel()
+	p, _, err := find(ctx, d.folder(vm), vm)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer p.handle.Close()
+	return p.kill()
+}
+
 // find gives the process that holds the folder. Between a fork and the record of it, the process is known only by its lock and
 // its command line.
 func find(ctx context.Context, dir folder, vm id.VM) (*process, record, error) {

@@ -89,7 +89,7 @@ func (s *staging) convert(ctx context.Context, from, to string, h image.Header) 
 	if err != nil {
 		return fmt.Errorf("inspect the converted image: %w", err)
 	}
-	if got.Format != image.QCOW2 || got.VirtualBytes < h.VirtualBytes {
+	if got.Format != image.QCOW2 || got.VirtualBytes < h.VirtualBytes || got.VirtualBytes >= h.VirtualBytes+sectorSize {
 		return fmt.Errorf("the conversion made a %s of %d bytes from %d", got.Format, got.VirtualBytes, h.VirtualBytes)
 	}
 	return os.Remove(s.path(from))

@@ -49,7 +49,14 @@ func parseVMDK(r io.ReaderAt, size int64, head []byte) (Header, error) {
 	case !bytes.Equal(head[73:77], []byte("\n \r\n")):
 		return Header{}, refuse("image_header", "the VMDK was changed by a transfer as text; transfer it again as binary")
 	}
-	if err := vmdkDirectory(le.Uint64(head[56:]), capacity, grain, size); err != nil {
+	directory := le.Uint64(head[56:])
+	if directory == vmdkGDAtEnd {
+		var err error
+		if directory, err = vmdkFooter(r, size, head); err != nil {
+			return Header{}, err
+		}
+	}
+	if err := vmdkDirectory(directory, capacity, grain, size); err != nil {
 		return Header{}, err
 	}
 	variant, err := vmdkDescriptor(r, size, le.Uint64(head[28:]), le.Uint64(head[36:]))
@@ -59,6 +66,25 @@ func parseVMDK(r io.ReaderAt, size int64, head []byte) (Header, error) {
 	return Header{Format: VMDK, VirtualBytes: int64(capacity) * sectorSize, Variant: variant}, nil
 }
 
+// vmdkFooter reads the second header that stands at the end of a file written as a stream. QEMU believes it rather than the
+// first, so it must say the same in all but the place of the directory.
+func vmdkFooter(r io.ReaderAt, size int64, head []byte) (directory uint64, err error) {
+	const footerBytes = 3 * sectorSize // a marker, the header, a marker
+	at := roundUp(size, sectorSize) - footerBytes + sectorSize
+	footer, err := section(r, size, at, sectorSize)
+	if err != nil {
+		return 0, err
+	}
+	le := binary.LittleEndian
+	switch {
+	case len(footer) < sectorSize || !bytes.HasPrefix(footer, []byte(vmdkMagic)):
+		return 0, refuse("image_header", "the VMDK has no footer: was the upload cut short?")
+	case !bytes.Equal(footer[4:48], head[4:48]) || le.Uint64(footer[56:]) == vmdkGDAtEnd:
+		return 0, refuse("image_header", "the VMDK has a broken footer, which describes another disk than its header")
+	}
+	return le.Uint64(footer[56:]), nil
+}
+
 // vmdkDirectory checks that the grain directory lies within the file.
 func vmdkDirectory(at, capacity, grain uint64, size int64) error {
 	covers := grain * maxVMDKTable
@@ -66,7 +92,7 @@ func vmdkDirectory(at, capacity, grain uint64, size int64) error {
 	if length > maxL1Bytes {
 		return refuse("image_header", "the VMDK has a broken header: its directory would have %d bytes", length)
 	}
-	if at != vmdkGDAtEnd && (at == 0 || at > uint64(size)/sectorSize || at*sectorSize+length > uint64(size)) {
+	if at == 0 || at > uint64(size)/sectorSize || at*sectorSize+length > uint64(size) {
 		return refuse("image_header", "the VMDK has its directory outside of the file: was the upload cut short?")
 	}
 	return nil
@@ -76,10 +102,16 @@ func vmdkDescriptor(r io.ReaderAt, size int64, at, sectors uint64) (string, erro
 	if at == 0 || sectors == 0 || sectors > maxDescriptorBytes/sectorSize || at > uint64(size)/sectorSize {
 		return "", refuse("image_vmdk_descriptor", "the VMDK has no readable description of itself")
 	}
-	text, err := section(r, size, int64(at)*sectorSize, int(sectors)*sectorSize)
+	// QEMU reads 20 sectors whatever the header says, and finds the parent's name anywhere in them, comments included.
+	const read = 20
+	text, err := section(r, size, int64(at)*sectorSize, int(max(sectors, read))*sectorSize)
 	if err != nil {
 		return "", err
 	}
+	if bytes.Contains(bytes.ToLower(text), []byte("parentfilenamehint")) {
+		return "", refuse("image_backing_file", "the VMDK is a difference to another disk; convert it with qemu-img convert -O qcow2 and import that")
+	}
+	text = text[:min(len(text), int(sectors)*sectorSize)]
 	if i := bytes.IndexByte(text, 0); i >= 0 {
 		text = text[:i]
 	}
@@ -99,7 +131,7 @@ func checkDescriptor(text []byte) (string, error) {
 		case line == "" || line[0] == '#':
 		case key == "createtype":
 			kind = value
-		case key == "parentcid" && !strings.EqualFold(value, "ffffffff"), strings.Contains(key, "parentfilenamehint"):
+		case key == "parentcid" && !strings.EqualFold(value, "ffffffff"):
 			return "", refuse("image_backing_file", "the VMDK is a difference to another disk; convert it with qemu-img convert -O qcow2 and import that")
 		case isExtent(line):
 			extents++

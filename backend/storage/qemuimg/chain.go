@@ -41,8 +41,8 @@ func (c *chain) close() {
 	}
 }
 
-// options describes the chain so that nothing is left for the program to guess or to look up: the lowest qcow2 file gets a
-// backing of null, whatever its header says.
+// options describes the chain so that nothing is left for the program to guess or to look up: the lowest file of a format
+// that knows backing files gets a backing of null, whatever its header says.
 func (c *chain) options(path jail.Path) string {
 	var below any
 	for i := len(c.formats) - 1; i >= 0; i-- {
@@ -50,7 +50,7 @@ func (c *chain) options(path jail.Path) string {
 			"driver": c.formats[i],
 			"file":   map[string]any{"driver": "file", "filename": path(c.files[i].Name)},
 		}
-		if c.formats[i] == "qcow2" {
+		if c.formats[i] == "qcow2" || c.formats[i] == "vmdk" {
 			node["backing"] = below
 		}
 		below = node

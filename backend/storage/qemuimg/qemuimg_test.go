@@ -24,7 +24,7 @@ func TestOptions_leaveNothingToHeaders(t *testing.T) {
 	}{
 		{"a lonely qcow2", []string{"qcow2"}, `json:{"backing":null,"driver":"qcow2","file":{"driver":"file","filename":"/files/disk0"}}`},
 		{"an overlay over raw", []string{"qcow2", "raw"}, `json:{"backing":{"driver":"raw","file":{"driver":"file","filename":"/files/disk1"}},"driver":"qcow2","file":{"driver":"file","filename":"/files/disk0"}}`},
-		{"a vmdk", []string{"vmdk"}, `json:{"driver":"vmdk","file":{"driver":"file","filename":"/files/disk0"}}`},
+		{"a vmdk", []string{"vmdk"}, `json:{"backing":null,"driver":"vmdk","file":{"driver":"file","filename":"/files/disk0"}}`},
 	} {
 		top := files(t, c.formats)
 		ch, err := open(top, true)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"novacron/backend/core/fault"
 	"novacron/backend/core/vm"
 	"novacron/backend/hypervisor"
 	"novacron/backend/hypervisor/qemu/qmp"
@@ -324,30 +326,30 @@ func (i *instance) removeNIC(ctx context.Context, n hypervisor.NIC) (string, err
 	return "", i.unplugged(nicID(n))
 }
 
-// setForwards has only the monitor for people to ask, which answers in prose; nothing said is success. Every word comes from
-// Check: addresses, numbers, tcp and udp.
+// setForwards has only the monitor for people to ask, which answers in prose: nothing said is success. Every word of the
+// questions has passed Check: addresses, numbers, tcp and udp.
 func (i *instance) setForwards(ctx context.Context, c hypervisor.Change) error {
-	tell := func(line string) error {
-		var answer string
-		if err := i.run(ctx, "human-monitor-command", args{"command-line": line}, &answer); err != nil {
-			return err
-		}
-		if answer != "" {
-			i.driver.log.Debug("forward", "vm", i.vm, "op", line, "err", answer)
-		}
-		return nil
-	}
-	for _, f := range c.Drop {
-		if err := tell(fmt.Sprintf("hostfwd_remove %s %s", c.NIC.ID, hostSide(f))); err != nil {
+	// Those to add go first too: a change that broke off halfway may have added them.
+	for _, f := range slices.Concat(c.Drop, c.Add) {
+		if _, err := i.tell(ctx, "hostfwd_remove "+string(c.NIC.ID)+" "+hostSide(f)); err != nil {
 			return err
 		}
 	}
 	for _, f := range c.Add {
-		if err := tell(fmt.Sprintf("hostfwd_add %s %s", c.NIC.ID, hostForward(f, c.NIC.User.Address))); err != nil {
+		answer, err := i.tell(ctx, "hostfwd_add "+string(c.NIC.ID)+" "+hostForward(f, c.NIC.User.Address))
+		if err != nil {
 			return err
+		}
+		if answer != "" {
+			return fault.Wrap(errors.New(answer), fault.Conflict, "port_taken", "port %d of the node cannot be opened for the guest's port %d; is it in use?", f.HostPort, f.GuestPort)
 		}
 	}
 	return nil
+}
+
+func (i *instance) tell(ctx context.Context, line string) (answer string, err error) {
+	err = i.run(ctx, "human-monitor-command", args{"command-line": line}, &answer)
+	return strings.TrimSpace(answer), err
 }
 
 // setCPUs adds cores one by one. Cores are taken away under KVM only: QEMU's emulation ends the thread of a core in a way that

@@ -105,11 +105,12 @@ type Catalogue interface {
 
 // App is the verbs. Its methods may be called from several goroutines.
 type App struct {
-	d    Deps
-	db   *store.DB
-	log  *slog.Logger
-	now  func() time.Time
-	defs map[string]*op.Definition
+	d      Deps
+	db     *store.DB
+	log    *slog.Logger
+	now    func() time.Time
+	defs   map[string]*op.Definition
+	follow follower
 }
 
 // New makes the verbs. It reads and writes nothing yet; see Prepare.
@@ -117,7 +118,7 @@ func New(d Deps) (*App, error) {
 	if d.Store == nil || d.Nodes == nil {
 		return nil, fault.New(fault.Invalid, "app_deps", "the app cannot be made without a store and the nodes")
 	}
-	a := &App{d: d, db: d.Store, log: d.Log, now: d.Now, defs: map[string]*op.Definition{}}
+	a := &App{d: d, db: d.Store, log: d.Log, now: d.Now, defs: map[string]*op.Definition{}, follow: follower{db: d.Store}}
 	if a.log == nil {
 		a.log = slog.Default()
 	}

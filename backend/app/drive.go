@@ -18,7 +18,7 @@ import (
 const (
 	ensureWait  = 20 * time.Second // of one call; the node goes on when it ends
 	ensureAgain = 2 * time.Second  // between two calls while the node is still on its way
-	lookAgain   = 500 * time.Millisecond
+	lookAgain   = time.Second
 	driveWait   = 15 * time.Minute // for everything but a guest's grace; nodes have tighter bounds of their own
 )
 
@@ -31,8 +31,9 @@ type goal func(v store.VMView, s vm.Seen) (reached bool, err error)
 func (a *App) drive(ctx context.Context, r op.Run, v id.VM, generation int64, reached goal) error {
 	var asked time.Time
 	began := a.now()
+	hint, stop := a.follow.await(subjectOf(v)) // taken before the look, so that nothing is missed
+	defer stop()
 	for {
-		changed := a.db.Watch() // taken before the look, so that nothing is missed
 		view, err := a.db.VMView(ctx, v)
 		if err != nil {
 			return err
@@ -54,7 +55,7 @@ func (a *App) drive(ctx context.Context, r op.Run, v id.VM, generation int64, re
 			continue
 		}
 		select {
-		case <-changed:
+		case <-hint:
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return context.Cause(ctx)

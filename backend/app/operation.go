@@ -90,14 +90,16 @@ func (a *App) CancelOperation(ctx context.Context, c auth.Caller, o id.Operation
 func (a *App) WaitOperation(ctx context.Context, c auth.Caller, o id.Operation, wait time.Duration) (wire.Operation, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(wait, MaxWait))
 	defer cancel()
+	hint, stop := a.follow.await("operation/" + string(o)) // taken before the look, so that the end is not missed
+	defer stop()
 	for {
-		changed := a.db.Watch() // taken before the look, so that the end is not missed
 		r, err := a.findOperation(context.WithoutCancel(ctx), &a.db.Reader, c, o, auth.ReadOperation)
 		if err != nil || r.Status.Ended() || ctx.Err() != nil {
 			return operationView(r), err
 		}
 		select {
-		case <-changed:
+		case <-hint:
+		case <-time.After(lookAgain):
 		case <-ctx.Done():
 		}
 	}

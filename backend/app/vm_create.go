@@ -126,7 +126,8 @@ func (a *App) createVM() *op.Definition {
 
 // place records the owner: the node and a new epoch, under one lock for all placements, so that two VMs do not get the same room.
 func (a *App) place(ctx context.Context, r op.Run, s *making) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
+	told := ""
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
 		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
 			return err
 		}
@@ -156,9 +157,13 @@ func (a *App) place(ctx context.Context, r op.Run, s *making) error {
 		if len(d.Verdicts) > 0 {
 			why = d.Verdicts[0].Reason
 		}
-		r.Progress(1, fmt.Sprintf("node %s %s", d.Name, why))
+		told = fmt.Sprintf("on %s: %s", d.Name, why)
 		return t.Emit("vm.placed", v.Tenant, subjectOf(v.ID), map[string]any{"node": d.Name, "reason": why})
 	})
+	if err == nil && told != "" {
+		r.Progress(1, told) // not within the transaction: it writes, and there is one writer
+	}
+	return err
 }
 
 // choose asks placement with what is known of the nodes now.

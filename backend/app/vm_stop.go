@@ -64,8 +64,9 @@ func (a *App) forceStopVM() *op.Definition {
 
 // awaitIdle waits until nothing holds the VM.
 func (a *App) awaitIdle(ctx context.Context, r op.Run, s *power) error {
+	hint, stop := a.follow.await(subjectOf(s.VM))
+	defer stop()
 	for {
-		changed := a.db.Watch()
 		o, err := a.db.OperationOn(ctx, subjectOf(s.VM))
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -75,7 +76,7 @@ func (a *App) awaitIdle(ctx context.Context, r op.Run, s *power) error {
 		}
 		r.Progress(0, "waiting until this has ended: "+o.Sentence)
 		select {
-		case <-changed:
+		case <-hint:
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -156,6 +156,22 @@ func (x *actor) adopt(ctx context.Context, running bool) error {
 	return x.adoptLive(ctx, inst)
 }
 
+// adoptAgain tries once more to take over a process that was silent. A command that ends the VM does not need its word.
+func (x *actor) adoptAgain(ctx context.Context) error {
+	m := &x.e.Machine
+	killer, ok := x.a.o.Driver.(hypervisor.Killer)
+	if !ok || !removes(m) && !(m.Power == vm.Off && m.Force) {
+		return x.adopt(ctx, true)
+	}
+	call, cancel := x.call(x.a.o.Limits.Call)
+	defer cancel()
+	if err := killer.Kill(call, x.vm); err != nil {
+		return x.mute(err)
+	}
+	x.missed = false
+	return nil
+}
+
 // adoptLive takes a process over and goes on with a command that only takes away. What starts or resumes waits for the
 // control plane, which may have moved the VM while this node was away.
 func (x *actor) adoptLive(ctx context.Context, inst hypervisor.Instance) error {

@@ -97,7 +97,7 @@ func takesAway(m *vm.Machine) bool { return removes(m) || m.Power == vm.Off }
 func (x *actor) converge(ctx context.Context) error {
 	m := &x.e.Machine
 	if x.missed {
-		if err := x.adopt(ctx, true); err != nil {
+		if err := x.adoptAgain(ctx); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,12 @@ type JoinInfo struct {
 // maxConns bounds the connections of all nodes together: three of each of 10,000 nodes, and some that are on their way out.
 const maxConns = 1 << 15
 
+// Peers without a certificate can only join: few at once, and not for long, so that they never crowd out nodes.
+const (
+	maxStrangers = 256
+	strangerWait = 30 * time.Second
+)
+
 // Hub is the server's end: it answers on port 8093 and keeps one live control connection per node, the newest.
 type Hub struct {
 	o      HubOptions
@@ -56,6 +62,8 @@ type Hub struct {
 	plain  *handover // connections for http
 	client *http2.Transport
 	slots  chan struct{} // bounds connections
+
+	strangers chan struct{} // bounds those without a certificate
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,7 +90,8 @@ func NewHub(o HubOptions) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), nodes: map[id.Node]*seat{}, lists: map[net.Listener]struct{}{}}
+	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), strangers: make(chan struct{}, maxStrangers),
+		nodes: map[id.Node]*seat{}, lists: map[net.Listener]struct{}{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tls = &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{protoControl, protoBulk, protoHTTP},
@@ -162,6 +171,13 @@ func (h *Hub) handle(raw net.Conn) error {
 	}
 	state := c.ConnectionState()
 	if p := state.NegotiatedProtocol; p != protoControl && p != protoBulk {
+		if _, err := h.o.CA.identify(state, h.o.Now()); err != nil {
+			leave, err := h.stranger(w)
+			if err != nil {
+				return err
+			}
+			defer leave()
+		}
 		if h.plain.give(h.ctx, c) {
 			<-w.closed
 		}
@@ -182,6 +198,20 @@ func (h *Hub) handle(raw net.Conn) error {
 	}
 	h.control(who.node, w, http)
 	return nil
+}
+
+// stranger lets a peer without a valid certificate in, for the time of a join.
+func (h *Hub) stranger(w *watched) (leave func(), err error) {
+	select {
+	case h.strangers <- struct{}{}:
+	default:
+		return nil, fault.New(fault.RateLimited, "too_many_joins", "%d peers without a certificate are connected already", maxStrangers)
+	}
+	timer := time.AfterFunc(strangerWait, func() { w.Close() })
+	return func() {
+		timer.Stop()
+		<-h.strangers
+	}, nil
 }
 
 // admit says who the peer is, if it may do more than renew.

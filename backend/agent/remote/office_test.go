@@ -1,0 +1,241 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"novacron/backend/agent"
+	"novacron/backend/agent/agenttest"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// office is a server: a hub on loopback with what the assembly gives it.
+type office struct {
+	t    *testing.T
+	ca   *CA
+	hub  *Hub
+	addr string
+
+	mu      sync.Mutex
+	tokens  map[string]id.Node // not yet used
+	removed map[id.Node]bool
+	leases  map[id.Node][]int64 // sequence numbers granted
+	images  map[string][]byte
+	calls   []string // OnUp and OnDown in order
+	now     time.Time
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	ca, err := NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return officeOf(t, ca)
+}
+
+func officeOf(t *testing.T, ca *CA) *office {
+	t.Helper()
+	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}}
+	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock,
+		OnUp:   func(n id.Node, _ agent.API) { o.note("up " + string(n)) },
+		OnDown: func(n id.Node) { o.note("down " + string(n)) }, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.hub, o.addr = hub, listen(t, hub)
+	t.Cleanup(func() { hub.Close() })
+	return o
+}
+
+func listen(t *testing.T, hub *Hub) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go hub.Serve(l)
+	return l.Addr().String()
+}
+
+func (o *office) clock() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.now.IsZero() {
+		return time.Now()
+	}
+	return o.now
+}
+
+func (o *office) redeem(_ context.Context, secret string, _ JoinInfo) (id.Node, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, ok := o.tokens[secret]
+	if !ok {
+		return "", fault.New(fault.Unauthenticated, "token_used", "this join token is unknown or used")
+	}
+	delete(o.tokens, secret)
+	return n, nil
+}
+
+func (o *office) admit(_ context.Context, n id.Node) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.removed[n] {
+		return fault.New(fault.Forbidden, "node_removed", "node %s was removed", n)
+	}
+	return nil
+}
+
+func (o *office) lease(_ context.Context, n id.Node, seq int64) (time.Duration, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.leases[n] = append(o.leases[n], seq)
+	return 10 * time.Second, nil
+}
+
+type readSeekNop struct{ *bytes.Reader }
+
+func (readSeekNop) Close() error { return nil }
+
+func (o *office) image(_ context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	raw, ok := o.images[digest]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "image_not_found", "there is no image %s", digest)
+	}
+	return readSeekNop{bytes.NewReader(raw)}, nil
+}
+
+func (o *office) note(s string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls = append(o.calls, s)
+}
+
+func (o *office) noted() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.calls)
+}
+
+func (o *office) granted(n id.Node) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.leases[n])
+}
+
+func (o *office) token(n id.Node) string {
+	secret := NewSecret()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tokens[secret] = n
+	return o.ca.Token(secret)
+}
+
+// farNode is a node with a real agent that reaches the office over its address.
+type farNode struct {
+	world *agenttest.World
+	agent *agent.Agent
+	link  *Link
+	dir   string
+	stop  func()
+}
+
+func (o *office) node(via string) *farNode {
+	o.t.Helper()
+	w := agenttest.NewWorld(o.t)
+	f := &farNode{world: w, dir: filepath.Join(o.t.TempDir(), "identity")}
+	got, err := Join(o.t.Context(), o.addr, o.token(w.Node), f.dir)
+	if err != nil || got != w.Node {
+		o.t.Fatalf("Join: node %q, %v", got, err)
+	}
+	f.connect(o, via)
+	f.agent = w.Start(func(opt *agent.Options) { opt.Source = f.link.Fetch })
+	f.run(o)
+	return f
+}
+
+func (f *farNode) connect(o *office, via string) {
+	o.t.Helper()
+	link, err := NewLink(LinkOptions{Server: via, Dir: f.dir, LeaseEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	f.link = link
+}
+
+func (f *farNode) run(o *office) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.link.Run(ctx, f.agent)
+	}()
+	f.stop = func() { cancel(); <-done }
+	o.t.Cleanup(f.stop)
+}
+
+func (o *office) api(n id.Node) agent.API {
+	o.t.Helper()
+	var api agent.API
+	eventually(o.t, "the node's connection", func() bool {
+		var ok bool
+		api, ok = o.hub.Node(n)
+		return ok
+	})
+	return api
+}
+
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for !f() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func wantKind(t *testing.T, err error, want fault.Kind) {
+	t.Helper()
+	if fault.KindOf(err) != want {
+		t.Errorf("got %v (kind %q), want kind %q", err, fault.KindOf(err), want)
+	}
+}
+
+// readUntil reads at most limit bytes until want is among them.
+func readUntil(r io.Reader, want string, limit int) bool {
+	var all []byte
+	b := make([]byte, 4096)
+	for len(all) < limit {
+		n, err := r.Read(b)
+		all = append(all, b[:n]...)
+		if bytes.Contains(all, []byte(want)) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return false
+}
+
+func mustSecret(o *office) string {
+	secret, _, err := parseToken(o.token(id.NewNode()))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return secret
+}

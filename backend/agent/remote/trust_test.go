@@ -1,0 +1,205 @@
+package remote
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"novacron/backend/agent"
+	"novacron/backend/agent/agenttest"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+func TestJoin_usesATokenOnceThoughFiftyTry(t *testing.T) {
+	o := newOffice(t)
+	token := o.token(id.NewNode())
+	var wg sync.WaitGroup
+	results := make(chan error, 50)
+	for i := range 50 {
+		dir := filepath.Join(t.TempDir(), string(rune('a'+i%26)), string(rune('a'+i/26)))
+		wg.Go(func() {
+			_, err := Join(context.Background(), o.addr, token, dir)
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	won := 0
+	for err := range results {
+		if err == nil {
+			won++
+			continue
+		}
+		wantKind(t, err, fault.Unauthenticated)
+	}
+	if won != 1 {
+		t.Errorf("%d joins with one token succeeded, want 1", won)
+	}
+}
+
+func TestJoin_neverSaysTheTokenToAnotherServer(t *testing.T) {
+	mine, other := newOffice(t), newOffice(t)
+	n := id.NewNode()
+	token := mine.token(n)
+	secret, _, _ := parseToken(token)
+	other.tokens[secret] = n // it would take it
+	_, err := Join(t.Context(), other.addr, token, t.TempDir())
+	wantKind(t, err, fault.Forbidden)
+	if len(other.tokens) != 1 {
+		t.Error("the token reached the wrong server")
+	}
+}
+
+func TestHub_peersWithoutACertificateNeverCrowdOutNodes(t *testing.T) {
+	o := newOffice(t)
+	f := o.node(o.addr)
+	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protoHTTP}} // it only wants to hold a place
+	for range maxStrangers + 20 {
+		c, err := tls.Dial("tcp", o.addr, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	eventually(t, "all places to be taken", func() bool { return len(o.hub.strangers) == maxStrangers })
+	before := o.granted(f.world.Node)
+	eventually(t, "leases beside them", func() bool { return o.granted(f.world.Node) > before+2 })
+	f.stop()
+	f.connect(o, o.addr)
+	f.run(o)
+	eventually(t, "a node that comes while strangers hold every place", func() bool {
+		api, ok := o.hub.Node(f.world.Node)
+		if !ok {
+			return false
+		}
+		_, err := api.Facts(t.Context())
+		return err == nil
+	})
+}
+
+func TestLink_refusesAServerOfAnotherCA(t *testing.T) {
+	mine, other := newOffice(t), newOffice(t)
+	f := mine.node(mine.addr)
+	link, err := NewLink(LinkOptions{Server: other.addr, Dir: f.dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = link.renew(t.Context())
+	wantKind(t, err, fault.Unavailable)
+	if err := link.serve(t.Context(), protoControl, nil); err == nil {
+		t.Error("connected to a server of another CA")
+	}
+}
+
+func TestHub_refusesANodeOfAnotherCAWithTheSameName(t *testing.T) {
+	mine, other := newOffice(t), newOffice(t)
+	f := other.node(other.addr)
+	theirs, err := loadIdentity(f.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.ca = mine.ca.cert // it trusts my server, and shows the other CA's certificate
+	dir := t.TempDir()
+	if err := theirs.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	link, err := NewLink(LinkOptions{Server: mine.addr, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g agent.Lease
+	err = postJSON(t.Context(), link.small, mine.addr, "/lease", leaseRequest{Seq: 1}, &g)
+	wantKind(t, err, fault.Unauthenticated)
+	if mine.granted(f.world.Node) != 0 {
+		t.Error("a lease was granted")
+	}
+}
+
+func TestHub_anEndedCertificateCanOnlyBeRenewedAndOnlyInItsGrace(t *testing.T) {
+	o := newOffice(t)
+	f := o.node(o.addr)
+	f.stop()
+	o.mu.Lock()
+	o.now = time.Now().Add(NodeLife + 48*time.Hour)
+	o.mu.Unlock()
+	f.connect(o, o.addr)
+	var g agent.Lease
+	wantKind(t, postJSON(t.Context(), f.link.small, o.addr, "/lease", leaseRequest{Seq: 1}, &g), fault.Unauthenticated)
+	_, err := f.link.Fetch(t.Context(), agenttest.Tiny, 0)
+	wantKind(t, err, fault.Unauthenticated)
+	if _, err := f.link.renew(t.Context()); err != nil {
+		t.Fatalf("renew in the grace: %v", err)
+	}
+	if err := postJSON(t.Context(), f.link.small, o.addr, "/lease", leaseRequest{Seq: 1}, &g); err != nil {
+		t.Errorf("lease with the new certificate: %v", err)
+	}
+	o.mu.Lock()
+	o.now = o.now.Add(NodeLife + RenewGrace + time.Minute)
+	o.mu.Unlock()
+	f.connect(o, o.addr)
+	_, err = f.link.renew(t.Context())
+	wantKind(t, err, fault.Unauthenticated)
+}
+
+func TestHub_refusesARemovedNodeEverything(t *testing.T) {
+	o := newOffice(t)
+	f := o.node(o.addr)
+	f.stop()
+	o.mu.Lock()
+	o.removed[f.world.Node] = true
+	o.mu.Unlock()
+	_, err := f.link.renew(t.Context())
+	wantKind(t, err, fault.Forbidden)
+	var g agent.Lease
+	wantKind(t, postJSON(t.Context(), f.link.small, o.addr, "/lease", leaseRequest{Seq: 1}, &g), fault.Forbidden)
+	_, err = f.link.Fetch(t.Context(), agenttest.Tiny, 0)
+	wantKind(t, err, fault.Forbidden)
+}
+
+func TestIdentity_survivesARestartAndRefusesADamagedFile(t *testing.T) {
+	o := newOffice(t)
+	dir := t.TempDir()
+	n := id.NewNode()
+	if _, err := Join(t.Context(), o.addr, o.token(n), dir); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Join(t.Context(), o.addr, "no token is needed any more", dir)
+	if err != nil || again != n {
+		t.Errorf("a folder that has joined: %q, %v", again, err)
+	}
+	path := filepath.Join(dir, identityFile)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of the identity: %v, %v", info.Mode(), err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw[:len(raw)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Joined(dir); err == nil || fault.Is(err, fault.NotFound) {
+		t.Errorf("a damaged identity: %v", err)
+	}
+}
+
+func TestCA_isTheSameAfterItWasKept(t *testing.T) {
+	ca, err := NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := LoadCA(ca.PEM())
+	if err != nil || again.Fingerprint() != ca.Fingerprint() {
+		t.Fatalf("fingerprint %s, %v; want %s", again.Fingerprint(), err, ca.Fingerprint())
+	}
+	o := officeOf(t, again)
+	if _, err := Join(t.Context(), o.addr, ca.Token(mustSecret(o)), t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	simhost "novacron/backend/hypervisor/sim"
+)
+
+func TestReports_giveTheNewestPerVMToASlowReaderAndAnEndOnce(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	w.ensure(a, m)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	reports, err := a.Reports(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := <-reports
+	if first.State != vm.SeenRunning {
+		t.Errorf("first report: %+v", first)
+	}
+	for range 50 {
+		m = with(m, power(vm.Paused))
+		w.ensure(a, m)
+		m = with(m, power(vm.On))
+		w.ensure(a, m)
+	}
+	w.ensure(a, with(m, power(vm.Gone)))
+	seq, n := first.Seq, 0
+	for s := range reports {
+		n++
+		if s.Seq <= seq {
+			t.Errorf("report %d follows %d", s.Seq, seq)
+		}
+		if seq = s.Seq; s.State == vm.SeenAbsent {
+			break
+		}
+	}
+	if n > 3 { // one in the hand of the deliverer, the newest, and the end
+		t.Errorf("a reader that slept got %d reports", n)
+	}
+	late, err := a.Reports(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := w.machine("web-2")
+	other.NICs = nil
+	w.ensure(a, other)
+	if s := <-late; s.VM != other.ID {
+		t.Errorf("a later reader hears of the VM that is gone: %+v", s)
+	}
+}
+
+func TestReports_growInNumberAcrossRestarts(t *testing.T) {
+	w := newWorld(t)
+	m := w.machine("web-1")
+	last := int64(0)
+	for i := range 3 {
+		a := w.agent(0)
+		s := w.ensure(a, m)
+		if s.Seq <= last {
+			t.Errorf("life %d: report %d follows %d", i, s.Seq, last)
+		}
+		last = s.Seq
+		a.Close()
+		if i == 1 {
+			if err := os.WriteFile(filepath.Join(w.dir, "agent", "seq"), []byte("rubbish"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestGuest_addressesComeFromItsAgentAndBeforeFromThePlan(t *testing.T) {
+	w := newWorld(t, simhost.Options{AgentDelay: 30 * time.Millisecond})
+	a := w.agent(0)
+	m := w.machine("web-1")
+	if s := w.ensure(a, m); !slices.Equal(s.Addresses, []string{"10.77.0.5"}) || s.Agent {
+		t.Errorf("before the agent: %v, agent %v", s.Addresses, s.Agent)
+	}
+	w.await(a, m.ID, "the guest agent", func(s vm.Seen) bool { return s.Agent && s.Hostname != "" })
+}
+
+func TestImages_areFetchedOnceForAllWhoAskAndResumeAfterABreak(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	raw := bytes.Repeat([]byte("image"), 10_000)
+	var mu sync.Mutex
+	var offsets []int64
+	a.o.Source = func(_ context.Context, _ string, offset int64) (io.ReadCloser, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		offsets = append(offsets, offset)
+		rest := raw[offset:]
+		return io.NopCloser(bytes.NewReader(rest[:min(len(rest), 20_000)])), nil // each connection ends early
+	}
+	r := ImageRequest{Digest: "sha256:" + strings.Repeat("ab", 32), Bytes: int64(len(raw))}
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if err := a.EnsureImage(t.Context(), r, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if !bytes.Equal(w.images.have[r.Digest], raw) || !slices.Equal(offsets, []int64{0, 20_000, 40_000}) {
+		t.Errorf("%d bytes with connections at %v", len(w.images.have[r.Digest]), offsets)
+	}
+}
+
+func TestLease_countsFromTheMomentItWasAskedFor(t *testing.T) {
+	now := time.Hour
+	real := bootTime
+	bootTime = func() time.Duration { return now }
+	t.Cleanup(func() { bootTime = real })
+	w := newWorld(t)
+	a := w.agent(0)
+	lease := func(seq int64, d time.Duration) error {
+		return a.Lease(t.Context(), Lease{Node: w.node, Seq: seq, Duration: d})
+	}
+	seq := a.AskLease()
+	now += 3 * time.Second // the answer travels
+	if err := lease(seq, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if left := a.LeaseLeft(); left != 7*time.Second {
+		t.Errorf("%v are left, want 7s", left)
+	}
+	wantKind(t, lease(seq+1, 10*time.Second), fault.Precondition)
+	wantKind(t, lease(seq, 2*maxLease), fault.Invalid)
+	wantKind(t, a.Lease(t.Context(), Lease{Node: id.NewNode(), Seq: seq, Duration: time.Second}), fault.Forbidden)
+	now += time.Minute
+	if left := a.LeaseLeft(); left != 0 {
+		t.Errorf("%v are left of a lease that ended", left)
+	}
+}
+
+func TestFacts_areMeasured(t *testing.T) {
+	w := newWorld(t)
+	f, err := w.agent(0).Facts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.MemoryMiB <= 0 || f.FreeMiB <= 0 || f.FreeMiB > f.MemoryMiB || f.CPUs < 1 || f.Kernel == "" || len(f.BootID) != 36 || f.DiskTotal == 0 || f.GuestMachine == "" {
+		t.Errorf("facts: %+v", f)
+	}
+}

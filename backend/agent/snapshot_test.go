@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"testing"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	simpool "novacron/backend/storage/sim"
+)
+
+func TestSnapshot_isRefusedInTheWrongStateOrEpoch(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	w.ensure(a, m)
+	r := SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: id.NewSnapshot(), Action: SnapshotRevert}
+	wantKind(t, a.Snapshot(t.Context(), r), fault.Conflict) // it runs
+	r.Epoch = 0
+	wantKind(t, a.Snapshot(t.Context(), r), fault.Precondition)
+	r.VM = id.NewVM()
+	wantKind(t, a.Snapshot(t.Context(), r), fault.NotFound)
+	r.Snapshot = "../etc"
+	wantKind(t, a.Snapshot(t.Context(), r), fault.Invalid)
+}
+
+func TestSnapshot_atRestIsTakenBackWhenADiskHasNoRoom(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	m.Power = vm.Off
+	w.ensure(a, m)
+	tag := id.NewSnapshot()
+	// The first disk succeeds; a snapshot that exists nowhere can be reverted nowhere.
+	w.pool.Fail(simpool.Snapshot, 1, fault.New(fault.Exhausted, "pool_full", "the pool is full"))
+	r := SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: tag, Action: SnapshotCreate}
+	wantKind(t, a.Snapshot(t.Context(), r), fault.Exhausted)
+	r.Action = SnapshotRevert
+	wantKind(t, a.Snapshot(t.Context(), r), fault.NotFound)
+}

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"novacron/backend/client"
+	"novacron/backend/core/fault"
+)
+
+// saved is what the command line remembers of a sign-in, in one file with mode 0600.
+type saved struct {
+	URL    string        `json:"url"`
+	User   string        `json:"user"`
+	Tokens client.Tokens `json:"tokens"`
+}
+
+func configDir() (string, error) {
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no home folder is known (%w); set HOME, or NOVACRON_URL and NOVACRON_TOKEN", err)
+	}
+	return filepath.Join(base, "novacron"), nil
+}
+
+func loadSaved() (saved, error) {
+	var s saved
+	dir, err := configDir()
+	if err != nil {
+		return s, err
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "login.json"))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(raw, &s)
+}
+
+// store writes the file beside and renames it, so that a crash leaves the old sign-in or the new one.
+func (s saved) store() error {
+	dir, err := configDir()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".login-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(raw, '\n'))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, "login.json"))
+}
+
+// client gives a connection: from the environment where both variables are set, else from the last sign-in.
+func (s *session) client() (*client.Client, error) {
+	address, token := os.Getenv("NOVACRON_URL"), os.Getenv("NOVACRON_TOKEN")
+	if token != "" {
+		if address == "" {
+			address = "http://localhost:8090"
+		}
+		return client.New(address, client.Tokens{Access: token})
+	}
+	last, err := loadSaved()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.New(fault.Unauthenticated, "not_signed_in", "you are not signed in; run `novacron login URL --username NAME`, or set NOVACRON_URL and NOVACRON_TOKEN")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("saved sign-in: %w; run `novacron login` again", err)
+	}
+	if address != "" {
+		last.URL = address
+	}
+	c, err := client.New(last.URL, last.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	c.Saved = func(t client.Tokens) {
+		last.Tokens = t
+		if err := last.store(); err != nil {
+			fmt.Fprintln(s.err, "novacron: the renewed sign-in could not be saved:", err)
+		}
+	}
+	return c, nil
+}
+
+func loginCommand(s *session) *cobra.Command {
+	var username string
+	var fromStdin bool
+	c := &cobra.Command{
+		Use:     "login [URL]",
+		Short:   "Sign in to a server",
+		Long:    "Sign in and remember the server and the token in one file that only you may read.\nURL is http://localhost:8090 if it is left out.",
+		Example: "  novacron login http://localhost:8090 --username ana\n  novacron login https://cloud.example.org --username ana --password-stdin < password-file",
+		GroupID: "use",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			address := "http://localhost:8090"
+			if len(args) == 1 {
+				address = args[0]
+			}
+			if username == "" {
+				return usageError{errors.New("say who signs in with --username NAME")}
+			}
+			password, err := s.password("Password: ", fromStdin)
+			if err != nil {
+				return err
+			}
+			cl, err := client.New(address, client.Tokens{})
+			if err != nil {
+				return err
+			}
+			u, err := cl.Login(c.Context(), username, password)
+			if err != nil {
+				return err
+			}
+			if err := (saved{URL: address, User: u.Username, Tokens: cl.Tokens()}).store(); err != nil {
+				return fmt.Errorf("save the sign-in: %w", err)
+			}
+			return s.say(u, "Signed in to %s as %s (%s).", address, u.Username, u.Role)
+		},
+	}
+	c.Flags().StringVar(&username, "username", "", "user name or e-mail address")
+	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
+	return c
+}
+
+func logoutCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "logout", Short: "Sign out and forget the token", GroupID: "use", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			if err := cl.Logout(c.Context()); err != nil && !fault.Is(err, fault.Unauthenticated) {
+				return err
+			}
+			dir, err := configDir()
+			if err != nil {
+				return err
+			}
+			if err := os.Remove(filepath.Join(dir, "login.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			return s.say(struct{}{}, "Signed out.")
+		},
+	}
+}
+
+func whoamiCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "whoami", Short: "Show who is signed in", GroupID: "use", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			u, err := cl.Me(c.Context())
+			if err != nil {
+				return err
+			}
+			return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", string(u.Tenant), "server", cl.Address())
+		},
+	}
+}
+
+// password reads a password from a pipe or from the terminal without showing it.
+func (s *session) password(prompt string, fromStdin bool) (string, error) {
+	if f, ok := s.in.(*os.File); !fromStdin && ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(s.err, prompt)
+		raw, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(s.err)
+		return string(raw), err
+	}
+	if !fromStdin {
+		return "", usageError{errors.New("there is no terminal to ask for the password; use --password-stdin")}
+	}
+	line, err := bufio.NewReader(io.LimitReader(s.in, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if line = strings.TrimRight(line, "\r\n"); line == "" {
+		return "", usageError{errors.New("the password on standard input is empty")}
+	}
+	return line, nil
+}
+
+// say prints a sentence, or v where the answer is asked for as JSON or YAML.
+func (s *session) say(v any, sentence string, args ...any) error {
+	if s.format != asTable {
+		return s.format.print(s.out, v, nil, nil)
+	}
+	_, err := fmt.Fprintf(s.out, sentence+"\n", args...)
+	return err
+}
+
+// show prints one object as lines, or as JSON or YAML.
+func (s *session) show(v any, pairs ...string) error {
+	if s.format != asTable {
+		return s.format.print(s.out, v, nil, nil)
+	}
+	return fields(s.out, pairs...)
+}
+
+// list prints many objects: the bare list items as JSON or YAML, so that jq and friends need no unwrapping.
+func list[T any](s *session, items []T, head []string, row func(T) []string) error {
+	if items == nil {
+		items = []T{}
+	}
+	return s.format.print(s.out, items, head, func() [][]string {
+		rows := make([][]string, len(items))
+		for i, it := range items {
+			rows[i] = row(it)
+		}
+		return rows
+	})
+}
+
+// sentence is what a person reads of an error: the server's own words where they came from a server.
+func sentence(err error) string {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		if f := e.Problem.Field; f != "" {
+			return fmt.Sprintf("%s (%s)", e.Problem.Detail, f)
+		}
+		return e.Problem.Detail
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Cause == nil {
+		return f.Message
+	}
+	return err.Error()
+}

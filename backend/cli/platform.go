@@ -1,0 +1,574 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"novacron/backend/client"
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
+)
+
+func imageCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "image", Short: "Import and list the images that VMs start from", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(imageImport(s), imageList(s), imageCatalogue(s), imageShow(s), imageDelete(s))
+	return c
+}
+
+func imageImport(s *session) *cobra.Command {
+	var w wait
+	var r wire.CreateImage
+	var arch, firmware string
+	c := &cobra.Command{
+		Use:   "import NAME FILE|URL",
+		Short: "Import a disk image or an ISO from a file, a URL or the catalogue",
+		Long: "Import an image: a file of this machine is uploaded in parts that go on after a broken line; a URL is fetched by the server; catalogue:ID is\n" +
+			"an image that its maker publishes (`novacron image catalogue`). qcow2, raw, ISO, VMDK and VDI are taken; the server finds the format out\n" +
+			"by itself and refuses images that refer to other files.",
+		Example: "  novacron image import my-iso ./installer.iso\n  novacron image import debian https://example.org/debian.qcow2 --checksum sha256:...",
+		Args:    exactArgs("name", "file or URL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			r.Name, r.Arch, r.Firmware = args[0], vm.Arch(arch), vm.Firmware(firmware)
+			switch source := args[1]; {
+			case strings.HasPrefix(source, "catalogue:"):
+				r.Catalogue = strings.TrimPrefix(source, "catalogue:")
+			case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
+				r.URL = source
+			default:
+				return s.upload(c.Context(), cl, w, r, source)
+			}
+			a, err := cl.CreateImage(c.Context(), r, 0)
+			if err != nil {
+				return err
+			}
+			return s.afterImage(c.Context(), cl, w, a)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&r.Checksum, "checksum", "", "sha256:... or sha512:... of the bytes as they come")
+	f.StringVar(&r.OS, "os", "", "what is in it, for people")
+	f.StringVar(&arch, "arch", "", "x86_64 or aarch64")
+	f.StringVar(&firmware, "firmware", "", "bios, uefi or direct; else as the image says")
+	f.BoolVar(&r.Public, "public", false, "for all tenants (administrators)")
+	w.register(c)
+	return c
+}
+
+func (s *session) upload(ctx context.Context, cl *client.Client, w wait, r wire.CreateImage, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() || fi.Size() == 0 {
+		return fmt.Errorf("%s is no file with content", name)
+	}
+	r.Bytes = fi.Size()
+	a, err := cl.CreateImage(ctx, r, 0)
+	if err != nil {
+		return err
+	}
+	p := newProgress(s.err)
+	a, err = cl.UploadImage(ctx, string(a.ID), f, fi.Size(), func(done, total int64) {
+		p.show(wire.Operation{Progress: float64(done) / float64(total), Sentence: fmt.Sprintf("Upload %s of %s", byteCount(done), byteCount(total))})
+	})
+	if p.live {
+		fmt.Fprintln(s.err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.afterImage(ctx, cl, w, a)
+}
+
+func (s *session) afterImage(ctx context.Context, cl *client.Client, w wait, a wire.ImageAnswer) error {
+	if err := s.finish(ctx, cl, w, a.Operation); err != nil {
+		return err
+	}
+	i := a.Image
+	if w.on {
+		var err error
+		if i, err = cl.Image(ctx, string(a.ID)); err != nil {
+			return err
+		}
+	}
+	return s.showImage(i)
+}
+
+func (s *session) showImage(i wire.Image) error {
+	return s.show(i, "name", i.Name, "id", string(i.ID), "state", strings.TrimSuffix(i.State+": "+i.StateReason, ": "), "os", i.OS, "arch", string(i.Arch),
+		"format", i.Format, "firmware", string(i.Firmware), "size", byteCount(i.Bytes), "disk", byteCount(i.VirtualBytes),
+		"least memory", mebibytes(i.MinMemoryMiB), "digest", i.Digest, "source", i.Source)
+}
+
+func imageList(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List images", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Image], error) { return cl.Images(c.Context(), l) }, client.ListOptions{Limit: 1000})
+			if err != nil {
+				return err
+			}
+			return list(s, all, []string{"NAME", "STATE", "ARCH", "FORMAT", "FIRMWARE", "SIZE", "OS"}, func(i wire.Image) []string {
+				return []string{i.Name, i.State, string(i.Arch), dash(i.Format), dash(string(i.Firmware)), byteCount(i.Bytes), dash(i.OS)}
+			})
+		},
+	}
+}
+
+func imageCatalogue(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "catalogue", Short: "List the official images that can be imported by name", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			all, err := cl.Catalogue(c.Context())
+			if err != nil {
+				return err
+			}
+			return list(s, all.Items, []string{"NAME", "ARCH", "OS", "URL"}, func(e wire.CatalogueEntry) []string {
+				return []string{e.Name, string(e.Arch), e.OS, e.URL}
+			})
+		},
+	}
+}
+
+func imageShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "show IMAGE", Short: "Show one image", Args: exactArgs("image"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			i, err := cl.Image(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return s.showImage(i)
+		},
+	}
+}
+
+func imageDelete(s *session) *cobra.Command {
+	var w wait
+	c := &cobra.Command{
+		Use: "delete IMAGE", Aliases: []string{"rm"}, Short: "Delete an image that no VM needs", Args: exactArgs("image"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			a, err := cl.DeleteImage(c.Context(), args[0], 0)
+			if err != nil {
+				return err
+			}
+			if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
+				return err
+			}
+			return s.say(a, "%s is deleted.", args[0])
+		},
+	}
+	w.register(c)
+	return c
+}
+
+func nodeCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "node", Short: "Look at the machines that run guests, and let more join", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(nodeList(s), nodeShow(s), nodeToken(s), nodeCordon(s, "cordon", "Take no new VMs", true), nodeCordon(s, "uncordon", "Take new VMs again", false), nodeDead(s), nodeRemove(s))
+	return c
+}
+
+func nodeList(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List nodes", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Node], error) { return cl.Nodes(c.Context(), l) }, client.ListOptions{Limit: 1000})
+			if err != nil {
+				return err
+			}
+			return list(s, all, []string{"NAME", "STATE", "VMS", "VCPU USED/HAS", "MEMORY USED/HAS", "ACCEL", "NETWORK"}, func(n wire.Node) []string {
+				state := n.State
+				if n.Cordoned {
+					state += ", cordoned"
+				}
+				return []string{n.Name, state, fmt.Sprint(n.VMs), fmt.Sprintf("%d/%d", n.CPUsUsed, n.CPUs), mebibytes(n.MemoryUsed) + "/" + mebibytes(n.MemoryMiB), dash(n.Accel), dash(n.Network)}
+			})
+		},
+	}
+}
+
+func nodeShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "show NODE", Short: "Show one node", Args: exactArgs("node"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			n, err := cl.Node(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return s.showNode(n)
+		},
+	}
+}
+
+func (s *session) showNode(n wire.Node) error {
+	accel := strings.ToUpper(n.Accel)
+	if n.AccelReason != "" {
+		accel = n.Accel + " (" + n.AccelReason + ")"
+	}
+	return s.show(n, "name", n.Name, "id", string(n.ID), "state", strings.TrimSuffix(n.State+": "+n.StateReason, ": "), "cordoned", yes(n.Cordoned),
+		"arch", string(n.Arch), "processor", fmt.Sprintf("%d CPUs, %s", n.CPUs, n.CPUModel), "memory", mebibytes(n.MemoryMiB)+", "+mebibytes(n.FreeMiB)+" free",
+		"disk", byteCount(n.DiskTotal)+", "+byteCount(n.DiskFree)+" free", "load", fmt.Sprintf("%.2f", n.Load1), "hypervisor", n.Hypervisor, "accelerator", accel,
+		"network", strings.TrimSuffix(n.Network+": "+n.NetworkNote, ": "), "VMs", fmt.Sprint(n.VMs), "kernel", n.Kernel, "novacron", n.NovaCron, "missing", strings.Join(n.Missing, "; "))
+}
+
+func nodeToken(s *session) *cobra.Command {
+	var lifetime time.Duration
+	c := &cobra.Command{
+		Use: "token", Short: "Print a command that lets one machine join", Args: exactArgs(),
+		Long: "Make a one-use token and print the command to type on the machine that joins. The token names this server's certificate authority, so\nthe machine sends it to nobody else.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			t, err := cl.CreateJoinToken(c.Context(), lifetime)
+			if err != nil {
+				return err
+			}
+			return s.say(t, "%s\n\nGood once, until %s.", t.Command, t.ExpiresAt.Local().Format(time.DateTime))
+		},
+	}
+	c.Flags().DurationVar(&lifetime, "lifetime", 0, "how long it is good (default: one hour)")
+	return c
+}
+
+func nodeCordon(s *session, name, short string, cordoned bool) *cobra.Command {
+	return &cobra.Command{
+		Use: name + " NODE", Short: short, Args: exactArgs("node"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			n, err := cl.UpdateNode(c.Context(), args[0], wire.UpdateNode{Cordoned: &cordoned}, 0)
+			if err != nil {
+				return err
+			}
+			return s.showNode(n)
+		},
+	}
+}
+
+func nodeDead(s *session) *cobra.Command {
+	var sure bool
+	c := &cobra.Command{
+		Use: "confirm-dead NODE", Short: "Say that a machine is off for good", Args: exactArgs("node"),
+		Long: "Say that a machine that cannot be reached is off for good. Its VMs may then be given up. Do this only when you know that the machine does not run: a\nmachine that is only cut off still runs its VMs.",
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			if err := s.confirm(sure, fmt.Sprintf("Is %s switched off for good?", printable(args[0]))); err != nil {
+				return err
+			}
+			n, err := cl.ConfirmNodeDead(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return s.showNode(n)
+		},
+	}
+	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
+	return c
+}
+
+func nodeRemove(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			if err := cl.RemoveNode(c.Context(), args[0]); err != nil {
+				return err
+			}
+			return s.say(struct{}{}, "%s is removed.", args[0])
+		},
+	}
+}
+
+func networkCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "network", Short: "Look at networks", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(&cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List networks", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Network], error) { return cl.Networks(c.Context(), l) }, client.ListOptions{Limit: 1000})
+			if err != nil {
+				return err
+			}
+			return list(s, all, []string{"NAME", "SUBNET", "GATEWAY", "MTU"}, func(n wire.Network) []string {
+				return []string{n.Name, n.Subnet, n.Gateway, fmt.Sprint(n.MTU)}
+			})
+		},
+	})
+	return c
+}
+
+func operationCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "operation", Aliases: []string{"op"}, Short: "Look at what takes time, and cancel it", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(operationList(s), operationShow(s), operationWait(s), operationCancel(s))
+	return c
+}
+
+func operationList(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List operations, newest first", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			page, err := cl.Operations(c.Context(), client.ListOptions{Limit: limit})
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			return list(s, page.Items, []string{"ID", "KIND", "STATUS", "SUBJECT", "AGE", "NOW"}, func(o wire.Operation) []string {
+				now1 := o.Sentence
+				if o.Error != nil {
+					now1 = o.Error.Message
+				}
+				return []string{string(o.ID), o.Kind, o.Status, o.Subject, age(o.CreatedAt, now), now1}
+			})
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 30, "how many")
+	return c
+}
+
+func (s *session) showOperation(o wire.Operation) error {
+	problem := ""
+	if o.Error != nil {
+		problem = o.Error.Message
+	}
+	return s.show(o, "id", string(o.ID), "kind", o.Kind, "subject", o.Subject, "status", o.Status, "progress", fmt.Sprintf("%.0f%%", o.Progress*100), "now", o.Sentence, "error", problem,
+		"steps", strings.Join(o.Steps, " > "), "asked by", o.Caller, "created", o.CreatedAt.Local().Format(time.DateTime))
+}
+
+func operationShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "show OPERATION", Short: "Show one operation", Args: exactArgs("operation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			o, err := cl.Operation(c.Context(), id.Operation(args[0]))
+			if err != nil {
+				return err
+			}
+			return s.showOperation(o)
+		},
+	}
+}
+
+func operationWait(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "wait OPERATION", Short: "Follow an operation to its end", Args: exactArgs("operation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			return s.finish(c.Context(), cl, wait{true}, &wire.Operation{ID: id.Operation(args[0])})
+		},
+	}
+}
+
+func operationCancel(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			o, err := cl.CancelOperation(c.Context(), id.Operation(args[0]))
+			if err != nil {
+				return err
+			}
+			return s.showOperation(o)
+		},
+	}
+}
+
+func eventCommand(s *session) *cobra.Command {
+	var since string
+	var topics []string
+	var follow bool
+	var limit int
+	c := &cobra.Command{
+		Use: "events", Short: "Show what happened; -f goes on live", GroupID: "use", Args: exactArgs(),
+		Example: "  novacron events -f\n  novacron events --topic 'vm.*' --since CURSOR -o json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			if !follow {
+				page, err := cl.History(c.Context(), since, topics, limit)
+				if err != nil {
+					return err
+				}
+				return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "DATA"}, eventRow)
+			}
+			return s.followEvents(c.Context(), cl, since, topics)
+		},
+	}
+	c.Flags().StringVar(&since, "since", "", "cursor to begin behind")
+	c.Flags().StringArrayVar(&topics, "topic", nil, "only these types, for example vm.*; may be repeated")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on live")
+	c.Flags().IntVar(&limit, "limit", 100, "how many, without -f")
+	return c
+}
+
+func eventRow(e wire.Event) []string {
+	return []string{e.Time.Local().Format(time.DateTime), e.Type, e.Subject, string(e.Data)}
+}
+
+// followEvents prints events as they come and opens the stream again, from where it ended, when the line breaks.
+func (s *session) followEvents(ctx context.Context, cl *client.Client, since string, topics []string) error {
+	for {
+		stream, err := cl.Events(ctx, since, topics)
+		if err != nil {
+			return err
+		}
+		err = s.printEvents(ctx, stream)
+		since = stream.Cursor()
+		stream.Close()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.Unavailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *session) printEvents(ctx context.Context, stream *client.Events) error {
+	enc := json.NewEncoder(s.out)
+	for {
+		e, err := stream.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if s.format == asTable {
+			r := eventRow(e)
+			_, err = fmt.Fprintln(s.out, cut(printable(strings.Join(r, "  ")), terminalWidth(s.out)))
+		} else {
+			err = enc.Encode(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func userCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "List and create accounts (administrators)", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(&cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List accounts", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			all, err := client.All(func(l client.ListOptions) (wire.List[wire.User], error) { return cl.Users(c.Context(), l) }, client.ListOptions{Limit: 1000})
+			if err != nil {
+				return err
+			}
+			return list(s, all, []string{"NAME", "EMAIL", "ROLE", "ID"}, func(u wire.User) []string {
+				return []string{u.Username, u.Email, string(u.Role), string(u.ID)}
+			})
+		},
+	}, createUserCommand(s, "create NAME", "Create an account", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
+		cl, err := s.client()
+		if err != nil {
+			return wire.User{}, err
+		}
+		return cl.CreateUser(c.Context(), r)
+	}))
+	return c
+}
+
+// createUserCommand is used for the API and for the local socket.
+func createUserCommand(s *session, use, short string, create func(*cobra.Command, wire.CreateUser) (wire.User, error)) *cobra.Command {
+	var r wire.CreateUser
+	var role string
+	var fromStdin bool
+	c := &cobra.Command{
+		Use: use, Short: short, Args: exactArgs("name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			password, err := s.password("Password for "+printable(args[0])+": ", fromStdin)
+			if err != nil {
+				return err
+			}
+			r.Username, r.Role, r.Password = args[0], auth.Role(role), password
+			u, err := create(c, r)
+			if err != nil {
+				return err
+			}
+			return s.say(u, "Created %s (%s).", u.Username, u.Role)
+		},
+	}
+	c.Flags().StringVar(&r.Email, "email", "", "e-mail address")
+	c.Flags().StringVar(&role, "role", string(auth.Administrator), "administrator")
+	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
+	c.MarkFlagRequired("email")
+	return c
+}

@@ -1,0 +1,103 @@
+// Package cli is the command line. It speaks to a server through the API client like any other user; only up, server, agent,
+// doctor and admin touch this machine. It keeps no state but one file with the server's address and token.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Version is set by the linker.
+var Version = "dev"
+
+// Exit codes of the command: 1 for a failure, 2 for wrong words on the command line, 130 after Ctrl-C.
+const (
+	exitFailure   = 1
+	exitUsage     = 2
+	exitInterrupt = 130
+)
+
+// session is what every command shares: where to print, and how.
+type session struct {
+	in       io.Reader
+	out, err io.Writer
+	format   format
+}
+
+// Main runs the command line and returns its exit code.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &session{in: os.Stdin, out: os.Stdout, err: os.Stderr, format: asTable}
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupt
+	}
+	if !errors.Is(err, errSilent) {
+		fmt.Fprintln(s.err, "novacron:", sentence(err))
+	}
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// errSilent ends with a failure whose story has been printed.
+var errSilent = errors.New("already said")
+
+// usageError marks a command line that was not understood.
+type usageError struct{ error }
+
+func newRoot(s *session) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "novacron",
+		Short: "Turn Linux machines into one VM cloud",
+		Long: "novacron turns any set of Linux machines into one VM cloud.\n\n" +
+			"On a fresh machine `novacron up` starts everything in one process. Other commands speak to a server:\n" +
+			"sign in once with `novacron login`, or set NOVACRON_URL and NOVACRON_TOKEN.",
+		Version:       Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetIn(s.in)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+	})
+	root.PersistentFlags().VarP(&s.format, "output", "o", "how to print answers")
+	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	root.AddGroup(
+		&cobra.Group{ID: "use", Title: "Working with the cloud:"},
+		&cobra.Group{ID: "run", Title: "Running the platform:"},
+	)
+	root.AddCommand(commands(s)...)
+	return root
+}
+
+// exactArgs is cobra.ExactArgs with a sentence that says what is missing.
+func exactArgs(what ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(what) {
+			return nil
+		}
+		if len(args) > len(what) {
+			return usageError{fmt.Errorf("%q is one word too many; see `%s --help`", args[len(what)], c.CommandPath())}
+		}
+		return usageError{fmt.Errorf("say which %s; see `%s --help`", what[len(args)], c.CommandPath())}
+	}
+}

@@ -1,0 +1,348 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"novacron/backend/client"
+	"novacron/backend/core/wire"
+)
+
+func vmCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "vm", Short: "Create, run and look at virtual machines", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(
+		vmCreateCommand(s), vmListCommand(s), vmShowCommand(s), vmSetCommand(s), vmDeleteCommand(s), vmCloneCommand(s),
+		vmConsoleCommand(s), vmSSHCommand(s), vmTunnelCommand(s), vmSnapshotCommand(s), vmDiskCommand(s), vmNICCommand(s),
+		stopCommand(s, "stop", "Ask the guest to power off, and end it when it does not in time", (*client.Client).StopVM),
+		stopCommand(s, "restart", "Stop and start again", (*client.Client).RestartVM),
+		verbCommand(s, "start", "Start a VM, or go on from a suspend", (*client.Client).StartVM),
+		verbCommand(s, "pause", "Halt the vCPUs; memory stays", (*client.Client).PauseVM),
+		verbCommand(s, "resume", "Go on after a pause or a suspend", (*client.Client).ResumeVM),
+		verbCommand(s, "suspend", "Save the memory to disk and end the process", (*client.Client).SuspendVM),
+	)
+	return c
+}
+
+// wait is the flag of every command that begins an operation.
+type wait struct{ on bool }
+
+func (w *wait) register(c *cobra.Command) {
+	c.Flags().BoolVar(&w.on, "wait", true, "show progress until it is done; --wait=false returns at once")
+}
+
+// finish follows an operation to its end when the user waits.
+func (s *session) finish(ctx context.Context, cl *client.Client, w wait, o *wire.Operation) error {
+	if o == nil || !w.on {
+		return nil
+	}
+	p := newProgress(s.err)
+	end, err := cl.WaitOperation(ctx, o.ID, p.show)
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped waiting; the operation goes on, see `novacron operation show %s`", o.ID)
+		}
+		return err
+	}
+	p.end(end)
+	return operationError(end)
+}
+
+// after prints the VM as it is once the operation has ended.
+func (s *session) after(ctx context.Context, cl *client.Client, w wait, a wire.VMAnswer) error {
+	if err := s.finish(ctx, cl, w, a.Operation); err != nil {
+		return err
+	}
+	if !w.on {
+		return s.showVM(a.VM)
+	}
+	v, err := cl.VM(ctx, string(a.ID))
+	if err != nil {
+		return err
+	}
+	return s.showVM(v)
+}
+
+func (s *session) showVM(v wire.VM) error {
+	return s.show(v,
+		"name", v.Name, "id", string(v.ID), "status", statusPhrase(v.VMSummary), "node", v.Node,
+		"address", strings.Join(v.Addresses, ", "), "host name", v.Hostname,
+		"size", fmt.Sprintf("%d vCPU, %s memory, %d GiB disk", v.CPUs, mebibytes(v.MemoryMiB), v.DiskGiB),
+		"image", v.Image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "protected", yes(v.Protected),
+		"autostart", yes(v.Autostart.Enabled), "forwards", forwardsPhrase(v), "snapshots", count(v.SnapshotCount),
+		"linked clones", strings.Join(v.LinkedClones, ", "), "restart required", strings.Join(v.RestartRequired, "; "),
+		"disks", disksPhrase(v), "networks", nicsPhrase(v),
+		"description", v.Description, "created", v.CreatedAt.Local().Format(time.DateTime))
+}
+
+func statusPhrase(v wire.VMSummary) string {
+	if v.StatusReason == "" {
+		return string(v.Status)
+	}
+	return string(v.Status) + ": " + v.StatusReason
+}
+
+func firmwarePhrase(v wire.VM) string {
+	out := string(v.Firmware)
+	if v.SecureBoot {
+		out += ", secure boot"
+	}
+	if v.TPM {
+		out += ", vTPM"
+	}
+	return out
+}
+
+func accelPhrase(v wire.VM) string {
+	switch v.Accel {
+	case "tcg":
+		return "software emulation (tcg)"
+	case "":
+		return ""
+	default:
+		return strings.ToUpper(v.Accel)
+	}
+}
+
+func forwardsPhrase(v wire.VM) string {
+	var out []string
+	for _, f := range v.Forwards {
+		host := f.Listen
+		if host == "" {
+			host = "127.0.0.1"
+		}
+		out = append(out, fmt.Sprintf("%s %s:%d to %d", f.Protocol, host, f.HostPort, f.GuestPort))
+	}
+	return strings.Join(out, ", ")
+}
+
+func disksPhrase(v wire.VM) string {
+	var out []string
+	for _, d := range v.Disks {
+		kind := fmt.Sprintf("%d GiB", d.SizeGiB)
+		if d.CDROM {
+			kind = "CD-ROM"
+		}
+		out = append(out, fmt.Sprintf("%s (%s)", d.ID, kind))
+	}
+	return strings.Join(out, ", ")
+}
+
+func nicsPhrase(v wire.VM) string {
+	var out []string
+	for _, n := range v.NICs {
+		out = append(out, fmt.Sprintf("%s %s %s (%s)", n.NetworkName, n.Address, n.MAC, n.ID))
+	}
+	return strings.Join(out, ", ")
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+func count(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func vmListCommand(s *session) *cobra.Command {
+	var status, node, name, sort string
+	c := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List VMs", Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			o := client.ListOptions{Limit: 1000, Sort: sort, Filter: map[string]string{"status": status, "node": node, "name": name}}
+			all, err := client.All(func(l client.ListOptions) (wire.List[wire.VMSummary], error) { return cl.VMs(c.Context(), l) }, o)
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			return list(s, all, []string{"NAME", "STATUS", "NODE", "ADDRESS", "VCPU", "MEMORY", "DISK", "AGE"}, func(v wire.VMSummary) []string {
+				return []string{v.Name, string(v.Status), dash(v.Node), dash(strings.Join(v.Addresses, ",")), fmt.Sprint(v.CPUs),
+					mebibytes(v.MemoryMiB), fmt.Sprintf("%d GiB", v.DiskGiB), age(v.CreatedAt, now)}
+			})
+		},
+	}
+	c.Flags().StringVar(&status, "status", "", "only VMs in this status")
+	c.Flags().StringVar(&node, "node", "", "only VMs on this node")
+	c.Flags().StringVar(&name, "name", "", "only VMs whose name holds this text")
+	c.Flags().StringVar(&sort, "sort", "name", "name, created_at, status or node; - in front for descending")
+	return c
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func vmShowCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			v, err := cl.VM(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return s.showVM(v)
+		},
+	}
+}
+
+// each runs f for every VM named on the command line, and goes on to the next when one fails.
+func (s *session) each(args []string, f func(ref string) error) error {
+	var failed bool
+	for _, ref := range args {
+		if err := f(ref); err != nil {
+			fmt.Fprintf(s.err, "novacron: %s: %s\n", printable(ref), sentence(err))
+			failed = true
+		}
+	}
+	if failed {
+		return errSilent
+	}
+	return nil
+}
+
+type vmVerb func(cl *client.Client, ctx context.Context, ref string, wait time.Duration) (wire.VMAnswer, error)
+
+func verbCommand(s *session, name, short string, verb vmVerb) *cobra.Command {
+	var w wait
+	c := &cobra.Command{
+		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			return s.each(args, func(ref string) error {
+				a, err := verb(cl, c.Context(), ref, 0)
+				if err != nil {
+					return err
+				}
+				return s.after(c.Context(), cl, w, a)
+			})
+		},
+	}
+	w.register(c)
+	return c
+}
+
+type stopVerb func(cl *client.Client, ctx context.Context, ref string, r wire.StopVM, wait time.Duration) (wire.VMAnswer, error)
+
+func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
+	var w wait
+	var force bool
+	var grace int
+	c := &cobra.Command{
+		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			r := wire.StopVM{Force: force}
+			if c.Flags().Changed("grace") {
+				r.GraceS = &grace
+			}
+			return s.each(args, func(ref string) error {
+				a, err := verb(cl, c.Context(), ref, r, 0)
+				if err != nil {
+					return err
+				}
+				return s.after(c.Context(), cl, w, a)
+			})
+		},
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "do not ask the guest; what it has not written is lost")
+	c.Flags().IntVar(&grace, "grace", 90, "seconds that the guest has to power off")
+	w.register(c)
+	return c
+}
+
+func vmDeleteCommand(s *session) *cobra.Command {
+	var w wait
+	var sure bool
+	c := &cobra.Command{
+		Use: "delete VM...", Aliases: []string{"rm"}, Short: "Stop a VM and remove it with its disks and snapshots",
+		Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			if err := s.confirm(sure, fmt.Sprintf("Delete %s with all disks and snapshots?", printable(strings.Join(args, ", ")))); err != nil {
+				return err
+			}
+			return s.each(args, func(ref string) error {
+				a, err := cl.DeleteVM(c.Context(), ref, 0)
+				if err != nil {
+					return err
+				}
+				if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
+					return err
+				}
+				if !w.on {
+					return s.say(a, "%s is being deleted.", ref)
+				}
+				return s.say(a, "%s is deleted.", ref)
+			})
+		},
+	}
+	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
+	w.register(c)
+	return c
+}
+
+// confirm asks on a terminal. Scripts are not asked: who pipes commands has decided.
+func (s *session) confirm(sure bool, question string) error {
+	f, ok := s.in.(*os.File)
+	if sure || !ok || !isTerminal(f) {
+		return nil
+	}
+	fmt.Fprintf(s.err, "%s [y/N] ", question)
+	var answer string
+	fmt.Fscanln(s.in, &answer)
+	if strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes") {
+		return nil
+	}
+	return fmt.Errorf("nothing was changed")
+}
+
+// completeVMs offers the names of VMs to the shell.
+func (s *session) completeVMs(c *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	cl, err := s.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
+	defer cancel()
+	page, err := cl.VMs(ctx, client.ListOptions{Limit: 100, Filter: map[string]string{"name": prefix}})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, v := range page.Items {
+		if strings.HasPrefix(v.Name, prefix) {
+			names = append(names, v.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"novacron/backend/client"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
+)
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+func vmConsoleCommand(s *session) *cobra.Command {
+	var take, watch bool
+	c := &cobra.Command{
+		Use:   "console VM",
+		Short: "Type on the serial line; Ctrl-] leaves",
+		Long: "Join the terminal with the VM's serial line. What the guest said before is shown first. Ctrl-] leaves.\n" +
+			"If somebody else types there, you are told who; --watch looks on, --take takes the keyboard over.",
+		Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			w := wire.ConsoleWish{Kind: "serial", Mode: "ask"}
+			switch {
+			case take && watch:
+				return usageError{errors.New("--take and --watch exclude each other")}
+			case take:
+				w.Mode = "take"
+			case watch:
+				w.Mode = "watch"
+			}
+			line, err := cl.OpenConsole(c.Context(), args[0], w)
+			if err != nil {
+				return consoleRefusal(err)
+			}
+			in, ok := s.in.(*os.File)
+			if ok && isTerminal(in) {
+				fmt.Fprintf(s.err, "On the serial line of %s. Ctrl-] leaves.\r\n", args[0])
+				defer fmt.Fprintf(s.err, "\r\nLeft the serial line of %s.\r\n", args[0])
+			}
+			if !ok {
+				return pipeConsole(c.Context(), s.in, s.out, line)
+			}
+			return terminalConsole(c.Context(), in, s.out, line)
+		},
+	}
+	c.Flags().BoolVar(&take, "take", false, "take the keyboard from whoever types")
+	c.Flags().BoolVar(&watch, "watch", false, "look on without typing")
+	return c
+}
+
+// consoleRefusal adds the two flags that get past a console in use.
+func consoleRefusal(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == "console_in_use" {
+		return fmt.Errorf("%s; --watch looks on, --take takes it over", f.Message)
+	}
+	return err
+}
+
+func vmTunnelCommand(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "tunnel VM PORT",
+		Short: "Join standard input and output with a TCP port of the guest",
+		Long:  "Join standard input and output with a TCP port of the guest, through the server. It is what `vm ssh` runs underneath.",
+		Args:  exactArgs("VM", "port"), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			var port int
+			if _, err := fmt.Sscanf(args[1], "%d", &port); err != nil || port < 1 || port > 65535 {
+				return usageError{fmt.Errorf("%q is no port; give a number from 1 to 65535", args[1])}
+			}
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			conn, err := cl.OpenConsole(c.Context(), args[0], wire.ConsoleWish{Kind: "tcp", Port: port})
+			if err != nil {
+				return err
+			}
+			return tunnel(s.in, s.out, conn)
+		},
+	}
+	return c
+}
+
+// tunnel copies both ways until the guest closes.
+func tunnel(in io.Reader, out io.Writer, conn *client.Console) error {
+	go func() {
+		if _, err := io.Copy(conn, in); err != nil {
+			conn.Close()
+		}
+	}()
+	_, err := io.Copy(out, conn)
+	conn.Close()
+	return err
+}
+
+func vmSSHCommand(s *session) *cobra.Command {
+	var user, identity string
+	c := &cobra.Command{
+		Use:   "ssh VM [-- COMMAND...]",
+		Short: "Sign in to the guest with ssh, through the server",
+		Long: "Run ssh to the guest through the server, so that it works for every VM that this account may use, on whatever node and behind\n" +
+			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron.",
+		Example: "  novacron vm ssh web-1\n  novacron vm ssh web-1 --user debian -- uname -a",
+		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := s.client()
+			if err != nil {
+				return err
+			}
+			v, err := cl.VM(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			argv, err := sshArgv(v, user, identity)
+			if err != nil {
+				return err
+			}
+			return runSSH(c, s, append(argv, args[1:]...))
+		},
+	}
+	c.Flags().StringVarP(&user, "user", "l", "root", "user in the guest")
+	c.Flags().StringVarP(&identity, "identity", "i", "", "private key file; else ssh's own and NovaCron's")
+	return c
+}
+
+func sshArgv(v wire.VM, user, identity string) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	own, err := ownKey()
+	if err != nil {
+		return nil, err
+	}
+	if identity == "" {
+		identity = own
+	}
+	known := filepath.Join(filepath.Dir(own), "known_hosts")
+	return []string{
+		"-o", fmt.Sprintf("ProxyCommand='%s' vm tunnel %s %%p", self, v.ID),
+		"-o", "HostKeyAlias=" + string(v.ID),
+		"-o", "UserKnownHostsFile=" + known,
+		"-o", "StrictHostKeyChecking=accept-new",
+		"-i", identity,
+		"-l", user, v.Name,
+	}, nil
+}
+
+func runSSH(c *cobra.Command, s *session, argv []string) error {
+	bin, err := exec.LookPath("ssh")
+	if err != nil {
+		return errors.New("ssh is not installed; install the package openssh-client")
+	}
+	cmd := exec.CommandContext(c.Context(), bin, argv...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
+	if err := cmd.Run(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); ok {
+			return errSilent // ssh has said why
+		}
+		return err
+	}
+	return nil
+}

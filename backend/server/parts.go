@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path"
+	"runtime"
+	"strings"
+	"time"
+
+	"novacron/backend/agent"
+	"novacron/backend/agent/remote"
+	"novacron/backend/app"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/image"
+	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
+	"novacron/backend/fetch"
+	"novacron/backend/storage"
+	"novacron/backend/store"
+)
+
+// What stands here fits one package's part to another's interface, and nothing else.
+
+// roster finds nodes: the one in this process, then those that dialled in.
+type roster struct {
+	local id.Node
+	api   agent.API
+	hub   *remote.Hub
+}
+
+func (r *roster) Node(n id.Node) (agent.API, bool) {
+	if n == r.local && r.api != nil {
+		return r.api, true
+	}
+	if r.hub == nil {
+		return nil, false
+	}
+	return r.hub.Node(n)
+}
+
+// imageFiles is the server's image cache as the verbs see it.
+type imageFiles struct{ cache *storage.Cache }
+
+func (f imageFiles) Import(ctx context.Context, name string, o app.ImportOptions, progress func(float64, string)) (app.ImageInfo, error) {
+	i, err := f.cache.ImportFile(ctx, name, storage.ImportOptions{Name: o.Name, OS: o.OS, Arch: o.Arch, Firmware: o.Firmware, Checksum: o.Checksum,
+		Progress: func(p storage.Progress) {
+			if progress != nil {
+				progress(share(p.Done, p.Total), p.Phase)
+			}
+		}})
+	if err != nil {
+		return app.ImageInfo{}, err
+	}
+	return app.ImageInfo{Digest: i.Digest, OS: i.OS, Arch: i.Arch, Format: string(i.Format), Firmware: i.Firmware, Cmdline: i.Cmdline, Bytes: i.Bytes,
+		VirtualBytes: i.VirtualBytes, MinMemoryMiB: i.MinMemoryMiB, MinDiskGiB: i.MinDiskGiB}, nil
+}
+
+func share(done, total int64) float64 {
+	if total <= 0 {
+		return 0
+	}
+	return min(float64(done)/float64(total), 1)
+}
+
+func (f imageFiles) Remove(_ context.Context, digest string) error {
+	err := f.cache.Remove(digest)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// source serves images out of the cache of the same machine, for a node in this process that lost one.
+func source(cache *storage.Cache) agent.Source {
+	return func(_ context.Context, digest string, offset int64) (io.ReadCloser, error) {
+		b, err := cache.Open(digest)
+		if err != nil {
+			return nil, err
+		}
+		_, err = b.Seek(offset, io.SeekStart)
+		return b, err
+	}
+}
+
+// downloads is the guarded HTTP client as the verbs see it.
+type downloads struct{ *fetch.Client }
+
+func (d downloads) Download(ctx context.Context, url string, dst *os.File, progress func(done, total int64)) error {
+	_, err := d.Client.Download(ctx, url, dst, progress)
+	return err
+}
+
+func newDownloads(s Settings) (downloads, error) {
+	allow, err := prefixes(s.ImportAllow, "NOVACRON_IMPORT_ALLOW")
+	// Plain HTTP carries images that somebody could change on the way; it is for networks that an administrator named.
+	return downloads{fetch.New(fetch.Config{Allow: allow, PlainHTTP: len(allow) > 0})}, err
+}
+
+func prefixes(list, setting string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is not a network; write it like 10.0.0.0/8", setting, part)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// makers is the catalogue of official images. The checksum of the day comes from the maker over TLS.
+type makers struct {
+	get     downloads
+	staging string
+}
+
+func (m makers) Entries() []wire.CatalogueEntry {
+	var out []wire.CatalogueEntry
+	for _, o := range image.Catalogue() {
+		out = append(out, wire.CatalogueEntry{Name: entryID(o), Title: o.Title, OS: o.OS, Arch: o.Arch, URL: o.URL, Login: o.Login, MinMemoryMiB: o.MinMemory, MinDiskGiB: o.MinDisk})
+	}
+	return out
+}
+
+// entryID is the image's name on machines of its architecture, and tells the architecture elsewhere.
+func entryID(o image.Official) string {
+	if o.Arch == hostArch() {
+		return o.Name
+	}
+	return o.Name + "-" + string(o.Arch)
+}
+
+func hostArch() vm.Arch {
+	if runtime.GOARCH == "arm64" {
+		return vm.AArch64
+	}
+	return vm.X86_64
+}
+
+func (m makers) Find(ctx context.Context, entry string) (url, checksum string, err error) {
+	for _, o := range image.Catalogue() {
+		if entryID(o) == entry {
+			checksum, err = m.checksum(ctx, o)
+			return o.URL, checksum, err
+		}
+	}
+	return "", "", fault.New(fault.NotFound, "catalogue_entry", "the catalogue has no image %q; `novacron image catalogue` lists them", entry)
+}
+
+func (m makers) checksum(ctx context.Context, o image.Official) (string, error) {
+	f, err := os.CreateTemp(m.staging, "sums-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := m.get.Download(ctx, o.SumsURL, f, nil); err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, image.MaxSumsBytes))
+	if err != nil {
+		return "", err
+	}
+	sum := image.FindSum(text, path.Base(o.URL), o.Sum)
+	if sum == "" {
+		return "", fault.New(fault.Unavailable, "checksum_missing", "the maker of %s publishes no checksum for %s; try later, or import it by URL with a checksum of your own", o.Title, path.Base(o.URL))
+	}
+	return sum, nil
+}
+
+// keyPEM is the certificate authority of the nodes as it is stored.
+type keyPEM struct {
+	Cert []byte `json:"cert"`
+	Key  []byte `json:"key"`
+}
+
+const caSetting = "node_ca"
+
+// openCA gives the authority that signs nodes' certificates: one per installation, made by whichever server comes first, encrypted in
+// the store.
+func openCA(ctx context.Context, db *store.DB, seal sealer) (*remote.CA, error) {
+	stored, err := db.Setting(ctx, caSetting)
+	if fault.Is(err, fault.NotFound) {
+		stored, err = initCA(ctx, db, seal)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority of the nodes: %w", err)
+	}
+	var pair keyPEM
+	plain, err := seal.open(caSetting, stored)
+	if err == nil {
+		err = json.Unmarshal(plain, &pair)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority of the nodes: %w", err)
+	}
+	return remote.LoadCA(pair.Cert, pair.Key)
+}
+
+func initCA(ctx context.Context, db *store.DB, seal sealer) (stored []byte, err error) {
+	ca, err := remote.NewCA(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	cert, key := ca.PEM()
+	plain, err := json.Marshal(keyPEM{cert, key})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Tx(ctx, func(t *store.Tx) error {
+		stored, err = t.InitSetting(ctx, caSetting, seal.seal(caSetting, plain))
+		return err
+	})
+	return stored, err
+}

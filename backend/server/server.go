@@ -1,0 +1,302 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"novacron/backend/agent"
+	"novacron/backend/agent/remote"
+	"novacron/backend/api"
+	"novacron/backend/app"
+	"novacron/backend/core/id"
+	"novacron/backend/op"
+	"novacron/backend/seed"
+	"novacron/backend/session"
+	"novacron/backend/storage"
+	"novacron/backend/store"
+)
+
+// Options is what a Server is made of.
+type Options struct {
+	Settings
+	Version string
+	Log     *slog.Logger
+	Local   bool // with a node in this process
+	Sim     bool // that node is simulated
+	// DemoKeys are the public SSH keys of the first VM.
+	DemoKeys []string
+}
+
+// Server is the platform in one process: the control plane, and with Options.Local this machine's node.
+type Server struct {
+	o     Options
+	log   *slog.Logger
+	paths Paths
+
+	db       *store.DB
+	sessions *session.SQL
+	cache    *storage.Cache
+	runner   *op.Runner
+	app      *app.App
+	accounts *app.Accounts
+	api      *api.API
+	hub      *remote.Hub
+	ca       *remote.CA
+	loops    *pump
+	node     *Node
+	nodeID   id.Node
+
+	listeners map[string]net.Listener
+	servers   []*http.Server
+	serving   sync.WaitGroup
+	failed    chan error // the first listener that broke
+	stopping  chan struct{}
+	down      chan bool // an administrator's order to end; true: guests too
+	started   time.Time
+	closers   []func() error // in order of opening
+}
+
+// New opens everything that can fail for a reason an operator can mend: folders, lock, ports, database, keys. Nothing runs until
+// Start. A Server that could not be made has closed what it opened.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Server{o: o, log: o.Log, paths: PathsFor(o.DataDir), listeners: map[string]net.Listener{}, failed: make(chan error, 1), down: make(chan bool, 1), stopping: make(chan struct{}), started: time.Now()}
+	for _, open := range []func(context.Context) error{s.openFolders, s.openPorts, s.openStore, s.openNode, s.openApp, s.openAPI} {
+		if err := open(ctx); err != nil {
+			s.closeAll()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Server) openFolders(context.Context) error {
+	if err := s.paths.Make(); err != nil {
+		return err
+	}
+	release, err := s.paths.Lock()
+	if err != nil {
+		return err
+	}
+	s.onClose(func() error { release(); return nil })
+	return nil
+}
+
+// openPorts comes before the database, so that a second start on taken ports touches nothing.
+func (s *Server) openPorts(context.Context) error {
+	for _, p := range []struct{ name, addr, setting string }{
+		{"api", s.o.APIAddr, "NOVACRON_API_ADDR"}, {"ws", s.o.WSAddr, "NOVACRON_WS_ADDR"},
+		{"console", s.o.ConsoleAddr, "NOVACRON_CONSOLE_ADDR"}, {"node", s.o.NodeAddr, "NOVACRON_NODE_ADDR"},
+	} {
+		ln, err := listen(p.addr, p.setting)
+		if err != nil {
+			return err
+		}
+		s.listeners[p.name] = ln
+		s.onClose(func() error { ln.Close(); return nil })
+	}
+	return nil
+}
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.db, err = store.Open(ctx, store.Options{URL: s.o.DatabaseURL, Path: filepath.Join(s.paths.Data, "novacron.db")}); err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.onClose(s.db.Close)
+	if s.sessions, err = session.OpenFile(ctx, filepath.Join(s.paths.Data, "sessions.db"), time.Now); err != nil {
+		return err
+	}
+	s.onClose(s.sessions.Close)
+	s.cache, err = storage.OpenCache(storage.Config{Root: filepath.Join(s.paths.Data, "images")})
+	return err
+}
+
+func (s *Server) openNode(ctx context.Context) (err error) {
+	if !s.o.Local {
+		return nil
+	}
+	if s.nodeID, err = nodeID(s.paths); err != nil {
+		return err
+	}
+	s.node, err = OpenNode(ctx, NodeOptions{Node: s.nodeID, Paths: s.paths, Images: s.cache, Source: source(s.cache), Version: s.o.Version, Log: s.log, Sim: s.o.Sim})
+	if err == nil {
+		s.onClose(s.node.Close)
+	}
+	return err
+}
+
+func (s *Server) openApp(ctx context.Context) error {
+	get, err := newDownloads(s.o.Settings)
+	if err != nil {
+		return err
+	}
+	nodes := &roster{local: s.nodeID}
+	if s.node != nil {
+		nodes.api = s.node.Agent
+	}
+	staging := filepath.Join(s.paths.Data, "staging")
+	s.app, err = app.New(app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
+		Staging: staging, CheckUserData: seed.CheckUserData, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log})
+	if err != nil {
+		return err
+	}
+	if err := s.app.Prepare(ctx, s.subnet()); err != nil {
+		return err
+	}
+	s.runner = op.New(s.app.OperationStore(), op.Options{Log: s.log}, s.app.Definitions()...)
+	keys, err := session.OpenKeys(filepath.Join(s.paths.Data, "keys"), time.Now())
+	if err != nil {
+		return err
+	}
+	s.accounts = app.NewAccounts(app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: keys})
+	s.loops = newPump(s.app)
+	return s.openAuthority(ctx, nodes)
+}
+
+func (s *Server) openAuthority(ctx context.Context, nodes *roster) error {
+	seal, err := openSealer(s.o.Settings)
+	if err != nil {
+		return err
+	}
+	if s.ca, err = openCA(ctx, s.db, seal); err != nil {
+		return err
+	}
+	s.hub, err = remote.NewHub(remote.HubOptions{CA: s.ca,
+		Redeem: func(ctx context.Context, secret string, info remote.JoinInfo) (id.Node, error) {
+			return s.app.RedeemJoin(ctx, secret, info.Hostname, info.Address)
+		},
+		Admit: s.app.AdmitNode,
+		Lease: s.loops.Renew,
+		Image: func(_ context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
+			return s.cache.Open(digest)
+		},
+		OnUp:   func(n id.Node, a agent.API) { s.loops.NodeUp(n, a) },
+		OnDown: s.loops.NodeDown,
+		Log:    s.log,
+	})
+	nodes.hub = s.hub
+	return err
+}
+
+func (s *Server) openAPI(context.Context) error {
+	limits, err := s.limits()
+	if err != nil {
+		return err
+	}
+	proxies, err := prefixes(s.o.TrustedProxies, "NOVACRON_TRUSTED_PROXIES")
+	if err != nil {
+		return err
+	}
+	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, AllowedOrigins: s.origins(),
+		TrustedProxies: proxies, Version: s.o.Version, Ready: s.reasons, JoinCommand: s.joinCommand, Log: s.log})
+	return err
+}
+
+// Start lets everything run: the node adopts its guests, operations go on, and the ports answer last.
+func (s *Server) Start(ctx context.Context) error {
+	if s.node != nil {
+		if err := s.startNode(ctx); err != nil {
+			return err
+		}
+	}
+	s.runner.Start()
+	s.wakeRunner()
+	s.loops.Start()
+	if s.node != nil {
+		s.loops.NodeUp(s.nodeID, s.node.Agent)
+	}
+	return s.serve()
+}
+
+func (s *Server) startNode(ctx context.Context) error {
+	name := s.o.NodeName
+	if name == "" {
+		name, _ = os.Hostname()
+	}
+	if err := s.app.RegisterNode(ctx, s.nodeID, name); err != nil {
+		return fmt.Errorf("register this node: %w", err)
+	}
+	if err := s.node.Agent.Start(ctx); err != nil {
+		return fmt.Errorf("start the node: %w", err)
+	}
+	return s.importTiny(ctx)
+}
+
+// wakeRunner tells the runner of new operations as soon as they are committed.
+func (s *Server) wakeRunner() {
+	s.serving.Go(func() {
+		for {
+			work := s.db.WatchOperations()
+			s.runner.Wake()
+			select {
+			case <-work:
+			case <-s.stopping:
+				return
+			}
+		}
+	})
+}
+
+// Wait returns when ctx ends, an administrator ends the platform, or a listener breaks.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case guests := <-s.down:
+		if guests && s.node != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
+			defer cancel()
+			return s.node.Agent.StopAll(ctx)
+		}
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// downTimeout bounds how long guests may take to end when the platform is taken down: their own grace and some for the disks.
+const downTimeout = 100 * time.Second
+
+// stopTimeout bounds how long a stopping server waits for requests and steps that are under way.
+const stopTimeout = 10 * time.Second
+
+// Close stops what Start started and closes what New opened. Guests run on.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	s.api.Close()
+	for _, h := range s.servers {
+		if h.Shutdown(ctx) != nil {
+			h.Close()
+		}
+	}
+	s.hub.Close()
+	close(s.stopping)
+	s.serving.Wait()
+	s.loops.Stop()
+	err := s.runner.Stop(ctx)
+	return errors.Join(err, s.closeAll())
+}
+
+// closeAll closes in the reverse order of opening.
+func (s *Server) closeAll() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// certificate reads the certificate again when its file has changed, so that a renewal needs no restart.
+type certificate struct {
+	cert, key string
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	changed time.Time // of the file that current was read from
+	looked  time.Time
+}
+
+// lookEvery bounds how often a handshake looks at the file.
+const lookEvery = 5 * time.Second
+
+func newCertificate(cert, key string) (*certificate, error) {
+	c := &certificate{cert: cert, key: key}
+	if err := c.load(time.Now()); err != nil {
+		return nil, fmt.Errorf("NOVACRON_TLS_CERT and NOVACRON_TLS_KEY: %w", err)
+	}
+	return c, nil
+}
+
+func (c *certificate) load(now time.Time) error {
+	fi, err := os.Stat(c.cert)
+	if err != nil {
+		return err
+	}
+	c.looked = now
+	if c.current != nil && fi.ModTime().Equal(c.changed) {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return err
+	}
+	c.current, c.changed = &pair, fi.ModTime()
+	return nil
+}
+
+// get keeps the old certificate while the new files cannot be read, for example halfway through their replacement.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.looked) > lookEvery {
+		if err := c.load(now); err != nil && c.current == nil {
+			return nil, err
+		}
+	}
+	return c.current, nil
+}

@@ -1,0 +1,3406 @@
+// Generated from backend/api/openapi.json by `npm run generate`. Do not edit.
+export interface paths {
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw the token and end its session */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who am I? */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exchange the refresh token for new tokens; 204 when there is none */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the first account with the one-time link, and sign in */
+        post: operations["setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Does the server answer? */
+        get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Can the server do its work? */
+        get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the images that distributions publish */
+        get: operations["listCatalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The history behind the event stream, oldest first */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List images */
+        get: operations["listImages"];
+        put?: never;
+        /** Import an image, or begin its upload */
+        post: operations["createImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an image */
+        get: operations["getImage"];
+        put?: never;
+        post?: never;
+        /** Delete an image that no VM needs */
+        delete: operations["deleteImage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        /** Ask how much of an upload has arrived */
+        head: operations["getUpload"];
+        /** Send bytes of an upload */
+        patch: operations["uploadImage"];
+        trace?: never;
+    };
+    "/api/v1/networks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List networks */
+        get: operations["listNetworks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/networks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a network */
+        get: operations["getNetwork"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List nodes */
+        get: operations["listNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/join-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a one-use token for a machine that joins */
+        post: operations["createJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a node */
+        get: operations["getNode"];
+        put?: never;
+        post?: never;
+        /** Forget a node that holds nothing */
+        delete: operations["removeNode"];
+        options?: never;
+        head?: never;
+        /** Cordon or label a node */
+        patch: operations["updateNode"];
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}/confirm-dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that a machine is off for good */
+        post: operations["confirmNodeDead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List operations, newest first */
+        get: operations["listOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an operation; with wait, when it has ended */
+        get: operations["getOperation"];
+        put?: never;
+        post?: never;
+        /** Cancel an operation: it undoes what it did */
+        delete: operations["cancelOperation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List accounts */
+        get: operations["listUsers"];
+        put?: never;
+        /** Make an account */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an account */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List VMs */
+        get: operations["listVMs"];
+        put?: never;
+        /** Create a VM */
+        post: operations["createVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a VM */
+        get: operations["getVM"];
+        put?: never;
+        post?: never;
+        /** Delete a VM with its disks and snapshots */
+        delete: operations["deleteVM"];
+        options?: never;
+        head?: never;
+        /** Change a VM */
+        patch: operations["updateVM"];
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copy a VM */
+        post: operations["cloneVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get a one-use ticket for a console */
+        post: operations["openConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Halt the vCPUs */
+        post: operations["pauseVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop and start a VM */
+        post: operations["restartVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on after a pause or a suspend */
+        post: operations["resumeVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the snapshots of a VM */
+        get: operations["listSnapshots"];
+        put?: never;
+        /** Take a snapshot */
+        post: operations["createSnapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/snapshots/{snapshot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a snapshot */
+        get: operations["getSnapshot"];
+        put?: never;
+        post?: never;
+        /** Delete a snapshot */
+        delete: operations["deleteSnapshot"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/snapshots/{snapshot}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a VM back to a snapshot */
+        post: operations["revertSnapshot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a VM */
+        post: operations["startVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a VM: ask the guest, then end it */
+        post: operations["stopVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save the memory to disk and end the process */
+        post: operations["suspendVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in: a short name of /api/auth/login */
+        post: operations["loginShort"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Autostart: {
+            /**
+             * Format: int64
+             * @description Seconds to wait after this VM before the next order
+             */
+            delay_s?: number;
+            enabled?: boolean;
+            /**
+             * Format: int64
+             * @description Lower first
+             */
+            order?: number;
+        };
+        CatalogueEntry: {
+            arch: string;
+            /** @description The account that gets the ssh keys */
+            login: string;
+            /** Format: int64 */
+            min_disk_gib: number;
+            /** Format: int64 */
+            min_memory_mib: number;
+            /** @description What catalogue takes */
+            name: string;
+            os: string;
+            title: string;
+            url: string;
+        };
+        CloneVM: {
+            description?: string;
+            /** @description Share the source's disks; quick, but the source cannot be deleted before the clone */
+            linked?: boolean;
+            name: string;
+            /** @description Start the copy when it is made */
+            start?: boolean;
+        };
+        ConsoleTicket: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Where to open the WebSocket */
+            path: string;
+            /** @description The whole subprotocol to offer */
+            subprotocol: string;
+            /** @description Offer novacron.ticket.TICKET as WebSocket subprotocol */
+            ticket: string;
+        };
+        ConsoleWish: {
+            /**
+             * @description Absent: serial
+             * @enum {string}
+             */
+            kind?: "serial" | "vnc" | "tcp";
+            /**
+             * @description ask: only if nobody types; watch: without typing; take: from whoever types. Absent: ask
+             * @enum {string}
+             */
+            mode?: "ask" | "watch" | "take";
+            /**
+             * Format: int64
+             * @description With tcp: the guest's port
+             */
+            port?: number;
+        };
+        CreateImage: {
+            /**
+             * @description Absent: the server's
+             * @enum {string}
+             */
+            arch?: "x86_64" | "aarch64";
+            /**
+             * Format: int64
+             * @description Length of the upload that follows
+             */
+            bytes?: number;
+            /** @description Import this entry of the catalogue */
+            catalogue?: string;
+            /** @description sha256:... or sha512:... of the bytes as they come */
+            checksum?: string;
+            /**
+             * @description Absent: as the image says
+             * @enum {string}
+             */
+            firmware?: "bios" | "uefi" | "direct";
+            name: string;
+            os?: string;
+            /** @description For all tenants; administrators only */
+            public?: boolean;
+            /** @description Import from here */
+            url?: string;
+        };
+        CreateSnapshot: {
+            description?: string;
+            /** @description With memory and device state; the VM must run or be paused */
+            memory?: boolean;
+            /** @description Absent: one is made from the time */
+            name?: string;
+            /** @description Freeze the guest's file systems through its agent */
+            quiesce?: boolean;
+        };
+        CreateUser: {
+            email: string;
+            /** @description At least 12 characters; no rules on which */
+            password: string;
+            /**
+             * @description Absent: administrator
+             * @enum {string}
+             */
+            role?: "administrator" | "member" | "viewer";
+            username: string;
+        };
+        CreateVM: {
+            /**
+             * @description Absent: the image's
+             * @enum {string}
+             */
+            arch?: "x86_64" | "aarch64";
+            autostart?: components["schemas"]["Autostart"];
+            /** @description An ISO image to boot from first */
+            cdrom?: string;
+            /**
+             * Format: int64
+             * @default 1
+             */
+            cpus: number;
+            description?: string;
+            /**
+             * Format: int64
+             * @description Of the boot disk; 0: as large as the image
+             */
+            disk_gib?: number;
+            /** @description Disks beside the boot disk */
+            disks?: components["schemas"]["NewDisk"][] | null;
+            /** @description A VGA display, shown over VNC; absent: yes, except with a direct start */
+            display?: boolean;
+            /**
+             * @description Absent: the image's
+             * @enum {string}
+             */
+            firmware?: "bios" | "uefi" | "direct";
+            /** @description Ports of the node that reach the guest */
+            forwards?: components["schemas"]["Forward"][] | null;
+            /** @description Id, name or digest; empty: a blank boot disk */
+            image?: string;
+            /** Format: int64 */
+            memory_mib: number;
+            /** @description A DNS label, unique within the tenant */
+            name: string;
+            /** @description Ids or names, one NIC each; absent: the default network */
+            networks?: string[];
+            /** @description Id or name of the node to use; empty: one with room */
+            node?: string;
+            /** @description Refuses delete */
+            protected?: boolean;
+            /**
+             * @description What may happen when its node is lost; absent: stay
+             * @enum {string}
+             */
+            restart?: "stay" | "elsewhere";
+            secure_boot?: boolean;
+            ssh_keys?: string[] | null;
+            /** @description Start it when it is made; absent: yes */
+            start?: boolean;
+            tpm?: boolean;
+            /** @description cloud-init user-data */
+            user_data?: string;
+        };
+        DiskChange: {
+            id: string;
+            /** Format: int64 */
+            iops?: number;
+            /** Format: int64 */
+            mib_per_s?: number;
+            /** Format: int64 */
+            size_gib?: number;
+        };
+        Event: {
+            data: unknown;
+            /** @description Cursor behind this event; absent: not kept, not replayed */
+            id?: string;
+            /** @description What it happened to, for example vm/ID */
+            subject: string;
+            tenant: string;
+            /** Format: date-time */
+            time: string;
+            /** @description For example vm.state */
+            type: string;
+        };
+        FieldFault: {
+            field: string;
+            message: string;
+        };
+        Forward: {
+            /** Format: int64 */
+            guest_port: number;
+            /** Format: int64 */
+            host_port: number;
+            /** @description Address of the node; empty: 127.0.0.1 */
+            listen?: string;
+            /**
+             * @default tcp
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp";
+        };
+        Health: {
+            /** @description ok */
+            status: string;
+            version: string;
+        };
+        Image: {
+            arch: string;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description sha256:... of its content once it is ready */
+            digest: string;
+            firmware: string;
+            format: string;
+            id: string;
+            /** Format: int64 */
+            min_disk_gib: number;
+            /** Format: int64 */
+            min_memory_mib: number;
+            name: string;
+            os: string;
+            source: string;
+            /** @description uploading, importing, ready or error */
+            state: string;
+            state_reason: string;
+            /** @description Empty: everybody's */
+            tenant: string;
+            /**
+             * Format: int64
+             * @description Bytes of an upload in all
+             */
+            upload_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of an upload that are on the disk: go on from here
+             */
+            upload_offset: number;
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int64
+             * @description Size of the disk that a guest sees
+             */
+            virtual_bytes: number;
+        };
+        ImageAnswer: {
+            arch: string;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description sha256:... of its content once it is ready */
+            digest: string;
+            firmware: string;
+            format: string;
+            id: string;
+            /** Format: int64 */
+            min_disk_gib: number;
+            /** Format: int64 */
+            min_memory_mib: number;
+            name: string;
+            operation?: components["schemas"]["Operation"];
+            os: string;
+            source: string;
+            /** @description uploading, importing, ready or error */
+            state: string;
+            state_reason: string;
+            /** @description Empty: everybody's */
+            tenant: string;
+            /**
+             * Format: int64
+             * @description Bytes of an upload in all
+             */
+            upload_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of an upload that are on the disk: go on from here
+             */
+            upload_offset: number;
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int64
+             * @description Size of the disk that a guest sees
+             */
+            virtual_bytes: number;
+        };
+        JoinToken: {
+            /** @description To type on the machine that joins */
+            command: string;
+            /** Format: date-time */
+            expires_at: string;
+            token: string;
+        };
+        ListCatalogueEntry: {
+            items: components["schemas"]["CatalogueEntry"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListEvent: {
+            items: components["schemas"]["Event"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListImage: {
+            items: components["schemas"]["Image"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListNetwork: {
+            items: components["schemas"]["Network"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListNode: {
+            items: components["schemas"]["Node"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListOperation: {
+            items: components["schemas"]["Operation"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListSnapshot: {
+            items: components["schemas"]["Snapshot"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListUser: {
+            items: components["schemas"]["User"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListVMSummary: {
+            items: components["schemas"]["VMSummary"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        Login: {
+            password: string;
+            /** @description The user name or the e-mail address */
+            username: string;
+        };
+        LoginAnswer: {
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds
+             */
+            expires_in: number;
+            /** @description Only for clients that sent neither Cookie nor Origin; browsers have it as an HttpOnly cookie */
+            refresh_token?: string;
+            /** @description Bearer */
+            token_type: string;
+            user: components["schemas"]["User"];
+        };
+        NIC: {
+            address: string;
+            id: string;
+            mac: string;
+            network: string;
+            network_name: string;
+        };
+        Network: {
+            /** Format: date-time */
+            created_at: string;
+            dns: string[];
+            gateway: string;
+            id: string;
+            /** Format: int64 */
+            mtu: number;
+            name: string;
+            subnet: string;
+            /** @description Empty: everybody's */
+            tenant: string;
+            /** Format: int64 */
+            version: number;
+        };
+        NewDisk: {
+            /** @description Read-only, from an ISO image */
+            cdrom?: boolean;
+            /** @description Id, name or digest of what it starts from */
+            image?: string;
+            /**
+             * Format: int64
+             * @description Operations per second; 0: no limit
+             */
+            iops?: number;
+            /**
+             * Format: int64
+             * @description Throughput; 0: no limit
+             */
+            mib_per_s?: number;
+            /** Format: int64 */
+            size_gib?: number;
+        };
+        Node: {
+            /** @description kvm, or tcg where KVM does not really run a vCPU */
+            accel: string;
+            accel_reason: string;
+            arch: string;
+            /** @description Takes no new VMs */
+            cordoned: boolean;
+            cpu_model: string;
+            /** Format: int64 */
+            cpus: number;
+            /** Format: int64 */
+            cpus_allocated: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            disk_free_bytes: number;
+            /** Format: int64 */
+            disk_total_bytes: number;
+            hypervisor: string;
+            id: string;
+            kernel: string;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen?: string;
+            /** Format: double */
+            load1: number;
+            /** Format: int64 */
+            memory_allocated_mib: number;
+            /** Format: int64 */
+            memory_free_mib: number;
+            /** Format: int64 */
+            memory_mib: number;
+            /** @description What is not installed there and what it would allow */
+            missing: string[];
+            name: string;
+            /** @description bridge, user or sim */
+            network: string;
+            network_note: string;
+            /** @description Version of its agent */
+            novacron: string;
+            /** @description joining, alive, unreachable or dead */
+            state: string;
+            state_reason: string;
+            /** Format: int64 */
+            version: number;
+            /** Format: int64 */
+            vms: number;
+        };
+        Operation: {
+            /** @description Who asked */
+            caller: string;
+            /** @description Somebody asked to cancel it */
+            cancel_requested: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            ended_at?: string;
+            /** @description Why it failed, or what keeps it stuck */
+            error?: components["schemas"]["OperationProblem"];
+            id: string;
+            /** @description For example vm.create */
+            kind: string;
+            /**
+             * Format: double
+             * @description Of the whole, 0 to 1
+             */
+            progress: number;
+            /** @description What happens now */
+            sentence: string;
+            /** @enum {string} */
+            status: "queued" | "running" | "undoing" | "succeeded" | "failed" | "canceled" | "stuck";
+            /**
+             * Format: int64
+             * @description Index of the present step
+             */
+            step: number;
+            /** @description The steps as sentences */
+            steps: string[];
+            /** @description What it acts on, for example vm/ID */
+            subject: string;
+            tenant: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        OperationAnswer: {
+            operation?: components["schemas"]["Operation"];
+        };
+        OperationProblem: {
+            code: string;
+            kind: string;
+            message: string;
+        };
+        Problem: {
+            /** @description Short and stable, for programs */
+            code: string;
+            /** @description One sentence: the fact and the way out */
+            detail: string;
+            /** @description The request field at fault */
+            field?: string;
+            /** @description All request fields at fault, where there are several */
+            fields?: components["schemas"]["FieldFault"][] | null;
+            /** @description The operation that failed, with wait */
+            operation?: components["schemas"]["Operation"];
+            request_id: string;
+            /** Format: int64 */
+            status: number;
+            title: string;
+            /** @description about:blank */
+            type: string;
+        };
+        Ready: {
+            ready: boolean;
+            reasons: string[];
+        };
+        Refresh: {
+            refresh_token?: string;
+        };
+        Setup: {
+            email: string;
+            password: string;
+            token: string;
+            username: string;
+        };
+        Snapshot: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            id: string;
+            memory: boolean;
+            name: string;
+            /** @description creating, ready, reverting, deleting or error */
+            state: string;
+            state_reason: string;
+            /** Format: int64 */
+            version: number;
+            vm: string;
+        };
+        SnapshotAnswer: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            id: string;
+            memory: boolean;
+            name: string;
+            operation?: components["schemas"]["Operation"];
+            /** @description creating, ready, reverting, deleting or error */
+            state: string;
+            state_reason: string;
+            /** Format: int64 */
+            version: number;
+            vm: string;
+        };
+        StopVM: {
+            /** @description Without asking the guest */
+            force?: boolean;
+            /**
+             * Format: int64
+             * @description Seconds that the guest has before it is ended; absent: the VM's own
+             */
+            grace_s?: number;
+        };
+        UpdateNode: {
+            /** @description Takes no new VMs */
+            cordoned?: boolean;
+            /** @description Replaces all labels */
+            labels?: {
+                [key: string]: string;
+            };
+        };
+        UpdateVM: {
+            add_disks?: components["schemas"]["NewDisk"][] | null;
+            /** @description Networks by id or name */
+            add_nics?: string[] | null;
+            autostart?: components["schemas"]["Autostart"];
+            /** Format: int64 */
+            cpus?: number;
+            description?: string;
+            /** @description Of disks that are there */
+            disks?: components["schemas"]["DiskChange"][] | null;
+            /** @description Replaces all forwards */
+            forwards?: components["schemas"]["Forward"][];
+            /** Format: int64 */
+            memory_mib?: number;
+            name?: string;
+            protected?: boolean;
+            /** @description Their content is lost */
+            remove_disks?: string[] | null;
+            remove_nics?: string[] | null;
+            /** @enum {string} */
+            restart?: "stay" | "elsewhere";
+        };
+        User: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            email: string;
+            id: string;
+            /** @enum {string} */
+            role: "administrator" | "member" | "viewer";
+            tenant: string;
+            username: string;
+            /** Format: int64 */
+            version: number;
+        };
+        VM: {
+            /** @description kvm or tcg while it runs */
+            accel: string;
+            /** @description Per verb: possible now, or one sentence why not */
+            actions: {
+                [key: string]: components["schemas"]["VMDecision"];
+            };
+            /** @description As the guest reports them, else as its networks gave them */
+            addresses: string[];
+            arch: string;
+            autostart: components["schemas"]["VMAutostart"];
+            /** @description Fixed at the first start */
+            cpu_model: string;
+            /** Format: int64 */
+            cpus: number;
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /**
+             * Format: int64
+             * @description All disks together
+             */
+            disk_gib: number;
+            disks: components["schemas"]["VMDisk"][];
+            display: boolean;
+            firmware: string;
+            forwards: components["schemas"]["VMForward"][];
+            /** @description The guest agent answers */
+            guest_agent: boolean;
+            /** @description As the guest agent says */
+            hostname: string;
+            id: string;
+            /** @description Digest of the image that it was made from; empty: a blank disk */
+            image: string;
+            /** @description Names of the VMs whose disks rest on this one's */
+            linked_clones: string[];
+            /** @description Fixed at the first start */
+            machine_type: string;
+            /** Format: int64 */
+            memory_mib: number;
+            /** @description Unique within the tenant; the guest's host name */
+            name: string;
+            nics: components["schemas"]["NIC"][];
+            /** @description Name of the node that it is on; empty until one was chosen */
+            node: string;
+            node_id: string;
+            /** @description The operation that acts on it now */
+            operation_id?: string;
+            protected: boolean;
+            restart: string;
+            /** @description Changes that wait for the next start, as sentences */
+            restart_required: string[];
+            secure_boot: boolean;
+            /** Format: int64 */
+            snapshot_count: number;
+            /** @description host:port on the node that reaches the guest's port 22; may be empty */
+            ssh: string;
+            ssh_keys: string[];
+            /** @enum {string} */
+            status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
+            /** @description A sentence, where the status alone does not explain itself */
+            status_reason: string;
+            tenant: string;
+            tpm: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            user_data: string;
+            /**
+             * Format: int64
+             * @description Counts the changes; the ETag of the VM
+             */
+            version: number;
+            /**
+             * @description The run state that its user asked for
+             * @enum {string}
+             */
+            wanted: "stopped" | "running" | "paused" | "suspended" | "gone";
+        };
+        VMAnswer: {
+            /** @description kvm or tcg while it runs */
+            accel: string;
+            /** @description Per verb: possible now, or one sentence why not */
+            actions: {
+                [key: string]: components["schemas"]["VMDecision"];
+            };
+            /** @description As the guest reports them, else as its networks gave them */
+            addresses: string[];
+            arch: string;
+            autostart: components["schemas"]["VMAutostart"];
+            /** @description Fixed at the first start */
+            cpu_model: string;
+            /** Format: int64 */
+            cpus: number;
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /**
+             * Format: int64
+             * @description All disks together
+             */
+            disk_gib: number;
+            disks: components["schemas"]["VMDisk"][];
+            display: boolean;
+            firmware: string;
+            forwards: components["schemas"]["VMForward"][];
+            /** @description The guest agent answers */
+            guest_agent: boolean;
+            /** @description As the guest agent says */
+            hostname: string;
+            id: string;
+            /** @description Digest of the image that it was made from; empty: a blank disk */
+            image: string;
+            /** @description Names of the VMs whose disks rest on this one's */
+            linked_clones: string[];
+            /** @description Fixed at the first start */
+            machine_type: string;
+            /** Format: int64 */
+            memory_mib: number;
+            /** @description Unique within the tenant; the guest's host name */
+            name: string;
+            nics: components["schemas"]["NIC"][];
+            /** @description Name of the node that it is on; empty until one was chosen */
+            node: string;
+            node_id: string;
+            operation?: components["schemas"]["Operation"];
+            /** @description The operation that acts on it now */
+            operation_id?: string;
+            protected: boolean;
+            restart: string;
+            /** @description Changes that wait for the next start, as sentences */
+            restart_required: string[];
+            secure_boot: boolean;
+            /** Format: int64 */
+            snapshot_count: number;
+            /** @description host:port on the node that reaches the guest's port 22; may be empty */
+            ssh: string;
+            ssh_keys: string[];
+            /** @enum {string} */
+            status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
+            /** @description A sentence, where the status alone does not explain itself */
+            status_reason: string;
+            tenant: string;
+            tpm: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            user_data: string;
+            /**
+             * Format: int64
+             * @description Counts the changes; the ETag of the VM
+             */
+            version: number;
+            /**
+             * @description The run state that its user asked for
+             * @enum {string}
+             */
+            wanted: "stopped" | "running" | "paused" | "suspended" | "gone";
+        };
+        VMAutostart: {
+            /** Format: int64 */
+            delay_s: number;
+            enabled: boolean;
+            /** Format: int64 */
+            order: number;
+        };
+        VMDecision: {
+            allowed: boolean;
+            why?: string;
+        };
+        VMDisk: {
+            boot_from?: boolean;
+            cdrom?: boolean;
+            from?: string;
+            id: string;
+            image?: string;
+            /** Format: int64 */
+            iops?: number;
+            linked?: boolean;
+            /** Format: int64 */
+            mib_per_s?: number;
+            /** Format: int64 */
+            size_gib: number;
+        };
+        VMForward: {
+            /** Format: int64 */
+            guest_port: number;
+            /** Format: int64 */
+            host_port: number;
+            listen?: string;
+            protocol: string;
+        };
+        VMSummary: {
+            /** @description As the guest reports them, else as its networks gave them */
+            addresses: string[];
+            /** Format: int64 */
+            cpus: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description All disks together
+             */
+            disk_gib: number;
+            id: string;
+            /** @description Digest of the image that it was made from; empty: a blank disk */
+            image: string;
+            /** Format: int64 */
+            memory_mib: number;
+            /** @description Unique within the tenant; the guest's host name */
+            name: string;
+            /** @description Name of the node that it is on; empty until one was chosen */
+            node: string;
+            node_id: string;
+            /** @enum {string} */
+            status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
+            /** @description A sentence, where the status alone does not explain itself */
+            status_reason: string;
+            tenant: string;
+            /**
+             * Format: int64
+             * @description Counts the changes; the ETag of the VM
+             */
+            version: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Setup"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCatalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListCatalogueEntry"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description Cursor: the id of an event, or next_cursor; absent: from the oldest that is kept */
+                since?: string;
+                /** @description Types or prefixes with a star, separated by commas: vm.*,operation.* */
+                topics?: string;
+                /** @description For example vm/ID */
+                subject?: string;
+                /** @description More than 1000 is capped */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListEvent"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listImages: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+                /** @description Part of the name */
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListImage"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createImage: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateImage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteImage: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In Upload-Offset */
+            200: {
+                headers: {
+                    /** @description Bytes that are on the disk */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadImage: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Where the bytes belong */
+                "Upload-Offset": number;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description More is to come */
+            200: {
+                headers: {
+                    /** @description Bytes that are on the disk */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageAnswer"];
+                };
+            };
+            /** @description All is here; the import has begun */
+            202: {
+                headers: {
+                    /** @description Bytes that are on the disk */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNetworks: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListNetwork"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodes: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListNode"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createJoinToken: {
+        parameters: {
+            query?: {
+                /** @description How long it is good, up to 24h; absent: 1h */
+                lifetime?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinToken"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when somebody changed it since */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateNode"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmNodeDead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Node"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOperations: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+                /** @description What they act on, for example vm/ID */
+                subject?: string;
+                kind?: string;
+                /** @description open: all that have not ended */
+                status?: "open" | "queued" | "running" | "undoing" | "succeeded" | "failed" | "canceled" | "stuck";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListOperation"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOperation: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListUser"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateUser"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVMs: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+                status?: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
+                /** @description Id or name */
+                node?: string;
+                /** @description Part of the name */
+                name?: string;
+                /** @description Digest */
+                image?: string;
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListVMSummary"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVM: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VM"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: {
+                /** @description The ETag that was read; 412 when somebody changed it since */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: {
+                /** @description The ETag that was read; 412 when somebody changed it since */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cloneVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConsoleWish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restartVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSnapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListSnapshot"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSnapshot: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateSnapshot"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSnapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+                /** @description Id or name */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSnapshot: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+                /** @description Id or name */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revertSnapshot: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+                /** @description Id or name */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StopVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspendVM: {
+        parameters: {
+            query?: {
+                /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description It has begun; Location points to the operation */
+            202: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    loginShort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

@@ -29,8 +29,8 @@ die() { echo "services.sh: $*" >&2; exit 1; }
 # Debian keeps the server's programs outside of PATH, one folder per version; the newest serves.
 pg_program() {
   local found
-  found=$(command -v "$1" || ls -d /usr/lib/postgresql/*/bin/"$1" 2>/dev/null | sort -V | tail -n1 || true)
-  [[ -n $found ]] || die "$1 is missing; install the package postgresql (scripts/setup.sh does)"
+  found=$(command -v "$1" || printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort -V | tail -n1)
+  [[ -x $found ]] || die "$1 is missing; install the package postgresql (scripts/setup.sh does)"
   echo "$found"
 }
 

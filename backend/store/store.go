@@ -47,6 +47,7 @@ type DB struct {
 	write   *sql.DB // SQLite: one connection; PostgreSQL: the same pool as read
 	read    *sql.DB
 	turn    *turn // SQLite's single writer
+	gate    gate
 
 	events   signal // a commit brought events
 	work     signal // a commit brought something for the operation runner

@@ -68,8 +68,13 @@ func (db *DB) attempt(ctx context.Context, f func(t *Tx) error) (committing bool
 		return false, err
 	}
 	defer func() { db.turn.give(err) }()
+	leave, err := db.gate.enter()
+	if err != nil {
+		return false, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
 	defer cancel()
+	defer func() { leave(ctx, err) }()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return false, db.unless(ctx, err)
@@ -143,10 +148,15 @@ func (t *Tx) Lock(ctx context.Context, name string) error {
 }
 
 // Read runs f with one consistent view of the database.
-func (db *DB) Read(ctx context.Context, f func(r *Reader) error) error {
+func (db *DB) Read(ctx context.Context, f func(r *Reader) error) (err error) {
+	leave, err := db.gate.enter()
+	if err != nil {
+		return err
+	}
 	outer := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
 	defer cancel()
+	defer func() { leave(ctx, err) }()
 	o := &sql.TxOptions{ReadOnly: true}
 	if db.dialect.name == "postgres" {
 		o.Isolation = sql.LevelRepeatableRead
@@ -169,6 +179,13 @@ type row interface{ Scan(dest ...any) error }
 func many[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) (all []T, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
 	defer cancel()
+	if r.q == querier(r.db.read) { // not inside of a transaction, which has passed the gate already
+		leave, refused := r.db.gate.enter()
+		if refused != nil {
+			return nil, refused
+		}
+		defer func() { leave(ctx, err) }()
+	}
 	rows, err := r.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, r.db.fail(ctx, err)

@@ -103,6 +103,33 @@ func TestHub_leasesGoOnWhileAConsoleFloodsAndNobodyReads(t *testing.T) {
 	}
 }
 
+func TestHub_aReaderOfReportsThatSleepsHoldsUpNobodyAndFindsTheNewest(t *testing.T) {
+	o := newOffice(t)
+	f := o.node(o.addr)
+	api := o.api(f.world.Node)
+	sleeper, err := api.Reports(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := agenttest.Machine("web-1")
+	for range 200 {
+		m.Generation++
+		m.Power = vm.On
+		if m.Generation%2 == 0 {
+			m.Power = vm.Paused
+		}
+		if _, err := api.Ensure(t.Context(), m); err != nil {
+			t.Fatalf("generation %d beside a reader that sleeps: %v", m.Generation, err)
+		}
+	}
+	for s := range sleeper {
+		if s.Generation == m.Generation && (s.State == vm.SeenRunning || s.State == vm.SeenPaused) {
+			return
+		}
+	}
+	t.Error("the reports ended before the newest")
+}
+
 func TestHub_fetchesAnImageByDigestAndResumesAfterACut(t *testing.T) {
 	o := newOffice(t)
 	raw := bytes.Repeat([]byte("an image that is not small "), 200_000)

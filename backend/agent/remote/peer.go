@@ -49,11 +49,15 @@ func (p *peer) Snapshot(ctx context.Context, r agent.SnapshotRequest) error {
 }
 
 func (p *peer) Lease(ctx context.Context, l agent.Lease) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
 	_, err := p.call(ctx, "/lease", l)
 	return err
 }
 
 func (p *peer) Facts(ctx context.Context) (agent.Facts, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
 	var f agent.Facts
 	a, err := p.call(ctx, "/facts", struct{}{})
 	if err == nil {
@@ -196,9 +200,9 @@ func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteClo
 	if err != nil {
 		return nil, err
 	}
-	// The stream outlives the call that opens it; ctx ends only the opening.
+	// The stream outlives the call that opens it; ctx and wait end only the opening.
 	life, end := context.WithCancel(context.Background())
-	stop := context.AfterFunc(ctx, end)
+	stop := context.AfterFunc(wait, end)
 	body, input := io.Pipe()
 	q, err := http.NewRequestWithContext(life, http.MethodPost, "https://"+string(p.node)+"/open", body)
 	if err != nil {
@@ -209,7 +213,7 @@ func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteClo
 	resp, err := via.RoundTrip(q)
 	if err == nil && !stop() {
 		resp.Body.Close()
-		err = ctx.Err()
+		err = wait.Err()
 	}
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = statusError(resp)

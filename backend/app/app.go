@@ -59,6 +59,8 @@ type Images interface {
 	// Import takes the bytes at path into the catalogue: the format is decided from the bytes, what is unsafe is refused, and
 	// the result is converted where needed. It may be repeated. Path stays as it is.
 	Import(ctx context.Context, path string, o ImportOptions, progress func(done float64, sentence string)) (ImageInfo, error)
+	// Find gives the digest that an Import of the bytes at path has ended with. fault.NotFound: none has, or path is gone.
+	Find(ctx context.Context, path string) (digest string, err error)
 	// Remove deletes the files of a digest; absent is success.
 	Remove(ctx context.Context, digest string) error
 }

@@ -172,13 +172,15 @@ func (a *App) notNeeded(ctx context.Context, t *store.Tx, i store.Image) error {
 func (a *App) deleteImage() *op.Definition {
 	const why = "what was deleted cannot be brought back; asking again goes on with it"
 	return op.Define("image.delete",
-		op.Do("Take it out of the list", a.delistImage).NoUndo(why),
+		op.Do("Let no VM start from it any more", a.retireImage).NoUndo(why),
 		op.Do("Delete its files", a.dropFiles).NoUndo(why),
+		op.Do("Take it out of the list", a.delistImage).NoUndo(why),
 	)
 }
 
-// delistImage looks again whether a VM came in between; from then on none can.
-func (a *App) delistImage(ctx context.Context, r op.Run, s *unmaking) error {
+// retireImage looks again whether a VM came in between; from then on none can. The row stays until the files are gone, so that a
+// delete that failed can be asked for again.
+func (a *App) retireImage(ctx context.Context, r op.Run, s *unmaking) error {
 	return a.db.Tx(ctx, func(t *store.Tx) error {
 		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
 			return err
@@ -195,9 +197,26 @@ func (a *App) delistImage(ctx context.Context, r op.Run, s *unmaking) error {
 				return err
 			}
 		}
-		if u, err := t.UploadOf(ctx, i.ID); err == nil {
-			a.removeStaged(u.Staging)
-		} else if !fault.Is(err, fault.NotFound) {
+		if i.State == store.ImageFailed && i.StateReason == beingDeleted {
+			return nil
+		}
+		i.State, i.StateReason = store.ImageFailed, beingDeleted
+		return t.UpdateImage(ctx, &i)
+	})
+}
+
+const beingDeleted = "it is being deleted"
+
+func (a *App) delistImage(ctx context.Context, r op.Run, s *unmaking) error {
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		i, err := t.Image(ctx, s.Image)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if err := t.DeleteImage(ctx, i.ID); err != nil {
@@ -207,13 +226,20 @@ func (a *App) delistImage(ctx context.Context, r op.Run, s *unmaking) error {
 	})
 }
 
+// dropFiles deletes the content unless another image has it, and what came of an unfinished upload.
 func (a *App) dropFiles(ctx context.Context, _ op.Run, s *unmaking) error {
+	a.removeStaged(string(s.Image))
 	if s.Digest == "" {
 		return nil
 	}
 	same, err := a.db.ImagesByDigest(ctx, s.Digest)
-	if err != nil || len(same) > 0 {
+	if err != nil {
 		return err
+	}
+	for _, i := range same {
+		if i.ID != s.Image {
+			return nil
+		}
 	}
 	return a.d.Images.Remove(ctx, s.Digest)
 }

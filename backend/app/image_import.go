@@ -291,7 +291,8 @@ func (a *App) importImage() *op.Definition {
 	return op.Define("image.import",
 		op.Do("Fetch the bytes", a.fetchImage).Undo(a.unfetchImage),
 		op.Do("Check and convert the image", a.takeImage).Undo(a.untakeImage),
-		op.Do("List it", a.listImage).NoUndo("the undo of the first step takes it out of the list"),
+		op.Do("List it", a.listImage).Undo(a.delist),
+		op.Do("Clear the staging folder away", a.cleanStaging).NoUndo("the bytes are in the catalogue, or gone by the undo of the first step"),
 	)
 }
 
@@ -333,11 +334,7 @@ func (a *App) unfetchImage(ctx context.Context, r op.Run, s *importing) error {
 }
 
 func (a *App) takeImage(ctx context.Context, r op.Run, s *importing) error {
-	path := a.staged(s.Staged)
-	if s.File != "" {
-		path = s.File
-	}
-	info, err := a.d.Images.Import(ctx, path, s.Options, r.Progress)
+	info, err := a.d.Images.Import(ctx, a.bytesOf(s), s.Options, r.Progress)
 	if err != nil {
 		return err
 	}
@@ -345,17 +342,56 @@ func (a *App) takeImage(ctx context.Context, r op.Run, s *importing) error {
 	return nil
 }
 
-// untakeImage removes the files unless another image has the same content. Where the import ended is only known once the step
-// was saved; what it left half done is the catalogue's to clear away.
+// untakeImage removes the files unless another image has the same content. A crash may have come between the import and the
+// saving of its digest, so the catalogue is asked what it made of the bytes.
 func (a *App) untakeImage(ctx context.Context, _ op.Run, s *importing) error {
-	if s.Info.Digest == "" {
-		return nil
+	digest := s.Info.Digest
+	if digest == "" {
+		var err error
+		if digest, err = a.d.Images.Find(ctx, a.bytesOf(s)); fault.Is(err, fault.NotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
-	same, err := a.db.ImagesByDigest(ctx, s.Info.Digest)
+	return a.dropUnlisted(ctx, digest)
+}
+
+// dropUnlisted deletes the files of a content that no image in the list has.
+func (a *App) dropUnlisted(ctx context.Context, digest string) error {
+	same, err := a.db.ImagesByDigest(ctx, digest)
 	if err != nil || len(same) > 0 {
 		return err
 	}
-	return a.d.Images.Remove(ctx, s.Info.Digest)
+	return a.d.Images.Remove(ctx, digest)
+}
+
+func (a *App) bytesOf(s *importing) string {
+	if s.File != "" {
+		return s.File
+	}
+	return a.staged(s.Staged)
+}
+
+// delist makes the image one that waits again, so that the undo before it sees no use of the content.
+func (a *App) delist(ctx context.Context, r op.Run, s *importing) error {
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		i, err := t.Image(ctx, s.Image)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.notNeeded(ctx, t, i); i.Digest != "" && err != nil {
+			return err
+		}
+		i.Digest, i.State = "", store.ImagePending
+		return t.UpdateImage(ctx, &i)
+	})
 }
 
 func (a *App) listImage(ctx context.Context, r op.Run, s *importing) error {
@@ -386,8 +422,11 @@ func (a *App) listImage(ctx context.Context, r op.Run, s *importing) error {
 		}
 		return t.Emit("image.ready", i.Tenant, imageSubject(i.ID), map[string]any{"name": i.Name, "digest": i.Digest})
 	})
-	if err == nil {
-		a.removeStaged(s.Staged)
-	}
 	return err
+}
+
+// cleanStaging is a step of its own: the bytes are needed as long as the import may be undone.
+func (a *App) cleanStaging(_ context.Context, _ op.Run, s *importing) error {
+	a.removeStaged(s.Staged)
+	return nil
 }

@@ -210,8 +210,9 @@ func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w w
 
 func (a *App) updateVM() *op.Definition {
 	return op.Define("vm.update",
-		op.Do("Bring new images to the node", a.bringUpdated).NoUndo("an image in a node's cache serves other VMs too"),
-		op.Do("Change the VM on its node", a.changeVM).Undo(a.unchange),
+		// The verb has changed the row already, so the first step takes it back, whichever step failed.
+		op.Do("Bring new images to the node", a.bringUpdated).Undo(a.unchange),
+		op.Do("Change the VM on its node", a.changeVM).NoUndo("the undo of the first step tells the node too"),
 		op.Do("Give back addresses that are no longer used", a.releaseRemoved).NoUndo("the interfaces are gone"),
 	)
 }

@@ -37,7 +37,11 @@ type world struct {
 	nodes *apptest.Nodes
 	files *files
 	admin auth.Caller
+
+	stagingDir string
 }
+
+var errInjected = fault.New(fault.Internal, "injected", "a test made this fail")
 
 // files is a catalogue in memory.
 type files struct {
@@ -62,6 +66,17 @@ func (f *files) Import(_ context.Context, path string, _ app.ImportOptions, _ fu
 	defer f.mu.Unlock()
 	f.there[sum] = true
 	return app.ImageInfo{Digest: sum, Arch: vm.X86_64, Format: "raw", Firmware: vm.BIOS, Bytes: int64(len(raw)), VirtualBytes: 1 << 30}, nil
+}
+
+func (f *files) Find(_ context.Context, path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	sum := "sha256:" + fmt.Sprintf("%064x", len(raw))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil || !f.there[sum] {
+		return "", fault.New(fault.NotFound, "", "nothing was made of these bytes")
+	}
+	return sum, nil
 }
 
 func (f *files) Remove(_ context.Context, digest string) error {
@@ -124,8 +139,9 @@ func newWorld(t *testing.T, point func(string) error) *world {
 	w.db, err = store.Open(w.ctx, store.Options{Path: path})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.db.Close()) })
+	w.stagingDir = filepath.Join(t.TempDir(), "staging")
 	w.app, err = app.New(app.Deps{
-		Store: w.db, Nodes: w.nodes, Images: w.files, Fetch: fetcher{point}, Tickets: &tickets{}, Staging: filepath.Join(t.TempDir(), "staging"),
+		Store: w.db, Nodes: w.nodes, Images: w.files, Fetch: fetcher{point}, Tickets: &tickets{}, Staging: w.stagingDir,
 	})
 	w.must(err)
 	w.must(w.app.Prepare(w.ctx, ""))

@@ -31,7 +31,8 @@ type Driver interface {
 type Instance interface {
 	// Info says what the process is, without asking it.
 	Info() Info
-	// Status asks the monitor for the run state.
+	// Status asks the monitor for the run state. vm.SeenStopped: the guest has powered off and its process waits to be killed;
+	// vm.SeenFailed: its kernel has stopped.
 	Status(ctx context.Context) (vm.RunState, error)
 	// Power sends one command. Kill returns when the process is gone.
 	Power(ctx context.Context, c Command) error

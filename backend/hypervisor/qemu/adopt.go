@@ -10,7 +10,6 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/hypervisor"
-	"novacron/backend/hypervisor/qemu/qmp"
 )
 
 // adoptTimeout is how long a process may take to be found and to answer: it may be starting or ending at this moment.
@@ -30,10 +29,15 @@ func (d *Driver) Adopt(ctx context.Context, vm id.VM) (hypervisor.Instance, erro
 	}
 	i := newInstance(d, dir, r, p)
 	if err := i.reconnect(ctx); err != nil {
-		p.handle.Close()
-		return nil, i.explain(err)
+		err = i.explain(err)
+		p.leave()
+		return nil, err
 	}
 	if err := i.catchUp(ctx); err != nil {
+		if !i.over() { // the monitor talks to one at a time: the next try needs it
+			d.keep(i, false)
+			i.leave()
+		}
 		return nil, err
 	}
 	return i, nil
@@ -88,16 +92,12 @@ func find(ctx context.Context, dir folder, vm id.VM) (*process, record, error) {
 
 // reconnect connects to the process' sockets, which the agent before has left.
 func (i *instance) reconnect(ctx context.Context) error {
-	conn, err := dial(i.dir.path("qmp"))
-	if err != nil {
-		return err
-	}
-	if i.qmp, err = qmp.Open(ctx, conn, i.event); err != nil {
+	if _, err := i.client(ctx); err != nil {
 		return err
 	}
 	serial, err := dial(i.dir.path("serial"))
 	if err != nil {
-		i.qmp.Close()
+		i.closeMonitor()
 		return err
 	}
 	i.follow(serial)

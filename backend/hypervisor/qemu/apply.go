@@ -30,7 +30,7 @@ func (i *instance) Apply(ctx context.Context, cfg hypervisor.Config) ([]string, 
 	for _, change := range hypervisor.Diff(i.Info().Config, cfg) {
 		sentence, err := i.change(ctx, change)
 		if err != nil {
-			return restart, fmt.Errorf("%s %s%s: %w", change.Kind, change.Disk.ID, change.NIC.ID, err)
+			return restart, fmt.Errorf("%s %s%s: %w", change.Kind, change.Disk.ID, change.NIC.ID, notTaken(err))
 		}
 		if sentence != "" {
 			restart = append(restart, sentence)
@@ -43,6 +43,15 @@ func (i *instance) Apply(ctx context.Context, cfg hypervisor.Config) ([]string, 
 	return restart, i.update(func(r *record) {
 		r.Config.Generation, r.Config.Epoch, r.Config.Name = cfg.Generation, cfg.Epoch, cfg.Name
 	})
+}
+
+// notTaken makes a fault of QEMU's refusal of a change.
+func notTaken(err error) error {
+	refusal, ok := errors.AsType[*qmp.Error](err)
+	if _, known := errors.AsType[*fault.Error](err); !ok || known {
+		return err
+	}
+	return fault.Wrap(err, fault.Unavailable, "change_refused", "the running VM did not take a change: %s", refusal.Desc[:min(len(refusal.Desc), maxWords)])
 }
 
 // change does one change, or gives the sentence that says why it must wait.

@@ -172,9 +172,6 @@ func (b *builder) machine() string {
 		if !slices.ContainsFunc(b.cfg.Disks, func(d hypervisor.Disk) bool { return d.CDROM }) {
 			out += ",sata=off"
 		}
-		if b.cfg.Firmware == vm.Direct && strings.Contains(b.cfg.Cmdline, "tsc_early_khz=") {
-			out += ",pit=off" // a kernel that is told its clock rate needs no timer to measure it with
-		}
 	}
 	if b.cfg.Firmware == vm.UEFI {
 		out += ",pflash0=fw-code,pflash1=fw-vars"

@@ -39,11 +39,10 @@ func TestArgv(t *testing.T) {
 		host parts
 		edit func(*hypervisor.Config)
 	}{
-		"bios-tcg":    {host, func(*hypervisor.Config) {}},
-		"bios-kvm":    {parts{Binary: host.Binary, VhostNet: true}, func(c *hypervisor.Config) { c.Accel = "kvm"; c.MaxCPUs, c.MaxMemoryMiB = 8, 4096 }},
-		"direct":      {host, direct},
-		"direct-lean": {host, func(c *hypervisor.Config) { direct(c); c.Cmdline += " tsc_early_khz=2600000" }},
-		"uefi":        {host, uefi},
+		"bios-tcg": {host, func(*hypervisor.Config) {}},
+		"bios-kvm": {parts{Binary: host.Binary, VhostNet: true}, func(c *hypervisor.Config) { c.Accel = "kvm"; c.MaxCPUs, c.MaxMemoryMiB = 8, 4096 }},
+		"direct":   {host, direct},
+		"uefi":     {host, uefi},
 		"secure-tpm-display": {host, func(c *hypervisor.Config) {
 			uefi(c)
 			c.Secure, c.Display, c.TPMDir = true, true, "/data/tpm"

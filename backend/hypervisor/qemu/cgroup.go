@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,7 +43,7 @@ func weight(cpus int, v2 bool) string {
 
 // makeGroups makes the VM's control groups and gives their folders. What the host lacks is said by Probe and is no reason not
 // to run a guest, so nothing here fails.
-func (d *Driver) makeGroups(_ context.Context, cfg hypervisor.Config) []string {
+func (d *Driver) makeGroups(cfg hypervisor.Config) []string {
 	if d.options.CgroupRoot == "" {
 		return nil
 	}

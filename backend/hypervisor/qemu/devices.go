@@ -115,7 +115,8 @@ func throttled(d hypervisor.Disk) map[string]any {
 // diskDevice lacks its bus. A disk's serial number is its volume's id without the prefix: 20 characters, all that virtio has.
 func diskDevice(d hypervisor.Disk, thread string) map[string]any {
 	device := map[string]any{"driver": "virtio-blk-pci", "id": diskID(d), "drive": nodeID(d), "iothread": thread,
-		"serial": strings.TrimPrefix(string(d.ID), "vol-"), "disable-legacy": "on"}
+		"serial": strings.TrimPrefix(string(d.ID), "vol-"), "disable-legacy": "on",
+		"werror": "stop", "rerror": "stop"} // a full or broken disk of the host pauses the guest and does not break its file systems
 	if d.BootIndex > 0 {
 		device["bootindex"] = d.BootIndex
 	}

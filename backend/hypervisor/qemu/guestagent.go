@@ -62,7 +62,8 @@ func (a *agentLine) ask(ctx context.Context, command string, result any) error {
 		a.conn, a.in = conn, bufio.NewReaderSize(conn, 4096)
 	}
 	deadline, _ := ctx.Deadline()
-	stop := context.AfterFunc(ctx, func() { a.conn.SetDeadline(time.Unix(1, 0)) })
+	conn := a.conn // a.conn may be another one by the time that ctx ends
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err := a.conn.SetDeadline(deadline)
 	if err == nil {

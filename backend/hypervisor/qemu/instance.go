@@ -23,7 +23,8 @@ type instance struct {
 	vm      id.VM
 	dir     folder
 	process *process
-	qmp     *qmp.Client
+	dialing sync.Mutex  // guards qmp
+	qmp     *qmp.Client // see client
 	queue   hypervisor.Queue
 	agent   agentLine
 
@@ -69,7 +70,8 @@ func (i *instance) follow(serial *net.UnixConn) {
 // leave lets go of the process, which lives on.
 func (i *instance) leave() {
 	close(i.left)
-	i.qmp.Close()
+	i.closeMonitor()
+	i.process.leave()
 	i.serial.Close()
 	i.agent.close()
 }
@@ -82,7 +84,7 @@ func (i *instance) watch() {
 		return
 	}
 	i.driver.keep(i, false)
-	i.qmp.Close() // waits for its reader, so that no event comes behind Exited
+	i.closeMonitor() // waits for its reader, so that no event comes behind Exited
 	i.serial.Close()
 	i.agent.close()
 	reason := i.process.status
@@ -111,26 +113,83 @@ func (i *instance) Events() <-chan hypervisor.Event { return i.queue.Events() }
 func (i *instance) run(ctx context.Context, command string, arguments, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, monitorTimeout)
 	defer cancel()
-	return i.explain(i.qmp.Run(ctx, command, arguments, result))
+	monitor, err := i.client(ctx)
+	if err == nil {
+		err = monitor.Run(ctx, command, arguments, result)
+	}
+	return i.explain(err)
 }
 
 // pass sends a command with a descriptor.
 func (i *instance) pass(ctx context.Context, command string, arguments, result any, fd uintptr) error {
 	ctx, cancel := context.WithTimeout(ctx, monitorTimeout)
 	defer cancel()
-	return i.explain(i.qmp.RunWithFile(ctx, command, arguments, result, int(fd)))
+	monitor, err := i.client(ctx)
+	if err == nil {
+		err = monitor.RunWithFile(ctx, command, arguments, result, int(fd))
+	}
+	return i.explain(err)
+}
+
+// client gives the connection to the monitor, a new one if the last has broken and the process lives: one line that could not
+// be written whole must not cost the VM its monitor.
+func (i *instance) client(ctx context.Context) (*qmp.Client, error) {
+	i.dialing.Lock()
+	defer i.dialing.Unlock()
+	if i.qmp != nil {
+		select {
+		case <-i.qmp.Done():
+		default:
+			return i.qmp, nil
+		}
+	}
+	select {
+	case <-i.process.gone:
+		return nil, qmp.ErrGone
+	case <-i.left:
+		return nil, fault.New(fault.Unavailable, "agent_gone", "the agent has let go of this VM")
+	default:
+	}
+	conn, err := dial(i.dir.path("qmp"))
+	if err != nil {
+		return nil, err
+	}
+	client, err := qmp.Open(ctx, conn, i.event)
+	if err != nil {
+		return nil, err
+	}
+	i.qmp = client
+	return client, nil
+}
+
+func (i *instance) closeMonitor() {
+	i.dialing.Lock()
+	defer i.dialing.Unlock()
+	if i.qmp != nil {
+		i.qmp.Close()
+	}
 }
 
 func (i *instance) explain(err error) error {
 	_, refused := errors.AsType[*qmp.Error](err)
-	switch {
-	case err == nil || refused:
+	_, known := errors.AsType[*fault.Error](err)
+	if err == nil || refused || known {
 		return err
-	case i.over() || errors.Is(err, qmp.ErrGone):
+	}
+	if errors.Is(err, qmp.ErrGone) { // a dying process closes its sockets a moment before it is gone
+		select {
+		case <-i.process.gone:
+		case <-time.After(dyingTimeout):
+		}
+	}
+	if i.over() {
 		return exited(err)
 	}
 	return fault.Wrap(err, fault.Unavailable, "monitor_silent", "the VM's process did not answer in time; try again, or force the VM off")
 }
+
+// dyingTimeout is how long a process may take from closing its monitor to its end; releasing much memory takes time.
+const dyingTimeout = 5 * time.Second
 
 func exited(cause error) error {
 	return fault.Wrap(cause, fault.Conflict, "vm_exited", "the VM's process has ended")

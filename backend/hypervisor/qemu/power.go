@@ -32,7 +32,11 @@ func (i *instance) Power(ctx context.Context, c hypervisor.Command) error {
 		}
 		return guestOff()
 	}
-	return i.run(ctx, command, nil, nil)
+	err = i.run(ctx, command, nil, nil)
+	if isRefusal(err) {
+		return fault.Wrap(err, fault.Conflict, "command_refused", "the VM cannot do this now; look at its state and try again")
+	}
+	return err
 }
 
 func guestOff() error {

@@ -99,6 +99,7 @@ func (p *process) hold(fd int) {
 			err = conn.Read(ended)
 		}
 		p.status = p.reap(err)
+		p.handle.Close()
 	}()
 }
 
@@ -120,12 +121,24 @@ func (p *process) reap(err error) string {
 
 // kill ends the process and returns when it is gone.
 func (p *process) kill() error {
-	err := unix.PidfdSendSignal(int(p.handle.Fd()), unix.SIGKILL, nil, 0)
-	if err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process %d: %w", p.pid, err)
+	conn, err := p.handle.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var refused error
+	err = conn.Control(func(fd uintptr) { refused = unix.PidfdSendSignal(int(fd), unix.SIGKILL, nil, 0) })
+	if err == nil && refused != nil && !errors.Is(refused, unix.ESRCH) { // a handle that is closed says that it is gone
+		return fmt.Errorf("kill process %d: %w", p.pid, refused)
 	}
 	<-p.gone
 	return nil
+}
+
+// leave stops watching a process that lives on. A child is watched nevertheless: somebody must reap it.
+func (p *process) leave() {
+	if p.child == nil {
+		p.handle.Close()
+	}
 }
 
 // errGone says that no such process runs.

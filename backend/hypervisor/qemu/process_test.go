@@ -386,3 +386,54 @@ func TestSerialLog_holdsWhatTheGuestWroteAndGivesItToTheNextAgent(t *testing.T) 
 	}
 	b.sees(again, hypervisortest.Banner)
 }
+
+func TestMonitor_thatBrokeIsOpenedAgain(t *testing.T) {
+	b := newBench(t)
+	i := b.start(b.config())
+	i.qmp.Close()
+	if state, err := i.Status(t.Context()); state != vm.SeenRunning {
+		t.Errorf("the guest is %s, %v", state, err)
+	}
+}
+
+func TestDisk_thatIsFullPausesTheGuestUntilThereIsRoom(t *testing.T) {
+	b := newBench(t)
+	cfg := b.config()
+	full := filepath.Join(b.data, "full")
+	if err := os.Mkdir(full, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", full, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(full, syscall.MNT_DETACH) })
+	below := cfg.Disks[0].File
+	path := filepath.Join(full, "overlay")
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", below.Path, path).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img: %v: %s", err, out)
+	}
+	cfg.Disks[0].File = hypervisor.File{Path: path, Format: "qcow2", Backing: &below}
+	i := b.start(cfg)
+	b.sees(i, hypervisortest.Banner)
+	line, err := i.Console(t.Context(), hypervisor.Serial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	if _, err := line.Write([]byte("abc" + hypervisortest.KeyWrite + hypervisortest.KeyRead)); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-i.Events(); e.Type != hypervisor.IOError || !strings.Contains(e.Reason, "full") {
+		t.Fatalf("got %+v, want that the disk is full", e)
+	}
+	if state, err := i.Status(t.Context()); state != vm.SeenPaused {
+		t.Errorf("the guest is %s, %v", state, err)
+	}
+	if err := syscall.Mount("tmpfs", full, "tmpfs", syscall.MS_REMOUNT, "size=4m"); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.Power(t.Context(), hypervisor.Continue); err != nil {
+		t.Fatal(err)
+	}
+	b.sees(i, "$0003")
+}

@@ -36,6 +36,7 @@ func (d *Driver) Start(ctx context.Context, cfg hypervisor.Config) (hypervisor.I
 	if r, err := dir.load(); err == nil { // what a dead process left
 		endTPM(r)
 		removeGroups(r.Cgroups)
+		dropPartial(r.Saving)
 	}
 	s := &starter{driver: d, dir: dir, lock: lock, cfg: cfg, host: host}
 	instance, err := s.run(ctx)
@@ -62,9 +63,7 @@ type starter struct {
 }
 
 func (s *starter) run(ctx context.Context) (*instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(); err != nil {
 		return nil, err
 	}
 	defer closeAll(s.files)
@@ -82,7 +81,7 @@ func (s *starter) run(ctx context.Context) (*instance, error) {
 }
 
 // prepare plans the machine and opens what it needs.
-func (s *starter) prepare(ctx context.Context) error {
+func (s *starter) prepare() error {
 	s.record = record{Config: s.cfg, Layout: newLayout(s.cfg, s.cfg.Accel != "kvm")}
 	open := opener{dir: s.dir}
 	if s.cfg.Restore != nil {
@@ -105,7 +104,7 @@ func (s *starter) prepare(ctx context.Context) error {
 	plan := argv(s.cfg, s.record.Layout, s.host)
 	files, err := open.all(plan.Sources)
 	s.files = files
-	s.record.Cgroups = s.driver.makeGroups(ctx, s.cfg)
+	s.record.Cgroups = s.driver.makeGroups(s.cfg)
 	s.args = plan.Args
 	return err
 }
@@ -141,14 +140,18 @@ func (s *starter) connect(ctx context.Context) (*instance, error) {
 	closeAll(s.files) // ours: with them open, a QEMU that dies before it accepts would leave the connections waiting
 	s.files = nil
 	i := newInstance(s.driver, s.dir, s.record, s.process)
-	monitor, err := qmp.Open(ctx, s.monitor, i.event)
+	coming, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	monitor, err := qmp.Open(coming, s.monitor, i.event)
 	s.monitor = nil
 	if err != nil {
 		return nil, s.died(err)
 	}
 	i.qmp = monitor
 	if s.cfg.Restore != nil {
-		if err := i.finishRestore(ctx, s.cfg); err != nil {
+		reading, cancel := context.WithTimeout(ctx, saveTimeout)
+		defer cancel()
+		if err := i.finishRestore(reading, s.cfg); err != nil {
 			monitor.Close()
 			return nil, s.died(err)
 		}

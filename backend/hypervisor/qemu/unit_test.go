@@ -150,7 +150,7 @@ func TestGroups_preferVersion2(t *testing.T) {
 	})
 	d := &Driver{options: Options{CgroupRoot: "nc"}}
 	cfg := resolved()
-	groups := d.makeGroups(t.Context(), cfg)
+	groups := d.makeGroups(cfg)
 	if want := filepath.Join(root, "nc", string(cfg.VM)); !slices.Equal(groups, []string{want}) {
 		t.Fatalf("got %v, want %s", groups, want)
 	}
@@ -168,7 +168,7 @@ func TestGroups_useVersion1WhereThatIsAllThereIs(t *testing.T) {
 	root := fakeGroups(t, map[string]string{"memory/cgroup.procs": "", "pids/cgroup.procs": "", "cpu/cgroup.procs": "", "unified/cgroup.controllers": ""})
 	d := &Driver{options: Options{CgroupRoot: "nc"}}
 	cfg := resolved()
-	groups := d.makeGroups(t.Context(), cfg)
+	groups := d.makeGroups(cfg)
 	if len(groups) != 3 || groups[0] != filepath.Join(root, "memory", "nc", string(cfg.VM)) {
 		t.Fatalf("got %v", groups)
 	}

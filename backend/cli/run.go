@@ -46,7 +46,12 @@ func upCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.runServer(c.Context(), server.Options{Settings: st, Version: Version, Log: log, Local: true, Sim: sim}, demo)
+			o := server.Options{Settings: st, Version: Version, Log: log, Local: true, Sim: sim}
+			if demo {
+				// Without a home folder there is no key to give; the serial console works all the same.
+				o.DemoKeys, _ = publicKeys(nil)
+			}
+			return s.runServer(c.Context(), o, demo)
 		},
 	}
 	settings.register(c)

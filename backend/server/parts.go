@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -11,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"novacron/backend/agent"
 	"novacron/backend/agent/remote"
@@ -48,7 +53,12 @@ func (r *roster) Node(n id.Node) (agent.API, bool) {
 type imageFiles struct{ cache *storage.Cache }
 
 func (f imageFiles) Import(ctx context.Context, name string, o app.ImportOptions, progress func(float64, string)) (app.ImageInfo, error) {
-	i, err := f.cache.ImportFile(ctx, name, storage.ImportOptions{Name: o.Name, OS: o.OS, Arch: o.Arch, Firmware: o.Firmware, Checksum: o.Checksum,
+	in, size, err := openSized(name)
+	if err != nil {
+		return app.ImageInfo{}, err
+	}
+	defer in.Close()
+	i, err := f.cache.Import(ctx, in, storage.ImportOptions{Name: o.Name, OS: o.OS, Arch: o.Arch, Firmware: o.Firmware, Checksum: o.Checksum, Size: size,
 		Progress: func(p storage.Progress) {
 			if progress != nil {
 				progress(share(p.Done, p.Total), p.Phase)
@@ -59,6 +69,40 @@ func (f imageFiles) Import(ctx context.Context, name string, o app.ImportOptions
 	}
 	return app.ImageInfo{Digest: i.Digest, OS: i.OS, Arch: i.Arch, Format: string(i.Format), Firmware: i.Firmware, Cmdline: i.Cmdline, Bytes: i.Bytes,
 		VirtualBytes: i.VirtualBytes, MinMemoryMiB: i.MinMemoryMiB, MinDiskGiB: i.MinDiskGiB}, nil
+}
+
+func (f imageFiles) Find(ctx context.Context, name string) (string, error) {
+	in, _, err := openSized(name)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, in); err != nil {
+		return "", err
+	}
+	i, ok := f.cache.BySource("sha256:" + hex.EncodeToString(h.Sum(nil)))
+	if !ok {
+		return "", fault.New(fault.NotFound, "image_unknown", "no image was made from this file")
+	}
+	return i.Digest, nil
+}
+
+// openSized opens a regular file: a named pipe or a device in its place would hold the import for ever.
+func openSized(name string) (*os.File, int64, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, fault.New(fault.NotFound, "file_missing", "the file to import is not there")
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	fi, err := f.Stat()
+	if err != nil || !fi.Mode().IsRegular() {
+		f.Close()
+		return nil, 0, fault.Wrap(err, fault.Invalid, "file_irregular", "what is to be imported is not a regular file")
+	}
+	return f, fi.Size(), nil
 }
 
 func share(done, total int64) float64 {

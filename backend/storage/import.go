@@ -15,7 +15,7 @@ import (
 // and shows the image when all of it is on disk. When the same bytes are there already that image is returned. A failed
 // import leaves nothing behind.
 func (c *Cache) Import(ctx context.Context, src io.Reader, o ImportOptions) (Info, error) {
-	if info, ok := c.bySource(o.Checksum); ok {
+	if info, ok := c.BySource(o.Checksum); ok {
 		return info, nil
 	}
 	s, err := c.stage()
@@ -33,7 +33,7 @@ func (c *Cache) Import(ctx context.Context, src io.Reader, o ImportOptions) (Inf
 // copied where both lie on one file system. It is removed after success only, so that the same call can be made again after
 // a refusal or a crash.
 func (c *Cache) ImportFile(ctx context.Context, path string, o ImportOptions) (Info, error) {
-	if info, ok := c.bySource(o.Checksum); ok {
+	if info, ok := c.BySource(o.Checksum); ok {
 		return info, os.Remove(path)
 	}
 	s, err := c.stage()
@@ -54,8 +54,8 @@ func (c *Cache) ImportFile(ctx context.Context, path string, o ImportOptions) (I
 	return info, nil
 }
 
-// bySource finds the image that was made from the bytes with this checksum.
-func (c *Cache) bySource(checksum string) (Info, bool) {
+// BySource finds the image that was made from the bytes with this checksum.
+func (c *Cache) BySource(checksum string) (Info, bool) {
 	if !IsDigest(checksum) {
 		return Info{}, false
 	}
@@ -77,7 +77,7 @@ func (c *Cache) finish(ctx context.Context, s *staging, o ImportOptions) (Info, 
 		return Info{}, err
 	}
 	defer unlock()
-	if info, ok := c.bySource(s.source); ok {
+	if info, ok := c.BySource(s.source); ok {
 		return info, nil
 	}
 	info, err := s.build(ctx, o)

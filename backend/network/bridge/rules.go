@@ -225,7 +225,7 @@ func checkRules(ctx context.Context, script string) error { return nft(ctx, scri
 
 // rulesStand reports whether both tables are there.
 func rulesStand(ctx context.Context, instance string) bool {
-	return nft(ctx, "", "list", "set", "bridge", tableName(instance), "bridges") == nil &&
+	return nft(ctx, "", "list", "set", "bridge", tableName(instance), "taps") == nil &&
 		nft(ctx, "", "list", "set", "inet", tableName(instance), "bridges") == nil
 }
 

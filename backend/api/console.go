@@ -130,8 +130,9 @@ func (a *API) converse(ctx context.Context, conn *websocket.Conn, g app.Console)
 	if seat.watching {
 		in = watcher(g.Kind, guest)
 	}
-	stop(toGuest(ctx, conn, in))
-	finish(conn, context.Cause(ctx))
+	go func() { stop(toGuest(ctx, conn, in)) }()
+	<-ctx.Done()
+	finish(conn, context.Cause(ctx)) // ends all three: the peer's half and the guest's are closed
 }
 
 // finish says why it ended.
@@ -169,7 +170,7 @@ func toPeer(ctx context.Context, conn *websocket.Conn, guest io.Reader) error {
 }
 
 func frame(ctx context.Context, conn *websocket.Conn, p []byte) error {
-	limit, cancel := context.WithTimeout(ctx, frameTime)
+	limit, cancel := beyond(ctx, frameTime)
 	defer cancel()
 	return conn.Write(limit, websocket.MessageBinary, p)
 }
@@ -177,7 +178,7 @@ func frame(ctx context.Context, conn *websocket.Conn, p []byte) error {
 // toGuest hands binary frames on. Text frames are control: a serial line has no size to set, so there is nothing to do yet.
 func toGuest(ctx context.Context, conn *websocket.Conn, guest io.Writer) error {
 	for {
-		kind, p, err := conn.Read(ctx)
+		kind, p, err := conn.Read(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
@@ -214,7 +215,7 @@ func sendState(ctx context.Context, conn *websocket.Conn, s wire.ConsoleState) {
 	if err != nil {
 		return // strings only: cannot happen
 	}
-	limit, cancel := context.WithTimeout(ctx, frameTime)
+	limit, cancel := beyond(ctx, frameTime)
 	defer cancel()
 	conn.Write(limit, websocket.MessageText, raw) // a peer that is gone is found by the bytes' own frames
 }

@@ -74,15 +74,13 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 
 // hello waits for the first message and finds out who it is.
 func (s *stream) hello(ctx context.Context, r *http.Request) (m wire.EventsAuth, err error) {
-	limit, cancel := context.WithTimeout(ctx, authTime)
-	defer cancel()
-	_, raw, err := s.conn.Read(limit)
+	late := time.AfterFunc(authTime, func() { closeWith(s.conn, wire.CloseNoAuth, "no auth message came within 5 seconds") })
+	defer late.Stop()
+	_, raw, err := s.conn.Read(ctx)
 	if err != nil {
-		if limit.Err() != nil && ctx.Err() == nil {
-			closeWith(s.conn, wire.CloseNoAuth, "no auth message came within 5 seconds")
-		}
 		return m, err
 	}
+	late.Stop()
 	if m, err = s.message(raw); err == nil {
 		if m.Type != "auth" {
 			err = fault.New(fault.Unauthenticated, "token_missing", "the first message must be auth with a token")
@@ -140,19 +138,19 @@ func (s *stream) send(ctx context.Context, v any) error {
 	if err != nil {
 		return fmt.Errorf("event: %w", err)
 	}
-	limit, cancel := context.WithTimeout(ctx, frameTime)
+	limit, cancel := beyond(ctx, frameTime)
 	defer cancel()
 	err = s.conn.Write(limit, websocket.MessageText, raw)
-	if err != nil && limit.Err() != nil && ctx.Err() == nil {
+	if err != nil && limit.Err() != nil {
 		return fault.Wrap(err, fault.Precondition, "too_slow", "the events were not read fast enough; connect again with the last cursor")
 	}
 	return err
 }
 
-// listen reads what the peer says: renewals, and pongs that need no answer.
+// listen reads what the peer says: renewals, and pongs that need no answer. It ends with the connection.
 func (s *stream) listen(ctx context.Context) error {
 	for {
-		_, raw, err := s.conn.Read(ctx)
+		_, raw, err := s.conn.Read(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
@@ -214,7 +212,7 @@ func (s *stream) alive(ctx context.Context, token app.Access) error {
 }
 
 func ping(ctx context.Context, c *websocket.Conn) error {
-	limit, cancel := context.WithTimeout(ctx, pongTime)
+	limit, cancel := beyond(ctx, pongTime)
 	defer cancel()
 	if err := c.Ping(limit); err != nil {
 		return errors.Join(errGone, err)

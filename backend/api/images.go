@@ -15,7 +15,6 @@ import (
 	"novacron/backend/app"
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
-	"novacron/backend/core/image"
 	"novacron/backend/core/wire"
 )
 
@@ -47,13 +46,9 @@ func (a *API) addImages() {
 		res, err := a.App.DeleteImage(ctx, caller(ctx), in.ID)
 		return a.answerGone(ctx, res.Operation, err, in.Wait)
 	})
-	add(a, may(auth.ReadImage), "GET /api/v1/catalogue", op("listCatalogue", "List the images that distributions publish", tag), func(context.Context, *struct{}) (*body[wire.List[wire.CatalogueEntry]], error) {
-		out := wire.List[wire.CatalogueEntry]{Items: []wire.CatalogueEntry{}}
-		for _, o := range image.Catalogue() {
-			out.Items = append(out.Items, wire.CatalogueEntry{Name: o.Name, Title: o.Title, OS: o.OS, Arch: o.Arch, URL: o.URL, Login: o.Login, MinMemoryMiB: o.MinMemory, MinDiskGiB: o.MinDisk})
-		}
-		out.Total = len(out.Items)
-		return answer(out, nil)
+	add(a, may(auth.ReadImage), "GET /api/v1/catalogue", op("listCatalogue", "List the images that distributions publish", tag), func(ctx context.Context, _ *struct{}) (*body[wire.List[wire.CatalogueEntry]], error) {
+		all, err := a.App.CatalogueEntries(caller(ctx))
+		return answer(wire.List[wire.CatalogueEntry]{Items: all, Total: len(all)}, err)
 	})
 	a.raw(may(auth.ReadImage), "HEAD /api/v1/images/{id}/data", false, a.uploadOffset)
 	a.raw(may(auth.WriteImage), "PATCH /api/v1/images/{id}/data", true, a.upload)

@@ -114,6 +114,12 @@ func (a *API) accept(w http.ResponseWriter, r *http.Request, protocol string) (c
 	return c, ctx, func() { stop(); a.sockets.leave(c); c.CloseNow() }, nil
 }
 
+// beyond is ctx without its end, but with a time of its own. A context that ends in the middle of a frame breaks the connection
+// off, and then nobody can be told why; so frames end by time, and reads by the connection's close.
+func beyond(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
+}
+
 // closeWith says why a connection ends. A peer that does not answer is cut off.
 func closeWith(c *websocket.Conn, code websocket.StatusCode, reason string) {
 	if len(reason) > maxReason {

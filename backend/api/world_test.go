@@ -107,6 +107,10 @@ func (files) Import(_ context.Context, path string, _ app.ImportOptions, _ func(
 	return app.ImageInfo{Digest: fmt.Sprintf("sha256:%064x", len(raw)), Arch: vm.X86_64, Format: "raw", Firmware: vm.BIOS, Bytes: int64(len(raw)), VirtualBytes: 1 << 30}, nil
 }
 
+func (files) Find(context.Context, string) (string, error) {
+	return "", fault.New(fault.NotFound, "", "nothing was made of these bytes")
+}
+
 func (files) Remove(context.Context, string) error { return nil }
 
 var keys = sync.OnceValues(func() (string, error) {
@@ -287,4 +291,39 @@ func within(t testing.TB, what string, f func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond) // between two looks, not instead of one
 	}
+}
+
+// expiredToken is a token of the server's own key that ended an hour ago.
+func expiredToken(t testing.TB, w *world) string {
+	t.Helper()
+	dir, err := keys()
+	w.must(err)
+	ring, err := session.OpenKeys(dir, time.Now())
+	w.must(err)
+	u, err := w.db.UserByLogin(ctx, "grace")
+	w.must(err)
+	old, _, err := ring.Issue(u.ID, "", time.Now().Add(-time.Hour))
+	w.must(err)
+	return old
+}
+
+// trimEvents forgets the history.
+func (w *world) trimEvents() {
+	w.t.Helper()
+	w.must(w.db.Tx(ctx, func(t *store.Tx) error {
+		_, err := t.TrimEvents(ctx, time.Now().Add(time.Hour))
+		return err
+	}))
+}
+
+// stranger is the token of a member of another tenant.
+func (w *world) stranger() string {
+	w.t.Helper()
+	other := store.Tenant{ID: id.NewTenant(), Name: "other", Created: time.Now()}
+	w.must(w.db.Tx(ctx, func(t *store.Tx) error { return t.InsertTenant(ctx, &other) }))
+	hash, err := auth.Hash(password, auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1})
+	w.must(err)
+	_, err = w.app.CreateUser(ctx, auth.Platform("test"), app.CreateUser{Username: "stranger", Email: "s@example.org", Role: auth.Member, PasswordHash: hash, Tenant: other.ID})
+	w.must(err)
+	return w.as("stranger", auth.Member).Tokens().Access
 }

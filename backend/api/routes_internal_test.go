@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"novacron/backend/core/auth"
+)
+
+// TestRoutes_haveTheirRules is the table of who may use what: a new route is not done until it stands here.
+func TestRoutes_haveTheirRules(t *testing.T) {
+	const (
+		open   = "anyone"
+		signed = "signed in"
+		view   = "viewer"
+		member = "member"
+		admin  = "administrator"
+	)
+	want := map[string]string{
+		"GET /api/health": open, "GET /api/ready": open, "GET /api/openapi.json": open, "GET /api/docs": open, "GET /.well-known/jwks.json": open, "GET /metrics": open,
+		"POST /api/auth/login": open, "POST /auth/login": open, "POST /api/auth/setup": open, "POST /api/auth/refresh": open,
+		"POST /api/auth/logout": signed, "GET /api/auth/me": signed,
+		"GET /api/v1/vms": view, "POST /api/v1/vms": member, "GET /api/v1/vms/{id}": view, "PATCH /api/v1/vms/{id}": member, "DELETE /api/v1/vms/{id}": member,
+		"POST /api/v1/vms/{id}/start": member, "POST /api/v1/vms/{id}/stop": member, "POST /api/v1/vms/{id}/restart": member, "POST /api/v1/vms/{id}/pause": member,
+		"POST /api/v1/vms/{id}/resume": member, "POST /api/v1/vms/{id}/suspend": member, "POST /api/v1/vms/{id}/clone": member, "POST /api/v1/vms/{id}/console": view,
+		"GET /api/v1/vms/{id}/snapshots": view, "POST /api/v1/vms/{id}/snapshots": member, "GET /api/v1/vms/{id}/snapshots/{snapshot}": view,
+		"POST /api/v1/vms/{id}/snapshots/{snapshot}/revert": member, "DELETE /api/v1/vms/{id}/snapshots/{snapshot}": member,
+		"GET /api/v1/operations": view, "GET /api/v1/operations/{id}": view, "DELETE /api/v1/operations/{id}": member,
+		"GET /api/v1/images": view, "POST /api/v1/images": member, "GET /api/v1/images/{id}": view, "DELETE /api/v1/images/{id}": member,
+		"HEAD /api/v1/images/{id}/data": view, "PATCH /api/v1/images/{id}/data": member, "GET /api/v1/catalogue": view,
+		"GET /api/v1/networks": view, "GET /api/v1/networks/{id}": view, "GET /api/v1/events": view,
+		"GET /api/v1/nodes": admin, "GET /api/v1/nodes/{id}": admin, "PATCH /api/v1/nodes/{id}": admin, "DELETE /api/v1/nodes/{id}": admin,
+		"POST /api/v1/nodes/{id}/confirm-dead": admin, "POST /api/v1/nodes/join-tokens": admin,
+		"GET /api/v1/users": admin, "GET /api/v1/users/{id}": admin, "POST /api/v1/users": admin,
+		"GET /ws/events/v1": open, "GET /ws/console/{vm}": open, // by their first message and their ticket
+	}
+	a, err := build(Deps{Metrics: http.NotFoundHandler()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(r auth.Role) auth.Caller {
+		return auth.Caller{User: "usr-00000000000000000001", Name: "x", Tenant: "ten-00000000000000000001", Role: r}
+	}
+	for key, rt := range a.routes {
+		got := open
+		switch {
+		case rt.rule.anyone:
+		case rt.rule.action == "":
+			got = signed
+		case rt.rule.check(as(auth.Viewer)) == nil:
+			got = view
+		case rt.rule.check(as(auth.Member)) == nil:
+			got = member
+		case rt.rule.check(as(auth.Administrator)) == nil:
+			got = admin
+		}
+		if got != want[key] {
+			t.Errorf("%s is for %q, the table says %q", key, got, want[key])
+		}
+		if !rt.rule.anyone && rt.rule.check(auth.Caller{}) == nil && rt.rule.action != "" {
+			t.Errorf("%s lets nobody in", key)
+		}
+		delete(want, key)
+	}
+	for key := range want {
+		t.Errorf("%s stands in the table and is not served", key)
+	}
+}
+
+func TestFinish_refusesARouteWithoutARule(t *testing.T) {
+	a, err := build(Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(a.routes, "GET /api/v1/vms")
+	if err := a.finish(); err == nil || !strings.Contains(err.Error(), "GET /api/v1/vms has no rule") {
+		t.Errorf("got %v, want a refusal that names the route", err)
+	}
+}
+
+func TestScreenWatcher_dropsInputAndPassesTheRest(t *testing.T) {
+	var guest strings.Builder
+	w := &screenWatcher{guest: &guest}
+	hello := "RFB 003.008\n" + "\x01" + "\x01"
+	update := "\x03\x01\x00\x00\x00\x00\x00\x10\x00\x10"
+	encodings := "\x02\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x07"
+	key := "\x04\x01\x00\x00\x00\x00\x00A"
+	pointer := "\x05\x01\x00\x10\x00\x10"
+	cut := "\x06\x00\x00\x00\x00\x00\x00\x03abc"
+	extended := "\xff\x00\x00\x01\x00\x00\x00A\x00\x00\x00\x1e"
+	all := hello + encodings + key + update + pointer + cut + extended + update
+	for _, b := range []byte(all) { // as slowly as can be
+		if _, err := w.Write([]byte{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := guest.String(), hello+encodings+update+update; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := w.Write([]byte{0x99}); err == nil {
+		t.Error("an unknown message passed")
+	}
+}
+
+func TestCheckTopics(t *testing.T) {
+	for _, good := range []string{"vm.*", "vm.state", "*", "operation.progress", "metric.cpu_1"} {
+		if err := checkTopics([]string{good}); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "vm*", "VM.state", "vm.%", "vm.*.x", "a b", strings.Repeat("a", 65), "'"} {
+		if checkTopics([]string{bad}) == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+	if checkTopics(make([]string, maxTopics+1)) == nil {
+		t.Error("too many topics were accepted")
+	}
+}

@@ -70,7 +70,7 @@ func (d *Driver) Start(ctx context.Context, cfg hypervisor.Config) (hypervisor.I
 	if err := d.enter(ctx, cfg.VM, "Start"); err != nil {
 		return nil, err
 	}
-	if err := check(cfg); err != nil {
+	if err := hypervisor.Check(cfg); err != nil {
 		return nil, err
 	}
 	g, err := d.host.reserve(cfg)
@@ -133,22 +133,6 @@ func save(path string, m memory) error {
 		return errors.Join(err, os.Remove(part))
 	}
 	return os.Rename(part, path)
-}
-
-// check refuses what QEMU would refuse.
-func check(cfg hypervisor.Config) error {
-	if !id.Is(string(cfg.VM)) {
-		return fault.New(fault.Invalid, "", "%q is not the id of a VM", cfg.VM)
-	}
-	if cfg.CPUs < 1 || cfg.MemoryMiB < 1 {
-		return fault.New(fault.Invalid, "", "a VM needs at least one vCPU and some memory")
-	}
-	for _, disk := range cfg.Disks {
-		if f := disk.File.Format; f != "raw" && f != "qcow2" {
-			return fault.New(fault.Invalid, "", "disk %s has the format %q; raw and qcow2 are possible", disk.ID, f)
-		}
-	}
-	return nil
 }
 
 // reserve puts the VM's process on the host, once.

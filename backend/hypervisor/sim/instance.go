@@ -107,7 +107,7 @@ func (i *instance) Apply(ctx context.Context, cfg hypervisor.Config) ([]string, 
 		return nil, err
 	}
 	defer done()
-	if err := check(cfg); err != nil {
+	if err := hypervisor.Check(cfg); err != nil {
 		return nil, err
 	}
 	g := i.guest

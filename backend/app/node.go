@@ -157,6 +157,9 @@ func (a *App) NodeEvent(ctx context.Context, n id.Node, e node.Event, reason str
 }
 
 func (a *App) moveNode(ctx context.Context, t *store.Tx, n store.Node, e node.Event, reason string) error {
+	if to, err := node.Next(n.State, e, 0); err == nil && to == n.State {
+		return nil // the usual renewal: the VMs need not be looked at
+	}
 	vms, err := t.VMsOnNode(ctx, n.ID)
 	if err != nil {
 		return err

@@ -73,6 +73,7 @@ func (x *actor) obey(m *vm.Machine) error {
 	if m.Power == vm.Gone && len(m.Disks) == 0 {
 		next.Machine.Disks = old.Machine.Disks // whoever removes a VM need not know its disks
 	}
+	next.Dropped = dropped(old, &next.Machine)
 	if m.Power == vm.Off {
 		next.Ran = false
 	}
@@ -133,11 +134,14 @@ func (x *actor) toOff(ctx context.Context) error {
 	}
 	x.set(vm.SeenStopped, "")
 	// A stopped VM has its disks too: they are what a create of a VM that is not started answers for.
-	made := x.e.Sizes
+	made, gone := x.e.Sizes, len(x.e.Dropped)
 	if _, err := x.volumes(ctx); err != nil {
 		return err
 	}
-	if maps.Equal(made, x.e.Sizes) {
+	if err := x.dropVolumes(ctx); err != nil {
+		return err
+	}
+	if gone == 0 && maps.Equal(made, x.e.Sizes) {
 		return nil
 	}
 	return x.save()
@@ -176,7 +180,8 @@ func (x *actor) toSuspended(ctx context.Context) error {
 
 // adjust brings a process to the machine while it runs.
 func (x *actor) adjust(ctx context.Context, paused bool) error {
-	if x.inst.Info().Generation != x.e.Machine.Generation || x.stale {
+	unfinished := len(x.e.Dropped) > 0 && len(x.e.Restart) == 0 // an agent died between the change and what follows from it
+	if x.inst.Info().Generation != x.e.Machine.Generation || x.stale || unfinished {
 		if err := x.apply(ctx); err != nil {
 			return err
 		}
@@ -240,7 +245,36 @@ func (x *actor) apply(ctx context.Context) error {
 	}
 	x.e.Restart = restart
 	x.stale = false
+	if len(restart) == 0 { // else a disk may still be in use until the process ends
+		if err := x.dropVolumes(ctx); err != nil {
+			return err
+		}
+	}
 	return x.save()
+}
+
+// dropped gives the volumes of the entry that the machine has no longer. A VM that goes away keeps its list whole.
+func dropped(old *entry, m *vm.Machine) []id.Volume {
+	var out []id.Volume
+	kept := volumesOf(m)
+	for _, v := range slices.Concat(old.Dropped, volumesOf(&old.Machine)) {
+		if !slices.Contains(kept, v) && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// dropVolumes removes what is no longer the VM's. The caller saves the entry; a crash before that removes them once more.
+func (x *actor) dropVolumes(ctx context.Context) error {
+	if len(x.e.Dropped) == 0 {
+		return nil
+	}
+	if err := x.removeVolumes(ctx, x.e.Dropped); err != nil {
+		return err
+	}
+	x.e.Dropped = nil
+	return nil
 }
 
 // union gives the wanted ports first and then those that are still there but no longer wanted.

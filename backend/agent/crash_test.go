@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +50,12 @@ func to(change func(*vm.Machine)) func(vm.Machine) vm.Machine {
 	return func(m vm.Machine) vm.Machine { return with(m, change) }
 }
 
+func twoDisks(m vm.Machine) vm.Machine {
+	return with(m, func(m *vm.Machine) { m.Disks = append(slices.Clone(m.Disks), vm.Disk{ID: id.NewVolume(), SizeGiB: 1}) })
+}
+
+func dropSecond(m *vm.Machine) { m.Disks = m.Disks[:1] }
+
 func same(m vm.Machine) vm.Machine { return m }
 
 var crashCases = []crashCase{
@@ -65,6 +72,8 @@ var crashCases = []crashCase{
 	{"give suspended memory up", []func(vm.Machine) vm.Machine{same, to(power(vm.Suspended))}, ensureNext(power(vm.Off)), vm.SeenStopped},
 	{"grow a disk live", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.Disks[0].SizeGiB++ }), vm.SeenRunning},
 	{"grow a disk at rest", []func(vm.Machine) vm.Machine{same, to(power(vm.Off))}, ensureNext(func(m *vm.Machine) { m.Disks[0].SizeGiB++ }), vm.SeenStopped},
+	{"drop a disk live", []func(vm.Machine) vm.Machine{twoDisks}, ensureNext(dropSecond), vm.SeenRunning},
+	{"drop a disk at rest", []func(vm.Machine) vm.Machine{twoDisks, to(power(vm.Off))}, ensureNext(dropSecond), vm.SeenStopped},
 	{"swap a NIC live", []func(vm.Machine) vm.Machine{same}, ensureNext(func(m *vm.Machine) { m.NICs = []vm.Port{port("02:00:00:00:00:02", "10.77.0.6")} }), vm.SeenRunning},
 	{"snapshot live", []func(vm.Machine) vm.Machine{same}, snapshots(SnapshotRequest{Action: SnapshotCreate, Quiesce: true}), vm.SeenRunning},
 	{"snapshot with memory", []func(vm.Machine) vm.Machine{same}, snapshots(SnapshotRequest{Action: SnapshotCreate, Memory: true}, SnapshotRequest{Action: SnapshotRevert, Memory: true}), vm.SeenRunning},
@@ -120,6 +129,9 @@ func crashOnce(t *testing.T, c crashCase, n int) (complete bool) {
 		t.Fatalf("%s: %s (%s), want %s", situation, got.State, got.Reason, c.want)
 	}
 	checkProcess(t, w, c.want, situation)
+	if c.want != vm.SeenAbsent {
+		checkVolumes(t, w, after, situation)
+	}
 	w.ensure(second, with(after, func(m *vm.Machine) { m.Power, m.Generation = vm.Gone, m.Generation+1 }))
 	w.empty(situation)
 	second.Close()
@@ -134,6 +146,17 @@ func checkProcess(t *testing.T, w *world, want vm.RunState, situation string) {
 	}
 	if n := w.host.Guests(); n != processes {
 		t.Errorf("%s: %d processes, want %d", situation, n, processes)
+	}
+}
+
+func checkVolumes(t *testing.T, w *world, m vm.Machine, situation string) {
+	t.Helper()
+	found, err := w.pool.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != len(volumesOf(&m)) {
+		t.Errorf("%s: the pool has %d volumes, the machine %d", situation, len(found), len(volumesOf(&m)))
 	}
 }
 

@@ -51,6 +51,7 @@ type entry struct {
 	Restart  []string           `json:"restart,omitempty"` // changes that wait for the next start
 	Ports    []vm.Port          `json:"ports,omitempty"`   // as last given to the fabric
 	Sizes    volumeSizes        `json:"sizes,omitempty"`   // bytes that each volume was last made or grown to
+	Dropped  []id.Volume        `json:"dropped,omitempty"` // no longer the VM's, to be removed once no process has them open
 	Saved    *hypervisor.Config `json:"saved,omitempty"`   // of the process whose memory is in the state file
 }
 

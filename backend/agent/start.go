@@ -56,6 +56,9 @@ func (x *actor) launch(ctx context.Context, paused bool, saved *hypervisor.Confi
 		x.e.MachineType, x.e.CPUModel = info.MachineType, info.CPUModel
 	}
 	x.runs(paused)
+	if err := x.dropVolumes(ctx); err != nil {
+		x.a.log.Warn("a removed disk is still on the node; it goes with the next change of the VM", "vm", x.vm, "err", err)
+	}
 	return x.save()
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/hypervisor"
 )
@@ -168,7 +170,7 @@ func (x *actor) remove(ctx context.Context) error {
 		return err
 	}
 	if x.e.Machine.Power == vm.Gone {
-		if err := x.removeVolumes(ctx); err != nil {
+		if err := x.removeVolumes(ctx, slices.Concat(volumesOf(&x.e.Machine), x.e.Dropped)); err != nil {
 			return err
 		}
 	}
@@ -189,7 +191,7 @@ func (x *actor) remove(ctx context.Context) error {
 	return nil
 }
 
-func (x *actor) removeVolumes(ctx context.Context) error {
+func (x *actor) removeVolumes(ctx context.Context, volumes []id.Volume) error {
 	release, err := take(ctx, x.a.diskSlots)
 	if err != nil {
 		return err
@@ -197,7 +199,7 @@ func (x *actor) removeVolumes(ctx context.Context) error {
 	defer release()
 	ctx, cancel := x.call(x.a.o.Limits.Copy)
 	defer cancel()
-	for _, v := range volumesOf(&x.e.Machine) {
+	for _, v := range volumes {
 		if err := x.a.o.Pool.Remove(ctx, v); err != nil {
 			return fmt.Errorf("remove a disk: %w", err)
 		}

@@ -1,0 +1,299 @@
+package app_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"novacron/backend/app"
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
+	"novacron/backend/store"
+)
+
+// stranger is a member of another tenant.
+func (w *world) stranger(role auth.Role) auth.Caller {
+	t := store.Tenant{ID: id.NewTenant(), Name: "others-" + string(role)}
+	w.must(w.db.Tx(w.ctx, func(tx *store.Tx) error { return tx.InsertTenant(w.ctx, &t) }))
+	return auth.Caller{User: id.NewUser(), Name: "stranger", Tenant: t.ID, Role: role}
+}
+
+func TestTenants_areClosedToEachOther(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	v := w.vm("web-1")
+	s := w.stranger(auth.Member)
+	for _, ref := range []string{"web-1", string(v.ID)} {
+		_, err := w.app.VM(w.ctx, s, ref)
+		kind(t, err, fault.NotFound)
+		_, err = w.app.StopVM(w.ctx, s, ref, wire.StopVM{Force: true})
+		kind(t, err, fault.NotFound)
+		_, err = w.app.DeleteVM(w.ctx, s, ref, 0)
+		kind(t, err, fault.NotFound)
+		_, err = w.app.IssueConsoleTicket(w.ctx, s, ref, wire.ConsoleWish{})
+		kind(t, err, fault.NotFound)
+	}
+	page, err := w.app.ListVMs(w.ctx, s, app.ListVMs{})
+	if err != nil || page.Total != 0 {
+		t.Errorf("a stranger sees %d VMs (%v)", page.Total, err)
+	}
+	_, err = w.app.ListVMs(w.ctx, s, app.ListVMs{Tenant: v.Tenant})
+	kind(t, err, fault.NotFound)
+	events, err := w.app.Events(w.ctx, s, app.ReadEvents{})
+	if err != nil || len(events.Events) != 0 {
+		t.Errorf("a stranger sees %d events (%v)", len(events.Events), err)
+	}
+	ops, err := w.app.ListOperations(w.ctx, s, app.ListOperations{})
+	if err != nil || ops.Total != 0 {
+		t.Errorf("a stranger sees %d operations (%v)", ops.Total, err)
+	}
+	if _, err := w.app.CreateVM(w.ctx, s, tiny("web-1")); err != nil {
+		t.Errorf("a name that another tenant has cannot be used: %v", err)
+	}
+}
+
+func TestViewer_readsAndChangesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	viewer := w.admin
+	viewer.Role = auth.Viewer
+	if _, err := w.app.VM(w.ctx, viewer, "web-1"); err != nil {
+		t.Error(err)
+	}
+	_, err := w.app.StopVM(w.ctx, viewer, "web-1", wire.StopVM{})
+	kind(t, err, fault.Forbidden)
+	_, err = w.app.CreateVM(w.ctx, viewer, tiny("web-2"))
+	kind(t, err, fault.Forbidden)
+}
+
+func TestOnce_aServerThatDiesBehindTheVerbLeavesItsAnswer(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.app.Once(w.ctx, w.admin, "key", "hash", time.Minute)
+	w.must(err)
+	if _, err := w.app.CreateVM(app.WithOnce(w.ctx, "key", "hash"), w.admin, tiny("web-1")); err != nil {
+		t.Fatal(err)
+	}
+	// Keep was never called.
+	reply, err := w.app.Once(w.ctx, w.admin, "key", "hash", time.Minute)
+	w.must(err)
+	if reply == nil || reply.Status != 202 || !strings.Contains(string(reply.Body), "web-1") {
+		t.Errorf("the request would be done again: %+v", reply)
+	}
+}
+
+func TestCancelOperation_takesACreateBack(t *testing.T) {
+	w := newWorld(t, nil)
+	before := w.look()
+	r, err := w.app.CreateVM(w.ctx, w.admin, tiny("web-1"))
+	w.must(err)
+	_, err = w.app.CancelOperation(w.ctx, w.admin, r.Operation.ID)
+	w.must(err)
+	w.settle()
+	o, err := w.app.Operation(w.ctx, w.admin, r.Operation.ID)
+	w.must(err)
+	if o.Status != "canceled" {
+		t.Errorf("it ended %s", o.Status)
+	}
+	if after := w.look(); after != before {
+		t.Errorf("something is left:\n%s\nwant\n%s", after, before)
+	}
+}
+
+func TestStartVM_onANodeThatIsNotConnectedSaysSoAndTakesTheWishBack(t *testing.T) {
+	w := newWorld(t, nil)
+	stopped(w)
+	w.nodes.Connect(w.node.ID, nil)
+	r, err := w.app.StartVM(w.ctx, w.admin, "web-1")
+	w.must(err)
+	w.settle()
+	o, err := w.app.Operation(w.ctx, w.admin, r.Operation.ID)
+	w.must(err)
+	if o.Status != "failed" || o.Error == nil || !strings.Contains(o.Error.Message, "not connected") {
+		t.Errorf("it ended %s: %+v", o.Status, o.Error)
+	}
+	if v := w.vm("web-1"); v.Wanted != vm.Off {
+		t.Errorf("wanted %s", v.Wanted)
+	}
+}
+
+func TestConsole_ticketOpensOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	ticket, err := w.app.IssueConsoleTicket(w.ctx, w.admin, "web-1", wire.ConsoleWish{})
+	w.must(err)
+	g, err := w.app.RedeemConsoleTicket(w.ctx, ticket.Secret)
+	w.must(err)
+	if g.VM != ticket.VM || g.Kind != "serial" || g.Mode != "ask" || g.Caller.User != w.admin.User {
+		t.Errorf("got %+v", g)
+	}
+	_, err = w.app.RedeemConsoleTicket(w.ctx, ticket.Secret)
+	kind(t, err, fault.Unauthenticated)
+	stream, err := w.app.OpenConsole(w.ctx, g)
+	w.must(err)
+	w.must(stream.Close())
+	for name, r := range map[string]wire.ConsoleWish{
+		"a kind that is none": {Kind: "telnet"}, "tcp without a port": {Kind: "tcp"}, "a port without tcp": {Port: 22}, "a mode that is none": {Mode: "steal"},
+	} {
+		if _, err := w.app.IssueConsoleTicket(w.ctx, w.admin, "web-1", r); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	_, err = w.app.IssueConsoleTicket(w.ctx, w.admin, "web-1", wire.ConsoleWish{Kind: "vnc"})
+	kind(t, err, fault.Conflict) // a direct start has no display
+}
+
+func TestUpload_goesOnWhereItBrokeOffAndBecomesAnImage(t *testing.T) {
+	w := newWorld(t, nil)
+	const content = "disk of many bytes"
+	r, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", Bytes: int64(len(content))}})
+	w.must(err)
+	if r.Image.State != "uploading" || r.Operation != nil {
+		t.Fatalf("got %+v", r)
+	}
+	_, err = w.app.AppendUpload(w.ctx, w.admin, "own", 0, strings.NewReader(content[:5]))
+	w.must(err)
+	// A crash after bytes were written and before the offset moved: they are not counted.
+	staged, err := os.ReadDir(w.stagingDir)
+	w.must(err)
+	f, err := os.OpenFile(filepath.Join(w.stagingDir, staged[0].Name()), os.O_APPEND|os.O_WRONLY, 0)
+	w.must(err)
+	_, err = f.WriteString("never acknowledged")
+	w.must(err)
+	w.must(f.Close())
+	_, err = w.app.AppendUpload(w.ctx, w.admin, "own", 9, strings.NewReader(content[9:]))
+	kind(t, err, fault.Conflict)
+	at, err := w.app.ImageUpload(w.ctx, w.admin, "own")
+	if err != nil || at.UploadOffset != 5 {
+		t.Fatalf("the upload is at %d (%v), want 5", at.UploadOffset, err)
+	}
+	done, err := w.app.AppendUpload(w.ctx, w.admin, "own", 5, strings.NewReader(content[5:]))
+	w.must(err)
+	if done.Operation == nil {
+		t.Fatal("the last byte began no import")
+	}
+	w.settle()
+	i, err := w.app.Image(w.ctx, w.admin, "own")
+	if err != nil || i.State != "ready" || i.Bytes != int64(len(content)) {
+		t.Errorf("got %+v, %v", i, err)
+	}
+	if left := w.staging(); left != "staged:" {
+		t.Errorf("left in the staging folder: %s", left)
+	}
+}
+
+func TestUpload_thatIsLongerThanAnnouncedIsRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", Bytes: 4}})
+	w.must(err)
+	_, err = w.app.AppendUpload(w.ctx, w.admin, "own", 0, strings.NewReader("disk and more"))
+	kind(t, err, fault.TooLarge)
+}
+
+func TestImportImage_refuses(t *testing.T) {
+	w := newWorld(t, nil)
+	member := w.admin
+	member.Role = auth.Member
+	for name, c := range map[string]struct {
+		caller auth.Caller
+		r      app.ImportImage
+		kind   fault.Kind
+	}{
+		"two sources":                    {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a", URL: "https://x.org/a", Bytes: 5}}, fault.Invalid},
+		"no source":                      {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a"}}, fault.Invalid},
+		"a private address":              {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a", URL: "http://127.0.0.1/a"}}, fault.Invalid},
+		"a checksum that is none":        {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a", Bytes: 5, Checksum: "md5:00"}}, fault.Invalid},
+		"a name that is taken":           {func() auth.Caller { c := w.admin; return c }(), app.ImportImage{CreateImage: wire.CreateImage{Name: "TINY", Bytes: 5, Public: true}}, fault.Conflict},
+		"a file, by a member":            {member, app.ImportImage{CreateImage: wire.CreateImage{Name: "a"}, File: "/etc/passwd"}, fault.Forbidden},
+		"for all tenants, by a member":   {member, app.ImportImage{CreateImage: wire.CreateImage{Name: "a", Bytes: 5, Public: true}}, fault.Forbidden},
+		"a file by a path without start": {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a"}, File: "passwd"}, fault.Invalid},
+	} {
+		if _, err := w.app.ImportImage(w.ctx, c.caller, c.r); !fault.Is(err, c.kind) {
+			t.Errorf("%s: got %v, want %s", name, err, c.kind)
+		}
+	}
+}
+
+func TestDeleteImage_thatVMsRestOnIsRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	_, err := w.app.DeleteImage(w.ctx, w.admin, "tiny")
+	kind(t, err, fault.Conflict)
+}
+
+func TestSubscribe_givesEveryEventOnceAndInOrderAlsoAfterAnInterruption(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	sub, err := w.app.Subscribe(w.ctx, w.admin, "", []string{"vm.*"})
+	w.must(err)
+	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
+	next := func() wire.Event {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		defer cancel()
+		e, err := sub.Next(ctx)
+		w.must(err)
+		return e
+	}
+	first := next()
+	if first.Type != "vm.created" {
+		t.Fatalf("the first event is %s", first.Type)
+	}
+	cursor := sub.Cursor()
+	second := next()
+	sub.Close()
+	sub, err = w.app.Subscribe(w.ctx, w.admin, cursor, []string{"vm.*"})
+	w.must(err)
+	defer sub.Close()
+	if again := next(); again.ID != second.ID {
+		t.Errorf("after the interruption came %s, want %s", again.ID, second.ID)
+	}
+}
+
+func TestJoin_worksOncePerToken(t *testing.T) {
+	w := newWorld(t, nil)
+	secret, _, err := w.app.CreateJoinToken(w.ctx, w.admin, 0)
+	w.must(err)
+	n, err := w.app.RedeemJoin(w.ctx, secret, "thor.example.org", "192.0.2.7:4711")
+	w.must(err)
+	if _, err := w.app.RedeemJoin(w.ctx, secret, "loki", "192.0.2.8:4711"); err == nil {
+		t.Error("a token let two nodes join")
+	}
+	view, err := w.app.Node(w.ctx, w.admin, string(n))
+	if err != nil || view.Name != "thor-2" || view.State != "joining" {
+		t.Errorf("got %+v, %v", view, err)
+	}
+	w.must(w.app.AdmitNode(w.ctx, n))
+	w.must(w.app.RemoveNode(w.ctx, w.admin, string(n)))
+	kind(t, w.app.AdmitNode(w.ctx, n), fault.Forbidden)
+}
+
+func TestCordon_keepsNewVMsAway(t *testing.T) {
+	w := newWorld(t, nil)
+	yes := true
+	_, err := w.app.UpdateNode(w.ctx, w.admin, "thor", wire.UpdateNode{Cordoned: &yes}, 0)
+	w.must(err)
+	r, err := w.app.CreateVM(w.ctx, w.admin, tiny("web-1"))
+	w.must(err)
+	w.settle()
+	o, err := w.app.Operation(w.ctx, w.admin, r.Operation.ID)
+	w.must(err)
+	if o.Status != "failed" || !strings.Contains(o.Error.Message, "cordoned") {
+		t.Errorf("it ended %s: %+v", o.Status, o.Error)
+	}
+}
+
+func TestPrepare_mayBeRepeated(t *testing.T) {
+	w := newWorld(t, nil)
+	w.must(w.app.Prepare(w.ctx, ""))
+	page, err := w.app.ListNetworks(w.ctx, w.admin, app.ListRequest{})
+	if err != nil || page.Total != 1 || page.Items[0].Gateway != "10.80.0.1" {
+		t.Errorf("got %+v, %v", page, err)
+	}
+	kind(t, w.app.Prepare(w.ctx, "10.0.0.0/31"), fault.Invalid)
+}

@@ -47,6 +47,7 @@ func Run(t *testing.T, machine func(t *testing.T) *Machine) {
 		{"there is nothing to adopt where no process is", adoptsNothing},
 		{"the end of the process is the last event and ends everything", exits},
 		{"clean is refused while the process lives and may be repeated", cleans},
+		{"a process is killed without being adopted", killsStrangers},
 		{"a saved guest goes on where it was", savesAndRestores},
 		{"a guest whose memory cannot be saved runs on", failsToSave},
 		{"a state that is none is refused", refusesBrokenState},
@@ -347,6 +348,22 @@ func cleans(t *testing.T, m *Machine) {
 		}
 	}
 	m.wantRunning(t)
+}
+
+func killsStrangers(t *testing.T, m *Machine) {
+	cfg := m.Config(t)
+	m.start(t, cfg)
+	m.Driver = m.Drop()
+	killer := m.Driver.(hypervisor.Killer)
+	for range 2 {
+		if err := killer.Kill(t.Context(), cfg.VM); err != nil {
+			t.Errorf("kill: %v", err)
+		}
+	}
+	m.wantRunning(t)
+	if err := m.Driver.Clean(t.Context(), cfg.VM); err != nil {
+		t.Errorf("clean: %v", err)
+	}
 }
 
 func savesAndRestores(t *testing.T, m *Machine) {

@@ -43,8 +43,11 @@ func (d *Driver) Adopt(ctx context.Context, vm id.VM) (hypervisor.Instance, erro
 	return i, nil
 }
 
-// Kill ends the process of a VM that cannot be adopted.
+// Kill ends a process without its monitor.
 func (d *Driver) Kill(ctx context.Context, vm id.VM) error {
+	if !id.Is(string(vm)) {
+		return fault.New(fault.Invalid, "", "%q is not the id of a VM", vm)
+	}
 	ctx, cancel := context.WithTimeout(ctx, adoptTimeout)
 	defer cancel()
 	p, _, err := find(ctx, d.folder(vm), vm)
@@ -54,7 +57,6 @@ func (d *Driver) Kill(ctx context.Context, vm id.VM) error {
 	if err != nil {
 		return err
 	}
-	defer p.handle.Close()
 	return p.kill()
 }
 

@@ -50,6 +50,7 @@ type Driver struct {
 var (
 	_ hypervisor.Driver    = (*Driver)(nil)
 	_ hypervisor.VarsMaker = (*Driver)(nil)
+	_ hypervisor.Killer    = (*Driver)(nil)
 )
 
 // Time that things may take when the caller sets no shorter limit.

@@ -203,6 +203,27 @@ func TestMonitor_thatIsSilentCostsADeadlineAndKillWorks(t *testing.T) {
 	}
 }
 
+func TestKill_needsNoMonitorAfterARestartOfTheAgent(t *testing.T) {
+	b := newBench(t)
+	cfg := b.config()
+	i := b.start(cfg)
+	if err := syscall.Kill(i.process.pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	b.drop()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := b.driver.Adopt(ctx, cfg.VM); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("adopt: got %v, want unavailable", err)
+	}
+	if err := b.driver.Kill(t.Context(), cfg.VM); err != nil {
+		t.Errorf("kill: %v", err)
+	}
+	if err := b.driver.Clean(t.Context(), cfg.VM); err != nil {
+		t.Errorf("clean: %v", err)
+	}
+}
+
 func TestAdopt_afterTheAgentWasKilled(t *testing.T) {
 	b := newBench(t)
 	cfg := b.config()

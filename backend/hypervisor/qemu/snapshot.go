@@ -134,7 +134,12 @@ func (i *instance) loadSnapshot(ctx context.Context, tag string, disks []hypervi
 	if have[baseID(disks[0])][tag] == 0 {
 		return fault.New(fault.Conflict, "snapshot_no_memory", "snapshot %s was taken without memory; stop the VM to go back to it", tag)
 	}
-	return i.job(ctx, "snapshot-load", tag, disks)
+	err := i.job(ctx, "snapshot-load", tag, disks)
+	if err != nil && !i.over() {
+		// QEMU leaves the guest stopped then, with whatever it had loaded: it must not run.
+		return fault.Wrap(err, fault.Unavailable, "snapshot_load", "the snapshot could not be loaded, because the machine has changed since or a disk failed; the guest is paused: stop the VM and start it anew")
+	}
+	return err
 }
 
 // job saves or loads memory and all disks, the UEFI variables among them. The first disk holds the memory.

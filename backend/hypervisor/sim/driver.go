@@ -24,6 +24,7 @@ type Driver struct {
 var (
 	_ hypervisor.Driver    = (*Driver)(nil)
 	_ hypervisor.VarsMaker = (*Driver)(nil)
+	_ hypervisor.Killer    = (*Driver)(nil)
 )
 
 // Drop lets the agent that uses this driver die: every later call on it and on its instances fails, and no event comes any
@@ -172,6 +173,17 @@ func (d *Driver) Adopt(ctx context.Context, vm id.VM) (hypervisor.Instance, erro
 		return nil, fault.New(fault.NotFound, "vm_not_running", "this VM has no process on this machine")
 	}
 	return g.attach(d), nil
+}
+
+// Kill ends a guest without adopting it.
+func (d *Driver) Kill(ctx context.Context, vm id.VM) error {
+	if err := d.enter(ctx, vm, "Kill"); err != nil {
+		return err
+	}
+	if err := d.host.act(vm, func(g *guest) { g.end("the VM's process was killed") }); err != nil && !errors.Is(err, ErrNoGuest) {
+		return err
+	}
+	return nil
 }
 
 // Running lists the guests.

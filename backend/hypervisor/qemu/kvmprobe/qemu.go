@@ -49,7 +49,11 @@ func tryQEMU(ctx context.Context, options Options) string {
 	if ctx.Err() != nil {
 		return "a guest was started with KVM and hung behind its firmware"
 	}
-	return fmt.Sprintf("QEMU cannot start a guest of the model %s with KVM here: %s", options.CPUModel, firstLine(words.String()))
+	why := firstLine(words.String())
+	if _, feature, ok := strings.Cut(why, "doesn't support requested feature: "); ok {
+		return fmt.Sprintf("KVM here lacks a feature of the CPU model %s that guests get (%s)", options.CPUModel, feature)
+	}
+	return fmt.Sprintf("QEMU cannot start a guest of the CPU model %s with KVM here: %s", options.CPUModel, why)
 }
 
 // bootDisk is the boot sector and enough behind it to look like a disk.

@@ -32,7 +32,7 @@ scripts() {
 # Nothing generated may differ from what is committed.
 openapi() {
 	[ -f backend/api/openapi.json ] || { echo 'backend/api/openapi.json is missing; make generate writes it' && return 1; }
-	bin/novacron openapi --output build/openapi.json && diff -u backend/api/openapi.json build/openapi.json ||
+	bin/novacron openapi >build/openapi.json && diff -u backend/api/openapi.json build/openapi.json ||
 		{ echo 'make generate writes it again' && return 1; }
 }
 

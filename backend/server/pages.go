@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
 
-// pages answers for the web console.
-func (s *Server) pages() http.Handler { return http.NotFoundHandler() }
+	"novacron/frontend"
+)
+
+// pages is the web console out of the binary.
+func (s *Server) pages() http.Handler { return frontend.Handler() }

@@ -19,6 +19,7 @@ import (
 	"novacron/backend/app"
 	"novacron/backend/core/id"
 	"novacron/backend/op"
+	"novacron/backend/reconcile"
 	"novacron/backend/seed"
 	"novacron/backend/session"
 	"novacron/backend/storage"
@@ -51,7 +52,7 @@ type Server struct {
 	api      *api.API
 	hub      *remote.Hub
 	ca       *remote.CA
-	loops    *pump
+	loops    *reconcile.Loops
 	node     *Node
 	nodeID   id.Node
 
@@ -162,7 +163,10 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.accounts = app.NewAccounts(app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: keys})
-	s.loops = newPump(s.app)
+	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log})
+	if err != nil {
+		return err
+	}
 	return s.openAuthority(ctx, nodes)
 }
 
@@ -183,8 +187,8 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) error {
 		Image: func(_ context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
 			return s.cache.Open(digest)
 		},
-		OnUp:   func(n id.Node, a agent.API) { s.loops.NodeUp(n, a) },
-		OnDown: s.loops.NodeDown,
+		OnUp:   func(n id.Node, a agent.API) { s.loops.Up(n, a) },
+		OnDown: s.loops.Down,
 		Log:    s.log,
 	})
 	nodes.hub = s.hub
@@ -216,7 +220,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.wakeRunner()
 	s.loops.Start()
 	if s.node != nil {
-		s.loops.NodeUp(s.nodeID, s.node.Agent)
+		s.loops.Up(s.nodeID, s.node.Agent)
 	}
 	return s.serve()
 }
@@ -286,9 +290,7 @@ func (s *Server) Close() error {
 	s.hub.Close()
 	close(s.stopping)
 	s.serving.Wait()
-	s.loops.Stop()
-	err := s.runner.Stop(ctx)
-	return errors.Join(err, s.closeAll())
+	return errors.Join(s.loops.Stop(ctx), s.runner.Stop(ctx), s.closeAll())
 }
 
 // closeAll closes in the reverse order of opening.

@@ -79,7 +79,8 @@ func (a *API) once(w *recorder, r *http.Request, hold time.Duration) {
 			a.Log.Warn("idempotency key was not settled", "request", requestID(ctx), "err", err)
 		}
 	}()
-	a.mux.ServeHTTP(w, r)
+	// The verb marks the key as done in its own transaction, for a server that dies before Keep.
+	a.mux.ServeHTTP(w, r.WithContext(app.WithOnce(r.Context(), key, hash)))
 	settled = true
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
@@ -36,8 +35,15 @@ func change[T interface{ reply() any }](ctx context.Context, a *App, c auth.Call
 		if err != nil {
 			return fmt.Errorf("keep the answer: %w", err)
 		}
-		k := claim(c, once[0], once[1], time.Time{})
+		k := claim(c, once[0], once[1], a.now().Add(replyLifetime))
 		k.Status, k.Header, k.Body = http.StatusAccepted, map[string]string{"Content-Type": "application/json"}, body
+		// The claim's short life ends and the answer's long one begins.
+		if err := t.AbandonIdempotent(ctx, k); err != nil {
+			return err
+		}
+		if _, _, err := t.BeginIdempotent(ctx, k); err != nil {
+			return err
+		}
 		return t.FinishIdempotent(ctx, k)
 	})
 	return result, err

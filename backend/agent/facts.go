@@ -47,6 +47,10 @@ func (a *Agent) Facts(ctx context.Context) (Facts, error) {
 	for _, i := range images {
 		f.Images = append(f.Images, i.Digest)
 	}
+	if c := a.o.Simulated; c != nil {
+		f.CPUs, f.CPUModel, f.MemoryMiB, f.FreeMiB = c.CPUs, "simulated", c.MemoryMiB, c.MemoryMiB
+		f.DiskTotal, f.DiskFree = c.DiskBytes, c.DiskBytes
+	}
 	return f, nil
 }
 

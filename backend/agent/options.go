@@ -29,6 +29,16 @@ type Options struct {
 	Log     *slog.Logger // nil: slog.Default
 	NoSync  bool         // the journal is not synced to the disk: only for simulated guests, which die with the process anyway
 	Limits  Limits
+	// Simulated is what the node tells of itself in place of this machine's measures; only for simulated guests, which use
+	// nothing of it. nil: measured.
+	Simulated *Capacity
+}
+
+// Capacity is the size of a simulated node.
+type Capacity struct {
+	CPUs      int
+	MemoryMiB int
+	DiskBytes int64
 }
 
 // Images is what the agent needs of the node's image cache; *storage.Cache is one. Methods may be called from several

@@ -16,8 +16,8 @@ const (
 	MinMTU = 576  // every IPv4 host takes this much
 	MaxMTU = 9216 // the usual jumbo frame
 
-	// MinSubnetBits and MaxSubnetBits bound a network's size: a /16 holds 65,533 guests, a /29 holds five.
-	MinSubnetBits = 16
+	// MinSubnetBits and MaxSubnetBits bound a network's size: a /8 is the largest private block, a /29 holds five guests.
+	MinSubnetBits = 8
 	MaxSubnetBits = 29
 
 	// MaxDNS bounds the resolvers named to a guest: libc reads three, DHCP clients take a few more.

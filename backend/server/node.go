@@ -87,6 +87,9 @@ func openFabric(ctx context.Context, p Paths, log *slog.Logger) (network.Fabric,
 	return user.New(user.Options{Dir: filepath.Join(p.Data, "network-user")})
 }
 
+// simVMs is how many VMs of the largest size a simulated node has room for.
+const simVMs = 100_000
+
 // openSimNode is a node whose guests are simulated: room for 100,000 VMs of any allowed size.
 func openSimNode(o NodeOptions) (*Node, error) {
 	driver := simhost.NewHost(simhost.Options{}).Driver()
@@ -94,7 +97,8 @@ func openSimNode(o NodeOptions) (*Node, error) {
 	n := &Node{Driver: driver, fabric: fabric}
 	var err error
 	n.Agent, err = agent.New(agent.Options{Node: o.Node, Version: o.Version, DataDir: o.Paths.Data, Driver: driver, Pool: simpool.New(simpool.Config{}),
-		Images: o.Images, Fabric: fabric, Seed: func(string, vm.Machine) error { return nil }, Log: o.Log, NoSync: true})
+		Images: o.Images, Fabric: fabric, Seed: func(string, vm.Machine) error { return nil }, Log: o.Log, NoSync: true,
+		Simulated: &agent.Capacity{CPUs: simVMs * vm.MaxCPUs, MemoryMiB: 2 * simVMs * vm.MaxMemoryMiB, DiskBytes: 1 << 62}})
 	return n, err
 }
 

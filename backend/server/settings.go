@@ -64,7 +64,7 @@ var settingRows = []Row{
 	{"qdrant-url", "NOVACRON_QDRANT_URL", "qdrant_url", "", "http://… (empty: searched in process)", func(s *Settings) *string { return &s.QdrantURL }},
 	{"smtp-url", "NOVACRON_SMTP_URL", "smtp_url", "", "smtp://… or smtps://…", func(s *Settings) *string { return &s.SMTPURL }},
 	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
-	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "http://localhost:8092", "URL that people use, for links and origin checks", func(s *Settings) *string { return &s.PublicURL }},
+	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "", "URL that people use, for links and origin checks (default: localhost on the console's port)", func(s *Settings) *string { return &s.PublicURL }},
 	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},
 	{"tls-key", "NOVACRON_TLS_KEY", "tls_key", "", "key file (PEM) of the certificate", func(s *Settings) *string { return &s.TLSKey }},
 	{"trusted-proxies", "NOVACRON_TRUSTED_PROXIES", "trusted_proxies", "", "networks of proxies that may name the client (CIDRs, comma-separated)", func(s *Settings) *string { return &s.TrustedProxies }},
@@ -159,7 +159,23 @@ func (s *Settings) resolve() error {
 			}
 		}
 	}
+	if s.PublicURL == "" {
+		s.PublicURL = s.localURL()
+	}
 	return s.check()
+}
+
+// localURL is the console on this machine: what people use until they set a public URL.
+func (s *Settings) localURL() string {
+	scheme := "http"
+	if s.TLSCert != "" {
+		scheme = "https"
+	}
+	_, port, err := net.SplitHostPort(s.ConsoleAddr)
+	if err != nil {
+		port = "8092"
+	}
+	return scheme + "://localhost:" + port
 }
 
 func (s *Settings) check() error {

@@ -51,7 +51,7 @@ var rules = []rule{
 		[]string{"core/...", "op", "store", "session", "notify", "metrics", "seed", "agent"},
 		"a verb records and calls the node's API; it touches no machine",
 	},
-	{"reconcile", []string{"core/...", "app", "store", "op"}, "a reconciler calls the same verbs as a user"},
+	{"reconcile", []string{"core/...", "app", "store", "op", "agent"}, "a reconciler calls the same verbs as a user, and follows what the agent's API reports"},
 	{"api", []string{"core/...", "app"}, "a handler decodes, asks app and encodes; it never goes around app"},
 	{"client", []string{"core/..."}, "the client talks over the wire only"},
 	{"cli", []string{"core/...", "client/...", "server/...", "agent/..."}, "the command line starts servers and agents, or is a client"},

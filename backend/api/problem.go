@@ -120,7 +120,7 @@ func status(r *http.Request, code int, name, format string, args ...any) *Proble
 // once, before any route is made, so that they look like all others.
 func init() {
 	huma.NewErrorWithContext = func(ctx huma.Context, code int, message string, errs ...error) huma.StatusError {
-		var c context.Context = context.Background()
+		c := context.Background()
 		if ctx != nil {
 			c = ctx.Context()
 		}

@@ -282,17 +282,6 @@ func (w *world) vm(c *client.Client, name string) wire.VM {
 
 var fivePerMinute = rate.Limit{Events: 5, Window: time.Minute}
 
-// within fails the test when f does not come true in time.
-func within(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !f(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond) // between two looks, not instead of one
-	}
-}
-
 // expiredToken is a token of the server's own key that ended an hour ago.
 func expiredToken(t testing.TB, w *world) string {
 	t.Helper()

@@ -25,7 +25,7 @@ type createFlags struct {
 	noStart, noKey          bool
 	display                 bool
 	autostart               bool
-	firmware, arch, restart string
+	firmware, arch          string
 	w                       wait
 }
 

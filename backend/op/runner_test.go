@@ -19,10 +19,9 @@ import (
 
 // trace is what steps did, in order, and how they shall behave.
 type trace struct {
-	mu   sync.Mutex
-	did  []string
-	do   map[string]func(ctx context.Context, r op.Run) error // by what is about to be done
-	done map[string]chan struct{}
+	mu  sync.Mutex
+	did []string
+	do  map[string]func(ctx context.Context, r op.Run) error // by what is about to be done
 }
 
 type state struct{ Steps []string }

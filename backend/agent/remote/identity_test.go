@@ -176,7 +176,7 @@ func TestCA_aNodesCertificateIsNoServersCertificate(t *testing.T) {
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: ca.pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err == nil {
 		t.Error("it is good for a server")
 	}
-	if life := leaf.NotAfter.Sub(time.Now()); life > NodeLife {
+	if life := time.Until(leaf.NotAfter); life > NodeLife {
 		t.Errorf("it lasts %v, more than %v", life, NodeLife)
 	}
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http cannot serve HTTP/2 on a connection that it dialled, nor call on one that it accepted; x/net can
+
 package remote
 
 import (

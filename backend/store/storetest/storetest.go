@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -342,15 +341,4 @@ func testHostileTexts(t *testing.T, s *suite) {
 	if l.Total != 0 || (err != nil && !fault.Is(err, fault.Invalid)) {
 		t.Fatalf("a hostile filter: got %d VMs and %v, want none, or invalid", l.Total, err)
 	}
-}
-
-// eventually waits until f holds.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if f() {
-			return
-		}
-	}
-	t.Fatalf("%s: not within 20 s", what)
 }

@@ -90,7 +90,7 @@ func (g *guest) apply(cfg hypervisor.Config) {
 func plugsDisks(t *testing.T, m *Machine) {
 	cfg := m.Config(t)
 	g := m.start(t, cfg)
-	c := g.booted()
+	g.booted()
 	extra := m.Disk(t, "qcow2")
 	extra.IOPS = 100
 	cfg.Generation = 2
@@ -108,8 +108,7 @@ func plugsDisks(t *testing.T, m *Machine) {
 	g.apply(cfg)
 	cfg.Disks = append(cfg.Disks[:1:1], extra) // and again, at the same place
 	g.apply(cfg)
-	c = g.terminal()
-	c.say("on")
+	g.terminal().say("on")
 }
 
 func plugsNICs(t *testing.T, m *Machine) {

@@ -48,6 +48,7 @@ type launch struct {
 // argv writes the command line of a machine. It is pure: the golden files in testdata are its specification. cfg is resolved:
 // machine type, CPU model and accelerator are set.
 func argv(cfg hypervisor.Config, l layout, host parts) launch {
+	cfg.Disks = bootable(cfg.Disks)
 	b := &builder{cfg: cfg, layout: l, host: host, arm: cfg.Arch == vm.AArch64}
 	b.add(host.Binary)
 	b.base()
@@ -182,7 +183,11 @@ func (b *builder) machine() string {
 // channels are the ways in: the agent made the listening sockets, so their folder can stay closed to the guest's user.
 func (b *builder) channels() {
 	for _, name := range []string{"qmp", "serial", "agent"} {
-		b.add("-chardev", fmt.Sprintf("socket,id=%s,fd=%d,server=on,wait=off", name, b.fd(listener, name)))
+		wait := "off"
+		if name == "serial" { // the agent has connected already; accepted later, the guest's first words would be lost
+			wait = "on"
+		}
+		b.add("-chardev", fmt.Sprintf("socket,id=%s,fd=%d,server=on,wait=%s", name, b.fd(listener, name), wait))
 	}
 	b.add("-mon", "chardev=qmp,mode=control", "-serial", "chardev:serial")
 }

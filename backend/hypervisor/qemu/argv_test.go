@@ -50,7 +50,7 @@ func TestArgv(t *testing.T) {
 		"arm64-uefi":   {arm, func(c *hypervisor.Config) { armed(c); uefi(c); c.Display = true; c.TPMDir = "/data/tpm" }},
 		"arm64-direct": {arm, func(c *hypervisor.Config) { armed(c); direct(c) }},
 		"user-net": {host, func(c *hypervisor.Config) {
-			c.UID = 0
+			c.UID, c.Disks[0].BootIndex = 0, 0 // the first disk is what firmware tries where nothing is said
 			c.NICs = []hypervisor.NIC{{ID: card(1).ID, MAC: card(1).MAC, User: &hypervisor.UserNet{Subnet: "10.0.2.0/24", Gateway: "10.0.2.2", DNS: "10.0.2.3", Address: "10.0.2.15", Hostname: "web-1",
 				Forwards: []vm.Forward{{Protocol: "tcp", HostPort: 2222, GuestPort: 22}, {Protocol: "udp", Listen: "192.0.2.1", HostPort: 5353, GuestPort: 53}}}}}
 		}},

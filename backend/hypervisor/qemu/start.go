@@ -109,8 +109,15 @@ func (s *starter) prepare() error {
 	return err
 }
 
-// exec starts QEMU and connects to its sockets, which listen already.
-func (s *starter) exec() error {
+// exec connects to the sockets, which listen already, and starts QEMU. In this order QEMU finds the serial line connected before
+// the guest writes its first byte, and never waits for an agent that has died.
+func (s *starter) exec() (err error) {
+	if s.monitor, err = dial(s.dir.path("qmp")); err != nil {
+		return err
+	}
+	if s.serial, err = dial(s.dir.path("serial")); err != nil {
+		return err
+	}
 	cmd := exec.Command(s.args[0], s.args[1:]...)
 	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Stdin, cmd.ExtraFiles = s.lock, s.files
@@ -125,10 +132,7 @@ func (s *starter) exec() error {
 		return s.died(err)
 	}
 	joinGroups(s.record.Cgroups, p.pid)
-	if s.monitor, err = dial(s.dir.path("qmp")); err == nil {
-		s.serial, err = dial(s.dir.path("serial"))
-	}
-	return err
+	return nil
 }
 
 func dial(path string) (*net.UnixConn, error) {

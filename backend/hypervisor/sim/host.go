@@ -41,7 +41,6 @@ type Host struct {
 // disk is what a simulated guest keeps on a disk: one byte, which is enough to see whether a snapshot put it back.
 type disk struct {
 	value     byte
-	size      int64
 	snapshots map[string]*snapshot
 }
 

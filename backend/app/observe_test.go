@@ -207,17 +207,19 @@ func TestObserve_ofThousandsThatChangeNothingIsQuick(t *testing.T) {
 	w := newWorld(t, nil)
 	const many = 5000
 	reports := make([]vm.Seen, many)
-	w.must(w.db.Tx(w.ctx, func(tx *store.Tx) error {
-		for i := range reports {
-			v := store.VM{ID: id.NewVM(), Tenant: w.admin.Tenant, Name: fmt.Sprintf("v-%d", i), Power: vm.On, Generation: 1, Epoch: 1, Node: w.node.ID, Role: vm.Run,
-				Spec: vm.Spec{CPUs: 1, MemoryMiB: 64}}
-			if err := tx.InsertVM(w.ctx, &v); err != nil {
-				return err
+	for from := 0; from < many; from += 500 {
+		w.must(w.db.Tx(w.ctx, func(tx *store.Tx) error {
+			for i := from; i < from+500; i++ {
+				v := store.VM{ID: id.NewVM(), Tenant: w.admin.Tenant, Name: fmt.Sprintf("v-%d", i), Power: vm.On, Generation: 1, Epoch: 1, Node: w.node.ID, Role: vm.Run,
+					Spec: vm.Spec{CPUs: 1, MemoryMiB: 64}}
+				if err := tx.InsertVM(w.ctx, &v); err != nil {
+					return err
+				}
+				reports[i] = vm.Seen{VM: v.ID, Epoch: 1, Generation: 1, State: vm.SeenRunning, Seq: 1, MachineType: "m", CPUModel: "c"}
 			}
-			reports[i] = vm.Seen{VM: v.ID, Epoch: 1, Generation: 1, State: vm.SeenRunning, Seq: 1, MachineType: "m", CPUModel: "c"}
-		}
-		return nil
-	}))
+			return nil
+		}))
+	}
 	w.observe(w.node.ID, reports...)
 	began := time.Now()
 	w.observe(w.node.ID, reports...)

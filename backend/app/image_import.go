@@ -2,14 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -26,18 +22,17 @@ const (
 	MaxImageBytes  = int64(1) << 40
 	uploadLifetime = 24 * time.Hour // without a byte
 	maxOS          = 64
-	uploadChunk    = 1 << 20 // bytes between two syncs of the offset would be lost at most with a crash: the client sends them again
+	uploadChunk    = 1 << 20 // bytes that are copied at once
 )
 
 // importing is the state of image.import.
 type importing struct {
-	Image    id.Image      `json:"image"`
-	URL      string        `json:"url,omitempty"`
-	File     string        `json:"file,omitempty"`   // path on the server that an administrator named
-	Staged   string        `json:"staged,omitempty"` // file in the staging folder
-	Options  ImportOptions `json:"options"`
-	Info     ImageInfo     `json:"info"` // once the catalogue has it
-	Existing bool          `json:"existing,omitempty"`
+	Image   id.Image      `json:"image"`
+	URL     string        `json:"url,omitempty"`
+	File    string        `json:"file,omitempty"`   // path on the server that an administrator named
+	Staged  string        `json:"staged,omitempty"` // file in the staging folder
+	Options ImportOptions `json:"options"`
+	Info    ImageInfo     `json:"info"` // once the catalogue has it
 }
 
 // ImportImage adds an image. From a URL, the catalogue or a file of the server the operation begins at once; otherwise the image
@@ -172,119 +167,6 @@ func (a *App) CatalogueEntries(c auth.Caller) ([]wire.CatalogueEntry, error) {
 		return []wire.CatalogueEntry{}, err
 	}
 	return list(a.d.Catalogue.Entries()), nil
-}
-
-// ImageUpload gives the image with how far its upload is. fault.Conflict: it waits for none.
-func (a *App) ImageUpload(ctx context.Context, c auth.Caller, ref string) (wire.Image, error) {
-	i, err := findImage(ctx, &a.db.Reader, c, ref)
-	if err != nil {
-		return wire.Image{}, err
-	}
-	if _, err := a.db.UploadOf(ctx, i.ID); err != nil {
-		return wire.Image{}, noUpload(i, err)
-	}
-	return imageView(ctx, &a.db.Reader, i)
-}
-
-func noUpload(i store.Image, err error) error {
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Conflict, "no_upload", "image %s waits for no upload", i.Name)
-	}
-	return err
-}
-
-// AppendUpload writes bytes at the offset where the upload is. The offset moves once they are on the disk, so that a client goes on
-// from it after any crash. The last byte begins the import, whose operation is in the result.
-func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offset int64, body io.Reader) (ImageResult, error) {
-	var i store.Image
-	var u store.Upload
-	err := a.db.Tx(ctx, func(t *store.Tx) (err error) {
-		if i, err = a.ownImage(ctx, t, c, ref); err != nil {
-			return err
-		}
-		if u, err = t.UploadOf(ctx, i.ID); err != nil {
-			return noUpload(i, err)
-		}
-		if u.Offset != offset {
-			return fault.New(fault.Conflict, "upload_offset", "the upload of %s is at byte %d, not %d; go on from there", i.Name, u.Offset, offset)
-		}
-		return nil
-	})
-	if err != nil {
-		return ImageResult{}, err
-	}
-	written, failed := a.stage(u, offset, body)
-	var result ImageResult
-	err = a.db.Tx(context.WithoutCancel(ctx), func(t *store.Tx) error {
-		to := offset + written
-		if err := t.AdvanceUpload(ctx, u.ID, offset, to, a.now().Add(uploadLifetime)); err != nil {
-			return err
-		}
-		var begun *op.Record
-		if to == u.Bytes && failed == nil {
-			o, err := a.beginImport(ctx, t, c, i, importing{Staged: u.Staging, Options: ImportOptions{Checksum: u.Digest}})
-			if err != nil {
-				return err
-			}
-			begun = &o
-		}
-		result, err = imageResult(ctx, t, i, begun)
-		return err
-	})
-	if failed != nil {
-		return ImageResult{}, failed
-	}
-	return result, err
-}
-
-// stage writes body behind offset and syncs it. What a broken connection brought counts too.
-func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64, err error) {
-	f, err := os.OpenFile(a.staged(u.Staging), os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, diskFault(err)
-	}
-	defer f.Close()
-	if err := f.Truncate(offset); err != nil { // what an earlier request wrote and never acknowledged
-		return 0, diskFault(err)
-	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return 0, diskFault(err)
-	}
-	room := u.Bytes - offset
-	written, err = io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(body, room), make([]byte, uploadChunk))
-	if sync := f.Sync(); sync != nil {
-		return 0, diskFault(sync)
-	}
-	if err != nil {
-		if errors.Is(err, syscall.ENOSPC) {
-			return written, diskFault(err)
-		}
-		return written, fault.Wrap(err, fault.Unavailable, "upload_broken", "the upload broke off; ask for the offset and go on from there")
-	}
-	var one [1]byte
-	if n, _ := io.ReadFull(body, one[:]); n > 0 && written == room {
-		return written, fault.New(fault.TooLarge, "upload_too_long", "the upload is longer than the %d bytes that were announced", u.Bytes)
-	}
-	return written, nil
-}
-
-func diskFault(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fault.Wrap(err, fault.Unavailable, "disk_full", "the server's disk for images is full; free some room and go on")
-	}
-	return fmt.Errorf("staging folder: %w", err)
-}
-
-// staged is a path in the staging folder; names there are ids and never come from users.
-func (a *App) staged(name string) string { return filepath.Join(a.d.Staging, filepath.Base(name)) }
-
-func (a *App) removeStaged(name string) {
-	if name == "" {
-		return
-	}
-	if err := os.Remove(a.staged(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.log.Warn("remove a staged image", "err", err)
-	}
 }
 
 func (a *App) importImage() *op.Definition {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,54 +133,85 @@ func (a *App) changeNode(ctx context.Context, c auth.Caller, ref string, f func(
 // ConfirmNodeDead says that an operator looked and the machine is off for good: what was on it does not run. Its VMs can be
 // deleted then; their disks were there.
 func (a *App) ConfirmNodeDead(ctx context.Context, c auth.Caller, ref string) (wire.Node, error) {
-	return a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) error {
-		return a.moveNode(ctx, t, *n, node.ConfirmedDead, "confirmed dead by "+c.String())
+	var rest []id.VM
+	w, err := a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) (err error) {
+		rest, err = a.moveNode(ctx, t, *n, node.ConfirmedDead, "confirmed dead by "+c.String())
+		return err
 	})
+	if err != nil {
+		return w, err
+	}
+	return w, a.refreshParts(ctx, rest)
 }
 
 // RemoveNode takes a node out for ever: its certificate is refused from now on. It must have no VMs.
 func (a *App) RemoveNode(ctx context.Context, c auth.Caller, ref string) error {
 	_, err := a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) error {
-		return a.moveNode(ctx, t, *n, node.Remove, "removed by "+c.String())
+		_, err := a.moveNode(ctx, t, *n, node.Remove, "removed by "+c.String()) // it has no VMs
+		return err
 	})
 	return err
 }
 
-// NodeEvent moves a node's state and, in the same transaction, the status of every VM on it. The lease reconciler calls it.
+// settledAtOnce is how many VMs of a node get their new status in the transaction that moves the node: enough for every
+// machine there is, and few enough that the transaction ends in time on a slow disk. The rest follows at once, and Resettle
+// finds them when a crash comes in between; what users read is computed anyway.
+const settledAtOnce = 2000
+
+// NodeEvent moves a node's state with the status of the VMs on it. The lease reconciler calls it.
 func (a *App) NodeEvent(ctx context.Context, n id.Node, e node.Event, reason string) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
+	var rest []id.VM
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
 		row, err := t.Node(ctx, n)
 		if err != nil {
 			return err
 		}
-		return a.moveNode(ctx, t, row, e, reason)
+		rest, err = a.moveNode(ctx, t, row, e, reason)
+		return err
 	})
-}
-
-func (a *App) moveNode(ctx context.Context, t *store.Tx, n store.Node, e node.Event, reason string) error {
-	if to, err := node.Next(n.State, e, 0); err == nil && to == n.State {
-		return nil // the usual renewal: the VMs need not be looked at
-	}
-	vms, err := t.VMsOnNode(ctx, n.ID)
 	if err != nil {
 		return err
 	}
+	return a.refreshParts(ctx, rest)
+}
+
+// refreshParts computes the status of many VMs anew, some per transaction.
+func (a *App) refreshParts(ctx context.Context, ids []id.VM) error {
+	for part := range slices.Chunk(ids, observeBatch) {
+		if err := a.db.Tx(ctx, func(t *store.Tx) error { return a.refreshAll(ctx, t, part) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveNode gives the VMs whose status is still to be computed.
+func (a *App) moveNode(ctx context.Context, t *store.Tx, n store.Node, e node.Event, reason string) (rest []id.VM, err error) {
+	if to, err := node.Next(n.State, e, 0); err == nil && to == n.State {
+		return nil, nil // the usual renewal: the VMs need not be looked at
+	}
+	vms, err := t.VMsOnNode(ctx, n.ID)
+	if err != nil {
+		return nil, err
+	}
 	to, err := node.Next(n.State, e, len(vms))
 	if err != nil || to == n.State {
-		return err
+		return nil, err
 	}
 	if _, err := t.SetNodeState(ctx, n.ID, n.State, to, reason); err != nil {
-		return err
+		return nil, err
 	}
 	data := map[string]any{"name": n.Name, "state": to, "previous": n.State, "reason": reason, "vms": len(vms)}
 	if err := t.Emit("node.state", "", "node/"+string(n.ID), data); err != nil {
-		return err
+		return nil, err
 	}
 	ids := make([]id.VM, len(vms))
 	for i, v := range vms {
 		ids[i] = v.ID
 	}
-	return a.refreshAll(ctx, t, ids)
+	slices.Sort(ids)
+	now := ids[:min(len(ids), settledAtOnce)]
+	return ids[len(now):], a.refreshAll(ctx, t, now)
 }
 
 // refreshAll is refresh for many.

@@ -198,6 +198,12 @@ func TestStatus_isTheSameWhenItIsComputedAnew(t *testing.T) {
 	w.must(w.app.NodeEvent(w.ctx, w.node.ID, node.Renewed, ""))
 	w.settle()
 	check("with everything done")
+	w.must(w.db.Tx(w.ctx, func(tx *store.Tx) error {
+		_, err := tx.SetVMStatus(w.ctx, w.vm("web-0").ID, vm.StateMigrating, "left by a crash")
+		return err
+	}))
+	w.must(w.app.Resettle(w.ctx))
+	check("after a crash between two parts")
 }
 
 func TestObserve_ofThousandsThatChangeNothingIsQuick(t *testing.T) {

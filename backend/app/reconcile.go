@@ -53,6 +53,31 @@ func (a *App) Behind(ctx context.Context, n id.Node) (behind, gone []id.VM, err 
 	}
 }
 
+// Resettle finds VMs whose stored status is not what it computes to, which a crash between two parts of a large change leaves, and
+// mends them. Where all is well it only reads.
+func (a *App) Resettle(ctx context.Context) error {
+	p := store.Page{Limit: store.MaxLimit}
+	for {
+		page, err := a.db.ListVMs(ctx, store.VMFilter{}, p)
+		if err != nil {
+			return err
+		}
+		var stale []id.VM
+		for _, v := range page.Items {
+			if s := summaryView(v, auth.Caller{}); s.Status != v.Status || s.StatusReason != v.StatusReason {
+				stale = append(stale, v.ID)
+			}
+		}
+		if err := a.refreshParts(ctx, stale); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			return nil
+		}
+		p.Cursor = page.Next
+	}
+}
+
 // Disown takes a VM off a node that does not own it, without its disks, which may be the only ones. The epoch of the present
 // owner makes it safe: the node obeys nothing older any more.
 //

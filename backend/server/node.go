@@ -92,11 +92,14 @@ const simVMs = 100_000
 
 // openSimNode is a node whose guests are simulated: room for 100,000 VMs of any allowed size.
 func openSimNode(o NodeOptions) (*Node, error) {
-	driver := simhost.NewHost(simhost.Options{}).Driver()
+	pool := simpool.New(simpool.Config{})
+	driver := simhost.NewHost(simhost.Options{Snapshots: func(ctx context.Context, v id.Volume, a hypervisor.SnapshotAction, tag string) error {
+		return pool.Snapshot(ctx, v, storage.SnapshotAction(a), tag)
+	}}).Driver()
 	fabric := simnet.New(nil)
 	n := &Node{Driver: driver, fabric: fabric}
 	var err error
-	n.Agent, err = agent.New(agent.Options{Node: o.Node, Version: o.Version, DataDir: o.Paths.Data, Driver: driver, Pool: simpool.New(simpool.Config{}),
+	n.Agent, err = agent.New(agent.Options{Node: o.Node, Version: o.Version, DataDir: o.Paths.Data, Driver: driver, Pool: pool,
 		Images: o.Images, Fabric: fabric, Seed: func(string, vm.Machine) error { return nil }, Log: o.Log, NoSync: true,
 		Simulated: &agent.Capacity{CPUs: simVMs * vm.MaxCPUs, MemoryMiB: 2 * simVMs * vm.MaxMemoryMiB, DiskBytes: 1 << 62}})
 	return n, err

@@ -25,6 +25,9 @@ type Options struct {
 	AgentDelay    time.Duration // from the first vCPU until the guest agent answers
 	NoAgent       bool          // guests have no guest agent
 	Arch          vm.Arch       // of the host; empty: x86_64
+	// Snapshots is told what a running guest's disks gain and lose, so that a simulated pool beside the host knows the same
+	// snapshots as it would with files. nil: nobody is.
+	Snapshots func(ctx context.Context, disk id.Volume, a hypervisor.SnapshotAction, tag string) error
 }
 
 // Host is one simulated machine.

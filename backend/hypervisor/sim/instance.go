@@ -138,6 +138,9 @@ func (i *instance) Snapshot(ctx context.Context, s hypervisor.SnapshotRequest) e
 	if err != nil {
 		return err
 	}
+	if err := g.mirror(ctx, s); err != nil {
+		return err
+	}
 	switch s.Action {
 	case hypervisor.SnapshotCreate:
 		for _, d := range disks {
@@ -167,6 +170,23 @@ func (d *disk) create(s hypervisor.SnapshotRequest, m memory) {
 		made.memory = &m
 	}
 	d.snapshots[s.Tag] = made
+}
+
+// mirror tells the pool beside the host.
+func (g *guest) mirror(ctx context.Context, s hypervisor.SnapshotRequest) error {
+	tell := g.host.options.Snapshots
+	if tell == nil || s.Action == hypervisor.SnapshotLoad {
+		return nil
+	}
+	for _, d := range g.cfg.Disks {
+		if d.CDROM || d.File.ReadOnly {
+			continue
+		}
+		if err := tell(ctx, d.ID, s.Action, s.Tag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // snapshotDisks gives the disks that snapshots cover.

@@ -108,7 +108,7 @@ func TestTokens_thatAreNotOursAreRefusedEverywhere(t *testing.T) {
 
 func TestRoles_areHeldToWhatTheyMay(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
-	viewer, member := w.as("vera", auth.Viewer), w.as("mona", auth.Member)
+	viewer, member := w.as("vera", auth.Viewer), w.as("mona", auth.Developer)
 	create := `{"name":"web-1","image":"tiny","memory_mib":64,"disk_gib":1}`
 	w.ask("POST", "/api/v1/vms", create, token(viewer)...).wants(t, "a viewer creates", http.StatusForbidden, "forbidden")
 	w.ask("POST", "/api/v1/vms?wait=20s", create, token(member)...).wants(t, "a member creates", http.StatusOK, "")

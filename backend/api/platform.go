@@ -118,7 +118,7 @@ func (a *API) addOperations() {
 
 func (a *API) addNodes() {
 	const tag = "Nodes"
-	read, write := govern(auth.ReadPlatform), govern(auth.WritePlatform)
+	read, write := govern(auth.ReadPlatform), govern(auth.WriteNode)
 	add(a, read, "GET /api/v1/nodes", op("listNodes", "List nodes", tag), func(ctx context.Context, in *Lister) (*body[wire.List[wire.Node]], error) {
 		return answer(a.App.ListNodes(ctx, caller(ctx), in.request()))
 	})
@@ -182,11 +182,11 @@ func (a *API) addRest() {
 		return answer(a.App.Network(ctx, caller(ctx), in.ID))
 	})
 	add(a, may(auth.ReadEvent), "GET /api/v1/events", op("listEvents", "The history behind the event stream, oldest first", "Events"), a.history)
-	write := govern(auth.WritePlatform)
-	add(a, write, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *Lister) (*body[wire.List[wire.User]], error) {
+	read, write := govern(auth.ReadAccount), govern(auth.WriteAccount)
+	add(a, read, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *Lister) (*body[wire.List[wire.User]], error) {
 		return answer(a.App.ListUsers(ctx, caller(ctx), in.request()))
 	})
-	add(a, write, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *Ref) (*body[wire.User], error) {
+	add(a, read, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *Ref) (*body[wire.User], error) {
 		return answer(a.App.User(ctx, caller(ctx), in.ID))
 	})
 	add(a, write.unkept(), "POST /api/v1/users", op("createUser", "Make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateUser }) (*created[wire.User], error) {

@@ -14,24 +14,25 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		open   = "anyone"
 		signed = "signed in"
 		view   = "viewer"
-		member = "member"
+		dev    = "developer"
+		oper   = "operator"
 		admin  = "administrator"
 	)
 	want := map[string]string{
 		"GET /api/health": open, "GET /api/ready": open, "GET /api/openapi.json": open, "GET /api/docs": open, "GET /.well-known/jwks.json": open, "GET /metrics": open,
 		"POST /api/auth/login": open, "POST /auth/login": open, "POST /api/auth/setup": open, "POST /api/auth/refresh": open,
 		"POST /api/auth/logout": signed, "GET /api/auth/me": signed,
-		"GET /api/v1/vms": view, "POST /api/v1/vms": member, "GET /api/v1/vms/{id}": view, "PATCH /api/v1/vms/{id}": member, "DELETE /api/v1/vms/{id}": member,
-		"POST /api/v1/vms/{id}/start": member, "POST /api/v1/vms/{id}/stop": member, "POST /api/v1/vms/{id}/restart": member, "POST /api/v1/vms/{id}/pause": member,
-		"POST /api/v1/vms/{id}/resume": member, "POST /api/v1/vms/{id}/suspend": member, "POST /api/v1/vms/{id}/clone": member, "POST /api/v1/vms/{id}/console": view,
-		"GET /api/v1/vms/{id}/snapshots": view, "POST /api/v1/vms/{id}/snapshots": member, "GET /api/v1/vms/{id}/snapshots/{snapshot}": view,
-		"POST /api/v1/vms/{id}/snapshots/{snapshot}/revert": member, "DELETE /api/v1/vms/{id}/snapshots/{snapshot}": member,
-		"GET /api/v1/operations": view, "GET /api/v1/operations/{id}": view, "DELETE /api/v1/operations/{id}": member,
-		"GET /api/v1/images": view, "POST /api/v1/images": member, "GET /api/v1/images/{id}": view, "DELETE /api/v1/images/{id}": member,
-		"HEAD /api/v1/images/{id}/data": view, "PATCH /api/v1/images/{id}/data": member, "GET /api/v1/catalogue": view,
+		"GET /api/v1/vms": view, "POST /api/v1/vms": dev, "GET /api/v1/vms/{id}": view, "PATCH /api/v1/vms/{id}": dev, "DELETE /api/v1/vms/{id}": dev,
+		"POST /api/v1/vms/{id}/start": dev, "POST /api/v1/vms/{id}/stop": dev, "POST /api/v1/vms/{id}/restart": dev, "POST /api/v1/vms/{id}/pause": dev,
+		"POST /api/v1/vms/{id}/resume": dev, "POST /api/v1/vms/{id}/suspend": dev, "POST /api/v1/vms/{id}/clone": dev, "POST /api/v1/vms/{id}/console": view,
+		"GET /api/v1/vms/{id}/snapshots": view, "POST /api/v1/vms/{id}/snapshots": dev, "GET /api/v1/vms/{id}/snapshots/{snapshot}": view,
+		"POST /api/v1/vms/{id}/snapshots/{snapshot}/revert": dev, "DELETE /api/v1/vms/{id}/snapshots/{snapshot}": dev,
+		"GET /api/v1/operations": view, "GET /api/v1/operations/{id}": view, "DELETE /api/v1/operations/{id}": dev,
+		"GET /api/v1/images": view, "POST /api/v1/images": dev, "GET /api/v1/images/{id}": view, "DELETE /api/v1/images/{id}": dev,
+		"HEAD /api/v1/images/{id}/data": view, "PATCH /api/v1/images/{id}/data": dev, "GET /api/v1/catalogue": view,
 		"GET /api/v1/networks": view, "GET /api/v1/networks/{id}": view, "GET /api/v1/events": view,
-		"GET /api/v1/nodes": admin, "GET /api/v1/nodes/{id}": admin, "PATCH /api/v1/nodes/{id}": admin, "DELETE /api/v1/nodes/{id}": admin,
-		"POST /api/v1/nodes/{id}/confirm-dead": admin, "POST /api/v1/nodes/join-tokens": admin,
+		"GET /api/v1/nodes": oper, "GET /api/v1/nodes/{id}": oper, "PATCH /api/v1/nodes/{id}": oper, "DELETE /api/v1/nodes/{id}": oper,
+		"POST /api/v1/nodes/{id}/confirm-dead": oper, "POST /api/v1/nodes/join-tokens": oper,
 		"GET /api/v1/users": admin, "GET /api/v1/users/{id}": admin, "POST /api/v1/users": admin,
 		"GET /ws/events/v1": open, "GET /ws/console/{vm}": open, // by their first message and their ticket
 	}
@@ -50,8 +51,10 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 			got = signed
 		case rt.rule.check(as(auth.Viewer)) == nil:
 			got = view
-		case rt.rule.check(as(auth.Member)) == nil:
-			got = member
+		case rt.rule.check(as(auth.Developer)) == nil:
+			got = dev
+		case rt.rule.check(as(auth.Operator)) == nil:
+			got = oper
 		case rt.rule.check(as(auth.Administrator)) == nil:
 			got = admin
 		}

@@ -312,7 +312,7 @@ func (w *world) stranger() string {
 	w.must(w.db.Tx(ctx, func(t *store.Tx) error { return t.InsertTenant(ctx, &other) }))
 	hash, err := auth.Hash(password, auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1})
 	w.must(err)
-	_, err = w.app.CreateUser(ctx, auth.Platform("test"), app.CreateUser{Username: "stranger", Email: "s@example.org", Role: auth.Member, PasswordHash: hash, Tenant: other.ID})
+	_, err = w.app.CreateUser(ctx, auth.Platform("test"), app.CreateUser{Username: "stranger", Email: "s@example.org", Role: auth.Developer, PasswordHash: hash, Tenant: other.ID})
 	w.must(err)
-	return w.as("stranger", auth.Member).Tokens().Access
+	return w.as("stranger", auth.Developer).Tokens().Access
 }

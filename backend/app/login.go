@@ -222,7 +222,7 @@ func (a *Accounts) Me(ctx context.Context, c auth.Caller) (wire.User, error) {
 
 // Create makes an account with a password.
 func (a *Accounts) Create(ctx context.Context, c auth.Caller, r wire.CreateUser) (wire.User, error) {
-	if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
 		return wire.User{}, err
 	}
 	if err := checkAccount(r.Username, r.Email, r.Password); err != nil {

@@ -110,7 +110,7 @@ func checkLabels(labels *map[string]string) error {
 }
 
 func (a *App) changeNode(ctx context.Context, c auth.Caller, ref string, f func(t *store.Tx, n *store.Node) error) (w wire.Node, err error) {
-	if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+	if err := auth.May(c, auth.WriteNode, ""); err != nil {
 		return w, err
 	}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
@@ -238,7 +238,7 @@ func (a *App) refreshAll(ctx context.Context, t *store.Tx, ids []id.VM) error {
 // CreateJoinToken makes the secret that lets one machine join as a node, once. lifetime 0: DefaultJoinLifetime. Only its hash
 // is stored, so this is the only time that anybody sees it.
 func (a *App) CreateJoinToken(ctx context.Context, c auth.Caller, lifetime time.Duration) (secret string, expires time.Time, err error) {
-	if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+	if err := auth.May(c, auth.WriteNode, ""); err != nil {
 		return "", expires, err
 	}
 	if lifetime == 0 {

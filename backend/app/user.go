@@ -22,7 +22,7 @@ type CreateUser struct {
 
 // CreateUser makes an account.
 func (a *App) CreateUser(ctx context.Context, c auth.Caller, r CreateUser) (wire.User, error) {
-	if err := auth.May(c, auth.WritePlatform, ""); err != nil {
+	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
 		return wire.User{}, err
 	}
 	if r.Role == "" {
@@ -58,7 +58,7 @@ func (r CreateUser) check() error {
 	}
 	switch {
 	case !r.Role.Valid():
-		return fault.New(fault.Invalid, "", "the role is %s, %s or %s", auth.Administrator, auth.Member, auth.Viewer).On("role")
+		return fault.New(fault.Invalid, "", "the role is one of %v", auth.Roles).On("role")
 	case r.PasswordHash == "":
 		return fault.New(fault.Invalid, "", "an account needs a password").On("password")
 	}
@@ -67,7 +67,7 @@ func (r CreateUser) check() error {
 
 // ListUsers gives a page of the accounts.
 func (a *App) ListUsers(ctx context.Context, c auth.Caller, r ListRequest) (wire.List[wire.User], error) {
-	if err := auth.May(c, auth.ReadPlatform, ""); err != nil {
+	if err := auth.May(c, auth.ReadAccount, ""); err != nil {
 		return wire.List[wire.User]{}, err
 	}
 	page, err := a.db.ListUsers(ctx, store.UserFilter{}, r.page())
@@ -89,7 +89,7 @@ func (a *App) User(ctx context.Context, c auth.Caller, ref string) (wire.User, e
 	if err == nil && u.ID == c.User {
 		return account(u), nil
 	}
-	if denied := auth.May(c, auth.ReadPlatform, ""); denied != nil {
+	if denied := auth.May(c, auth.ReadAccount, ""); denied != nil {
 		return wire.User{}, denied
 	}
 	return account(u), err

@@ -28,7 +28,7 @@ func TestTenants_areClosedToEachOther(t *testing.T) {
 	w := newWorld(t, nil)
 	running(w)
 	v := w.vm("web-1")
-	s := w.stranger(auth.Member)
+	s := w.stranger(auth.Developer)
 	for _, ref := range []string{"web-1", string(v.ID)} {
 		_, err := w.app.VM(w.ctx, s, ref)
 		kind(t, err, fault.NotFound)
@@ -198,7 +198,7 @@ func TestUpload_thatIsLongerThanAnnouncedIsRefused(t *testing.T) {
 func TestImportImage_refuses(t *testing.T) {
 	w := newWorld(t, nil)
 	member := w.admin
-	member.Role = auth.Member
+	member.Role = auth.Developer
 	for name, c := range map[string]struct {
 		caller auth.Caller
 		r      app.ImportImage

@@ -1,22 +1,30 @@
 package auth
 
-import "novacron/backend/core/id"
+import (
+	"slices"
 
-// Role is what a person may do, in one word. Own roles with single permissions come with the accounts work; May is the only
-// place that reads a Role.
+	"novacron/backend/core/id"
+)
+
+// Role is what a person may do, in one word. May is the only place that reads a Role.
 type Role string
 
-// The built-in roles. Administrator: everything, in every tenant. Member: everything with the things of the own tenant.
-// Viewer: sees the things of the own tenant. System: the platform itself, never given to a person.
+// The built-in roles. Administrator: everything, in every tenant. Operator: what a developer may, and the nodes of the platform.
+// Developer: everything with the things of the own tenant. Viewer: sees the things of the own tenant. System: the platform itself,
+// never given to a person.
 const (
 	Administrator Role = "administrator"
-	Member        Role = "member"
+	Operator      Role = "operator"
+	Developer     Role = "developer"
 	Viewer        Role = "viewer"
 	System        Role = "system"
 )
 
+// Roles lists the roles that can be given to a person, the mightiest first.
+var Roles = []Role{Administrator, Operator, Developer, Viewer}
+
 // Valid reports whether the role can be given to a person.
-func (r Role) Valid() bool { return r == Administrator || r == Member || r == Viewer }
+func (r Role) Valid() bool { return slices.Contains(Roles, r) }
 
 // Caller is who asks for something, as the edge that authenticated them knows it. The zero value is nobody.
 type Caller struct {
@@ -26,6 +34,9 @@ type Caller struct {
 	Role    Role
 	Session id.Session // the sign-in; empty for an API token and the local socket
 	Request string     // id of the request, written beside what it causes
+	Address string     // of the client, likewise
+	Scoped  bool       // an API token that allows no more than Scope
+	Scope   []Action
 }
 
 // Platform is the caller for what the platform does by itself; name says which part, for example "reconcile/nodes".

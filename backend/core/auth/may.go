@@ -22,36 +22,47 @@ const (
 	ReadNetwork    Action = "network.read"
 	ReadEvent      Action = "event.read"
 	ReadPlatform   Action = "platform.read"  // nodes and what concerns no tenant
-	WritePlatform  Action = "platform.write" // nodes, users, images from the server's own files
+	WriteNode      Action = "node.write"     // join, cordon, remove nodes
+	WritePlatform  Action = "platform.write" // what every tenant sees, and files of the server
 	PickNode       Action = "vm.pick_node"   // say where a VM runs, and see where it does
+	ReadAccount    Action = "account.read"   // the accounts of everybody
+	WriteAccount   Action = "account.write"  // make, change and remove them
+	WriteTenant    Action = "tenant.write"   // make, change and remove tenants, and their quotas
+	ReadTenant     Action = "tenant.read"    // the own tenant, its quota and use
+	ReadAudit      Action = "audit.read"
 )
 
 // Actions lists every action.
 var Actions = []Action{
-	ReadVM, WriteVM, UseConsole, ReadOperation, WriteOperation, ReadImage, WriteImage, ReadNetwork, ReadEvent, ReadPlatform,
-	WritePlatform, PickNode,
+	ReadVM, WriteVM, UseConsole, ReadOperation, WriteOperation, ReadImage, WriteImage, ReadNetwork, ReadEvent, ReadPlatform, WriteNode,
+	WritePlatform, PickNode, ReadAccount, WriteAccount, WriteTenant, ReadTenant, ReadAudit,
 }
 
-var (
-	viewer = []Action{ReadVM, ReadOperation, ReadImage, ReadNetwork, ReadEvent}
-	member = append([]Action{WriteVM, UseConsole, WriteOperation, WriteImage}, viewer...)
-)
+// rights are what each role may do to the things of its own tenant and, for the actions that are asked without one, to the
+// platform. Administrator and System may everything.
+var rights = map[Role][]Action{
+	Viewer:    {ReadVM, ReadOperation, ReadImage, ReadNetwork, ReadEvent, ReadTenant},
+	Developer: {ReadVM, ReadOperation, ReadImage, ReadNetwork, ReadEvent, ReadTenant, WriteVM, UseConsole, WriteOperation, WriteImage},
+	Operator: {ReadVM, ReadOperation, ReadImage, ReadNetwork, ReadEvent, ReadTenant, WriteVM, UseConsole, WriteOperation, WriteImage,
+		ReadPlatform, WriteNode, PickNode},
+}
 
 // May decides whether the caller may do the action to something of the tenant; an empty tenant is the platform itself. The
 // refusal is fault.Unauthenticated for nobody, fault.NotFound for what another tenant owns (its existence is nobody's
-// business), and fault.Forbidden for what the role does not cover.
+// business), and fault.Forbidden for what the role or the API token does not cover.
 func May(c Caller, a Action, tenant id.Tenant) error {
+	all := c.Role == System || c.Role == Administrator
 	switch {
-	case c.Role == System || c.Role == Administrator:
-		return nil
 	case c.Role == "" || c.User == "" && c.Name == "":
 		return fault.New(fault.Unauthenticated, "", "sign in first")
-	case tenant != "" && tenant != c.Tenant:
+	case !all && tenant != "" && tenant != c.Tenant:
 		return fault.New(fault.NotFound, "", "there is no such thing here")
-	case c.Role == Member && slices.Contains(member, a), c.Role == Viewer && slices.Contains(viewer, a):
-		return nil
+	case !all && !slices.Contains(rights[c.Role], a):
+		return fault.New(fault.Forbidden, "", "the role %s does not allow %s; ask an administrator", c.Role, a)
+	case c.Scoped && !slices.Contains(c.Scope, a):
+		return fault.New(fault.Forbidden, "scope", "this API token does not allow %s; make one with this scope", a)
 	}
-	return fault.New(fault.Forbidden, "", "the role %s does not allow %s; ask an administrator", c.Role, a)
+	return nil
 }
 
 // SeesAll reports whether the caller sees the things of every tenant.

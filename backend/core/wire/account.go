@@ -12,7 +12,7 @@ type User struct {
 	ID        id.User   `json:"id"`
 	Username  string    `json:"username"`
 	Email     string    `json:"email"`
-	Role      auth.Role `json:"role" enum:"administrator,member,viewer"`
+	Role      auth.Role `json:"role" enum:"administrator,operator,developer,viewer"`
 	Tenant    id.Tenant `json:"tenant"`
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
@@ -24,7 +24,7 @@ type CreateUser struct {
 	Username string    `json:"username" minLength:"1" maxLength:"64"`
 	Email    string    `json:"email" minLength:"3" maxLength:"254"`
 	Password string    `json:"password" minLength:"1" maxLength:"1024" doc:"At least 12 characters; no rules on which"`
-	Role     auth.Role `json:"role,omitempty" enum:"administrator,member,viewer" doc:"Absent: administrator"`
+	Role     auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer" doc:"Absent: administrator"`
 }
 
 // Login is a sign-in.

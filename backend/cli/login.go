@@ -243,8 +243,8 @@ func sentence(err error) string {
 		}
 		return e.Problem.Detail
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Cause == nil {
-		return f.Message
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Message // the cause is for an operator's log
 	}
 	return err.Error()
 }

@@ -57,14 +57,35 @@ func (s *session) after(ctx context.Context, cl *client.Client, w wait, a wire.V
 	if err := s.finish(ctx, cl, w, a.Operation); err != nil {
 		return err
 	}
-	if !w.on {
-		return s.showVM(a.VM)
+	v := a.VM
+	if w.on {
+		var err error
+		if v, err = cl.VM(ctx, string(a.ID)); err != nil {
+			return err
+		}
 	}
-	v, err := cl.VM(ctx, string(a.ID))
-	if err != nil {
+	if err := s.say(v, "%s", printable(vmSentence(v))); err != nil || s.format != asTable {
 		return err
 	}
-	return s.showVM(v)
+	for _, r := range v.RestartRequired {
+		fmt.Fprintln(s.out, "  restart required:", printable(r))
+	}
+	return nil
+}
+
+// vmSentence is what a person wants to know after a verb.
+func vmSentence(v wire.VM) string {
+	out := v.Name + " is " + string(v.Status)
+	if v.Node != "" {
+		out += " on " + v.Node
+	}
+	if v.Status == "running" && len(v.Addresses) > 0 {
+		out += " at " + strings.Join(v.Addresses, ", ")
+	}
+	if v.StatusReason != "" {
+		out += ": " + v.StatusReason
+	}
+	return strings.TrimSuffix(out, ".") + "."
 }
 
 func (s *session) showVM(v wire.VM) error {

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -69,6 +71,7 @@ func consoleRefusal(err error) error {
 }
 
 func vmTunnelCommand(s *session) *cobra.Command {
+	var patience time.Duration
 	c := &cobra.Command{
 		Use:   "tunnel VM PORT",
 		Short: "Join standard input and output with a TCP port of the guest",
@@ -83,15 +86,40 @@ func vmTunnelCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			conn, err := cl.OpenConsole(c.Context(), args[0], wire.ConsoleWish{Kind: "tcp", Port: port})
+			conn, err := s.dialGuest(c.Context(), cl, args[0], port, patience)
 			if err != nil {
 				return err
 			}
 			return tunnel(s.in, s.out, conn)
 		},
 	}
+	c.Flags().DurationVar(&patience, "patience", 0, "how long to wait for the port to answer, for a guest that still boots")
 	return c
 }
+
+// dialGuest opens a tunnel, and tries again for a while when nothing answers yet: the server says so with a 503 or when the first
+// byte is asked for.
+func (s *session) dialGuest(ctx context.Context, cl *client.Client, ref string, port int, patience time.Duration) (*client.Console, error) {
+	began, said := time.Now(), false
+	for {
+		conn, err := cl.OpenConsole(ctx, ref, wire.ConsoleWish{Kind: "tcp", Port: port})
+		if err == nil || !fault.Is(err, fault.Unavailable) || time.Since(began) > patience {
+			return conn, err
+		}
+		if !said {
+			fmt.Fprintf(s.err, "Waiting for port %d of the guest to answer.\n", port)
+			said = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// dialPause is between two tries to reach a guest that boots.
+const dialPause = 2 * time.Second
 
 // tunnel copies both ways until the guest closes.
 func tunnel(in io.Reader, out io.Writer, conn *client.Console) error {
@@ -135,6 +163,9 @@ func vmSSHCommand(s *session) *cobra.Command {
 	return c
 }
 
+// sshPatience is how long vm ssh waits for a guest that still boots: a full cloud image takes over a minute without KVM.
+const sshPatience = 3 * time.Minute
+
 func sshArgv(v wire.VM, user, identity string) ([]string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -149,7 +180,7 @@ func sshArgv(v wire.VM, user, identity string) ([]string, error) {
 	}
 	known := filepath.Join(filepath.Dir(own), "known_hosts")
 	return []string{
-		"-o", fmt.Sprintf("ProxyCommand='%s' vm tunnel %s %%p", self, v.ID),
+		"-o", fmt.Sprintf("ProxyCommand='%s' vm tunnel --patience %s %s %%p", self, sshPatience, v.ID),
 		"-o", "HostKeyAlias=" + string(v.ID),
 		"-o", "UserKnownHostsFile=" + known,
 		"-o", "StrictHostKeyChecking=accept-new",

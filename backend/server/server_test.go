@@ -1,0 +1,107 @@
+package server_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"novacron/backend/client"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
+	"novacron/backend/server"
+)
+
+// start runs the whole platform with a simulated node on ports that the kernel chooses.
+func start(t *testing.T, dir string) (*server.Server, *client.Client) {
+	t.Helper()
+	settings, err := server.Load(map[string]string{
+		"data-dir": dir, "api-addr": "127.0.0.1:0", "ws-addr": "127.0.0.1:0", "console-addr": "127.0.0.1:0", "node-addr": "127.0.0.1:0", "limit-api": "off", "limit-login": "off",
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.New(t.Context(), server.Options{Settings: settings, Version: "test", Log: slog.New(slog.DiscardHandler), Local: true, Sim: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New("http://"+s.Addresses()["api"], client.Tokens{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return s, c
+}
+
+const password = "a long enough passphrase"
+
+func TestServer_setsUpOnceServesAndKeepsWhatItKnows(t *testing.T) {
+	dir := t.TempDir()
+	s, c := start(t, dir)
+	link, err := s.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Setup(t.Context(), wire.Setup{Token: link.Token, Username: "ana", Email: "ana@example.org", Password: password}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SetupLink(t.Context()); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a second link for the first sign-in: %v", err)
+	}
+	a, err := c.CreateVM(t.Context(), wire.CreateVM{Name: "web-1", CPUs: 1, MemoryMiB: 64, DiskGiB: 1}, 30*time.Second)
+	if err != nil || a.Operation == nil || !a.Operation.Succeeded() {
+		t.Fatalf("create: %+v, %v", a.Operation, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s, c = start(t, dir)
+	defer s.Close()
+	if _, err := c.Login(t.Context(), "ana", password); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.VM(t.Context(), "web-1"); err != nil || v.ID != a.ID {
+		t.Errorf("after a restart: %v, %v", v.ID, err)
+	}
+}
+
+func TestServer_refusesASecondOneOnTheSameFolder(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := start(t, dir)
+	defer s.Close()
+	settings, err := server.Load(map[string]string{"data-dir": dir, "api-addr": "127.0.0.1:0", "ws-addr": "127.0.0.1:0", "console-addr": "127.0.0.1:0", "node-addr": "127.0.0.1:0"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.New(t.Context(), server.Options{Settings: settings, Local: true, Sim: true}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestServer_answersItsAdministratorOnTheLocalSocket(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := start(t, dir)
+	defer s.Close()
+	admin := client.NewAdmin(server.PathsFor(dir).AdminSocket())
+	st, err := admin.Status(t.Context())
+	if err != nil || st.PID != os.Getpid() {
+		t.Fatalf("status %+v, %v", st, err)
+	}
+	if _, err := admin.CreateUser(t.Context(), wire.CreateUser{Username: "bob", Email: "bob@example.org", Password: password, Role: "administrator"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Down(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.Wait(ctx); err != nil || ctx.Err() != nil {
+		t.Errorf("the order to end: %v, %v", err, ctx.Err())
+	}
+}

@@ -51,6 +51,7 @@ type DB struct {
 
 	events   signal // a commit brought events
 	work     signal // a commit brought something for the operation runner
+	mail     signal // a commit queued a mail
 	progress progressHub
 
 	stop    context.CancelFunc

@@ -27,6 +27,7 @@ type Tx struct {
 	Reader
 	tx     *sql.Tx
 	events []Event
+	audit  []AuditEntry
 	hints  []string
 	after  []func()
 }
@@ -103,8 +104,11 @@ func (db *DB) unless(ctx context.Context, err error) error {
 	return err
 }
 
-// flush writes the events last, since their counter lets no other transaction with events pass until the commit.
+// flush writes audit and events last, and in this order, since their counters let no other transaction with events pass until the commit.
 func (t *Tx) flush(ctx context.Context) error {
+	if err := t.writeAudit(ctx); err != nil {
+		return err
+	}
 	if err := t.writeEvents(ctx); err != nil {
 		return err
 	}

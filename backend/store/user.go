@@ -18,15 +18,16 @@ type User struct {
 	PasswordHash string
 	Role         auth.Role
 	Disabled     bool
+	Unverified   bool  // nobody has shown yet that mail to Email is read
 	Version      int64 // counted up by UpdateUser
 	Created      time.Time
 	Updated      time.Time
 }
 
-const userColumns = "u.id, u.tenant, u.username, u.email, u.password_hash, u.role, u.disabled, u.version, u.created_at, u.updated_at"
+const userColumns = "u.id, u.tenant, u.username, u.email, u.password_hash, u.role, u.disabled, u.unverified, u.version, u.created_at, u.updated_at"
 
 func scanUser(r row) (u User, err error) {
-	return u, r.Scan(&u.ID, &u.Tenant, &u.Username, &u.Email, &u.PasswordHash, &u.Role, &u.Disabled, &u.Version,
+	return u, r.Scan(&u.ID, &u.Tenant, &u.Username, &u.Email, &u.PasswordHash, &u.Role, &u.Disabled, &u.Unverified, &u.Version,
 		stamped{&u.Created}, stamped{&u.Updated})
 }
 
@@ -76,8 +77,8 @@ func (t *Tx) InsertUser(ctx context.Context, u *User) error {
 	u.Version, u.Created = 1, orNow(u.Created)
 	u.Updated = u.Created
 	n, err := t.exec(ctx, `insert into users (id, tenant, username, username_folded, email, email_folded, password_hash, role, disabled,
-		version, created_at, updated_at) values (`+places(1, 12)+`) on conflict do nothing`, u.ID, u.Tenant, u.Username, Fold(u.Username),
-		u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Version, stamp(u.Created), stamp(u.Updated))
+		unverified, version, created_at, updated_at) values (`+places(1, 13)+`) on conflict do nothing`, u.ID, u.Tenant, u.Username, Fold(u.Username),
+		u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Version, stamp(u.Created), stamp(u.Updated))
 	if err == nil && n == 0 {
 		return t.userTaken(ctx, u)
 	}
@@ -96,7 +97,7 @@ func (t *Tx) userTaken(ctx context.Context, u *User) error {
 	return fault.New(fault.Conflict, "email_taken", "another account has this e-mail address; sign in with it or use another").On("email")
 }
 
-// UpdateUser writes everything but id and tenant and counts u.Version up. fault.Precondition: the stored version is not
+// UpdateUser writes everything but the id and counts u.Version up. fault.Precondition: the stored version is not
 // u.Version. fault.Conflict: the new name or address is taken.
 func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
 	u.Updated = now()
@@ -109,8 +110,8 @@ func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
 		return t.userTaken(ctx, u)
 	}
 	n, err := t.exec(ctx, `update users set username = $3, username_folded = $4, email = $5, email_folded = $6, password_hash = $7,
-		role = $8, disabled = $9, updated_at = $10, version = version + 1 where id = $1 and version = $2`, u.ID, u.Version, u.Username,
-		Fold(u.Username), u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, stamp(u.Updated))
+		role = $8, disabled = $9, unverified = $10, tenant = $11, updated_at = $12, version = version + 1 where id = $1 and version = $2`, u.ID, u.Version, u.Username,
+		Fold(u.Username), u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Tenant, stamp(u.Updated))
 	if err == nil && n == 0 {
 		return edited("user", u.Username)
 	}

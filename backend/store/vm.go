@@ -70,17 +70,18 @@ func (r *Reader) VMsOnNode(ctx context.Context, node id.Node) ([]VM, error) {
 	return many(ctx, r, scanVM, "select "+vmColumns+" from vms v where v.node = $1", node)
 }
 
-// CountVMs counts the VMs of a tenant with their CPUs, memory in MiB and boot disks in GiB, for quotas. Take the tenant's
+// CountVMs counts the VMs of a tenant with their CPUs, memory in MiB and disks in GiB, and its snapshots, for quotas. Take the tenant's
 // Tx.Lock first.
 func (r *Reader) CountVMs(ctx context.Context, tenant id.Tenant) (VMTotals, error) {
 	return one(ctx, r, nil, func(row row) (t VMTotals, err error) {
-		return t, row.Scan(&t.VMs, &t.CPUs, &t.MemoryMiB, &t.DiskGiB)
+		return t, row.Scan(&t.VMs, &t.CPUs, &t.MemoryMiB, &t.DiskGiB, &t.Snapshots)
 	}, `select count(*), cast(coalesce(sum(cpus), 0) as bigint), cast(coalesce(sum(memory_mib), 0) as bigint),
-		cast(coalesce(sum(disk_gib), 0) as bigint) from vms where tenant = $1`, tenant)
+		cast(coalesce(sum(disk_gib), 0) as bigint), (select count(*) from snapshots where tenant = $1) from vms where tenant = $1`, tenant)
 }
 
 // VMTotals is what VMs together ask for.
-type VMTotals struct{ VMs, CPUs, MemoryMiB, DiskGiB int }
+// Snapshots is counted by CountVMs only.
+type VMTotals struct{ VMs, CPUs, MemoryMiB, DiskGiB, Snapshots int }
 
 // diskGiB is the size of all disks together.
 func diskGiB(s vm.Spec) (sum int) {

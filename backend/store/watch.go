@@ -38,12 +38,17 @@ func (db *DB) Watch() <-chan struct{} { return db.events.wait() }
 // WatchOperations gives a channel that is closed when an operation may have become ready to run, or was cancelled.
 func (db *DB) WatchOperations() <-chan struct{} { return db.work.wait() }
 
+// WatchMail gives a channel that is closed when a mail was queued.
+func (db *DB) WatchMail() <-chan struct{} { return db.mail.wait() }
+
 func (db *DB) wake(what string) {
 	switch what {
 	case "events":
 		db.events.wake()
 	case "work":
 		db.work.wake()
+	case "mail":
+		db.mail.wake()
 	}
 }
 

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+)
+
+// APIToken acts for its account until it ends or is deleted. Only its hash is stored.
+type APIToken struct {
+	ID      id.Token
+	User    id.User
+	Name    string        // unique for the user
+	Scopes  []auth.Action // nil: all that the account may do
+	Hash    string
+	Created time.Time
+	Expires time.Time // zero: never
+	Used    time.Time // zero: never; kept to the minute
+}
+
+const apiTokenColumns = "id, user_id, name, scopes, hash, created_at, expires_at, used_at"
+
+func scanAPIToken(r row) (k APIToken, err error) {
+	return k, r.Scan(&k.ID, &k.User, &k.Name, decoded{&k.Scopes}, &k.Hash, stamped{&k.Created}, stamped{&k.Expires}, stamped{&k.Used})
+}
+
+// InsertAPIToken adds a token. fault.Conflict with code token_name_taken: the user has one of this name.
+func (t *Tx) InsertAPIToken(ctx context.Context, k *APIToken) error {
+	k.Created = orNow(k.Created)
+	n, err := t.exec(ctx, "insert into api_tokens (id, user_id, name, scopes, hash, created_at, expires_at) values ("+places(1, 7)+") on conflict do nothing",
+		k.ID, k.User, k.Name, encode(k.Scopes), k.Hash, stamp(k.Created), stamp(k.Expires))
+	if err == nil && n == 0 {
+		return fault.New(fault.Conflict, "token_name_taken", "you have a token named %q; pick another name or delete that one", k.Name).On("name")
+	}
+	return err
+}
+
+// APITokenByHash reads a token that has not ended. fault.NotFound: there is none.
+func (r *Reader) APITokenByHash(ctx context.Context, hash string, at time.Time) (APIToken, error) {
+	return one(ctx, r, fault.New(fault.NotFound, "token_not_found", "there is no such token"), scanAPIToken,
+		"select "+apiTokenColumns+" from api_tokens where hash = $1 and (expires_at is null or expires_at > $2)", hash, stamp(at))
+}
+
+// APITokensOf lists a user's tokens by name.
+func (r *Reader) APITokensOf(ctx context.Context, u id.User) ([]APIToken, error) {
+	return many(ctx, r, scanAPIToken, "select "+apiTokenColumns+" from api_tokens where user_id = $1 order by name", u)
+}
+
+// UseAPIToken notes when a token was used.
+func (t *Tx) UseAPIToken(ctx context.Context, k id.Token, at time.Time) error {
+	_, err := t.exec(ctx, "update api_tokens set used_at = $2 where id = $1", k, stamp(at))
+	return err
+}
+
+// DeleteAPIToken removes a user's token. fault.NotFound: there is none.
+func (t *Tx) DeleteAPIToken(ctx context.Context, u id.User, k id.Token) error {
+	return t.execOne(ctx, notFound("token", "token", k), "delete from api_tokens where id = $1 and user_id = $2", k, u)
+}
+
+// DeleteAPITokensOf removes all tokens of a user.
+func (t *Tx) DeleteAPITokensOf(ctx context.Context, u id.User) error {
+	_, err := t.exec(ctx, "delete from api_tokens where user_id = $1", u)
+	return err
+}

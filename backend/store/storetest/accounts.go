@@ -1,0 +1,148 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/store"
+)
+
+func (s *suite) user(name string) store.User {
+	s.t.Helper()
+	u := store.User{ID: id.NewUser(), Tenant: s.tenant, Username: name, Email: name + "@example.org", PasswordHash: "h", Role: auth.Developer}
+	s.tx(func(x *store.Tx) error { return x.InsertUser(s.ctx, &u) })
+	return u
+}
+
+func testAudit(t *testing.T, s *suite) {
+	add := func(n int) func(int) error {
+		return func(i int) error {
+			return s.db.Tx(s.ctx, func(x *store.Tx) error {
+				for range n {
+					if err := x.Audit(store.AuditEntry{Tenant: s.tenant, Actor: "ada", Action: fmt.Sprintf("vm.%d", i%2), Subject: "vm/1", Result: "ok"}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	same(t, "writers at once that succeeded", count(together(20, add(3)), succeeded), 20)
+	c := must[store.AuditCheck](t)(s.db.VerifyAudit(s.ctx))
+	same(t, "entries of a whole chain, and where it is broken", []int64{c.Entries, c.Broken}, []int64{60, 0})
+	page := must[store.List[store.AuditEntry]](t)(s.db.ListAudit(s.ctx, store.AuditFilter{Action: "vm.1"}, store.Page{Limit: 7}))
+	same(t, "entries of one action", page.Total, 30)
+	seen := map[int64]bool{}
+	for p := (store.Page{Limit: 9}); ; {
+		page := must[store.List[store.AuditEntry]](t)(s.db.ListAudit(s.ctx, store.AuditFilter{Action: "vm.*"}, p))
+		for _, e := range page.Items {
+			seen[e.Seq] = true
+		}
+		if p.Cursor = page.Next; p.Cursor == "" {
+			break
+		}
+	}
+	same(t, "entries over pages", len(seen), 60)
+	s.refused("a transaction that fails", fault.Conflict, "no", func(x *store.Tx) error {
+		if err := x.Audit(store.AuditEntry{Action: "vm.create"}); err != nil {
+			return err
+		}
+		return fault.New(fault.Conflict, "no", "no")
+	})
+	same(t, "entries after it", must[store.AuditCheck](t)(s.db.VerifyAudit(s.ctx)).Entries, int64(60))
+}
+
+func testMail(t *testing.T, s *suite) {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	for range 2 {
+		s.tx(func(x *store.Tx) error {
+			return x.InsertMail(s.ctx, &store.Mail{ID: string(id.NewToken()), Event: "reset/1", Kind: "reset", To: "a@b", Sealed: []byte("x"), Created: at})
+		})
+	}
+	same(t, "mails of one event", len(must[[]store.Mail](t)(s.db.Mails(s.ctx, "", 10))), 1)
+	claim := func(now time.Time) (m store.Mail, err error) {
+		return m, s.db.Tx(s.ctx, func(x *store.Tx) (err error) { m, err = x.ClaimMail(s.ctx, now, now.Add(time.Minute)); return err })
+	}
+	errs := together(20, func(int) error { _, err := claim(at); return err })
+	same(t, "workers that got the one mail", count(errs, succeeded), 1)
+	begin := func(m store.Mail) (ok bool) {
+		s.tx(func(x *store.Tx) (err error) { ok, err = x.BeginMail(s.ctx, m, at.Add(5*time.Minute)); return err })
+		return ok
+	}
+	first := must[[]store.Mail](t)(s.db.Mails(s.ctx, store.MailClaimed, 10))[0]
+	second, err := claim(at.Add(2 * time.Minute)) // the first worker died
+	if err != nil {
+		t.Fatalf("a claim that was lost: %v", err)
+	}
+	same(t, "who may send", []bool{begin(first), begin(second)}, []bool{false, true})
+	if _, err := claim(at.Add(time.Hour)); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("a mail that may have left was given out again: %v", err)
+	}
+	s.tx(func(x *store.Tx) error {
+		same(t, "lost mails", must[int](t)(x.BuryLostMail(s.ctx, "perhaps", at.Add(time.Hour))), 1)
+		return x.RetryMail(s.ctx, first.ID, "by hand", at)
+	})
+	s.tx(func(x *store.Tx) error { return x.EndMail(s.ctx, first.ID, store.MailSent, "", at) })
+	sent := must[[]store.Mail](t)(s.db.Mails(s.ctx, store.MailSent, 10))[0]
+	same(t, "content of a sent mail", string(sent.Sealed), "")
+	s.refused("sending a sent mail again", fault.NotFound, "mail_not_found", func(x *store.Tx) error { return x.RetryMail(s.ctx, first.ID, "", at) })
+}
+
+func testSecrets(t *testing.T, s *suite) {
+	u, at := s.user("ada"), time.Now().UTC()
+	s.tx(func(x *store.Tx) error {
+		return x.InsertOneUse(s.ctx, store.OneUse{Hash: "h", Purpose: "reset", User: u.ID, Expires: at.Add(time.Minute)})
+	})
+	take := func(purpose string, at time.Time) error {
+		return s.db.Tx(s.ctx, func(x *store.Tx) error { _, err := x.TakeOneUse(s.ctx, purpose, "h", at); return err })
+	}
+	wantFault(t, "a secret of another purpose", take("verify", at), fault.Unauthenticated, "token_used")
+	wantFault(t, "a secret out of date", take("reset", at.Add(time.Minute)), fault.Unauthenticated, "token_used")
+	errs := together(50, func(int) error { return take("reset", at) })
+	same(t, "who of 50 got the secret", count(errs, succeeded), 1)
+
+	s.tx(func(x *store.Tx) error { return x.PutFactor(s.ctx, store.Factor{User: u.ID, Sealed: []byte("s")}) })
+	won := together(50, func(int) error {
+		return s.db.Tx(s.ctx, func(x *store.Tx) error {
+			ok, err := x.SpendStep(s.ctx, u.ID, 100)
+			if err == nil && !ok {
+				return fault.New(fault.Unauthenticated, "", "spent")
+			}
+			return err
+		})
+	})
+	same(t, "who of 50 spent the step", count(won, succeeded), 1)
+	s.tx(func(x *store.Tx) error {
+		same(t, "an older step", must[bool](t)(x.SpendStep(s.ctx, u.ID, 99)), false)
+		return x.PutBackupCodes(s.ctx, u.ID, []string{"a", "b"})
+	})
+	s.tx(func(x *store.Tx) error {
+		same(t, "a backup code twice", []bool{must[bool](t)(x.SpendBackupCode(s.ctx, u.ID, "a")), must[bool](t)(x.SpendBackupCode(s.ctx, u.ID, "a"))}, []bool{true, false})
+		return nil
+	})
+	same(t, "codes left", must[int](t)(s.db.CountBackupCodes(s.ctx, u.ID)), 1)
+
+	k := store.APIToken{ID: id.NewToken(), User: u.ID, Name: "ci", Scopes: []auth.Action{auth.ReadVM}, Hash: "kh", Expires: at.Add(time.Hour).Truncate(time.Microsecond)}
+	s.tx(func(x *store.Tx) error { return x.InsertAPIToken(s.ctx, &k) })
+	same(t, "the token by its hash", must[store.APIToken](t)(s.db.APITokenByHash(s.ctx, "kh", at)), k)
+	_, err := s.db.APITokenByHash(s.ctx, "kh", at.Add(time.Hour))
+	wantFault(t, "a token that ended", err, fault.NotFound, "token_not_found")
+	for i := range 60 {
+		s.tx(func(x *store.Tx) error {
+			return x.SeeDevice(s.ctx, u.ID, "net", fmt.Sprint(i), at.Add(time.Duration(i)*time.Second))
+		})
+	}
+	all, there, known, err := s.db.Devices(s.ctx, u.ID, "net", "59")
+	same(t, "devices kept, there, the same", []any{all, there, known, err}, []any{50, 50, 1, error(nil)})
+	s.tx(func(x *store.Tx) error {
+		return x.SetFailures(s.ctx, "k", store.Failures{Count: 3, Until: at}, at.Add(time.Hour))
+	})
+	same(t, "failures", must[store.Failures](t)(s.db.Failures(s.ctx, "k", at)).Count, int64(3))
+	s.tx(func(x *store.Tx) error { return x.TrimAccounts(s.ctx, at.Add(2*time.Hour), at) })
+	same(t, "failures after their time", must[store.Failures](t)(s.db.Failures(s.ctx, "k", at)).Count, int64(0))
+	s.tx(func(x *store.Tx) error { return x.DeleteUser(s.ctx, u.ID) })
+}

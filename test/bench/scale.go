@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"novacron/backend/client"
+	"novacron/backend/core/wire"
+	"novacron/test/rig"
+)
+
+// Of the list.
+const (
+	manyVMs   = 25_000
+	creators  = 64   // calls at once while they are made
+	pageSize  = 1000 // the most that the API gives
+	listTurns = 5    // lists before the first that counts: a long-running server has its caches filled
+)
+
+// list measures reading all of 25,000 simulated VMs over HTTP.
+func list(b *bench) error {
+	p, err := b.platform("list", "--sim")
+	if err != nil {
+		return err
+	}
+	defer p.end() //nolint:errcheck // the figures are taken
+	began := time.Now()
+	if err := p.many(b.ctx); err != nil {
+		return err
+	}
+	b.say("list: %d VMs were made through the API in %.0f s", manyVMs, time.Since(began).Seconds())
+	var took []float64
+	for i := range listTurns + b.rounds {
+		began := time.Now()
+		all, err := client.All(func(o client.ListOptions) (wire.List[wire.VMSummary], error) { return p.VMs(b.ctx, o) }, client.ListOptions{Limit: pageSize})
+		if err != nil {
+			return err
+		}
+		if len(all) != manyVMs {
+			return fmt.Errorf("the list holds %d VMs, not %d", len(all), manyVMs)
+		}
+		if i >= listTurns {
+			took = append(took, time.Since(began).Seconds())
+		}
+	}
+	b.table = append(b.table, figure{name: "list of 25,000 VMs", values: took, unit: " s", target: 0.25, note: "25 pages of 1000, one after the other, decoded by the Go client"})
+	return nil
+}
+
+// many makes the VMs.
+func (p *platform) many(ctx context.Context) error {
+	stopped := false
+	next := make(chan int)
+	go func() {
+		defer close(next)
+		for i := range manyVMs {
+			next <- i
+		}
+	}()
+	return together(creators, func(int) (failed error) {
+		for i := range next {
+			if failed != nil {
+				continue // the rest is taken so that the others end
+			}
+			w := wish("vm-" + strconv.Itoa(i))
+			w.Start = &stopped
+			if _, err := p.CreateVM(ctx, w, 0); err != nil {
+				failed = fmt.Errorf("VM %d: %w", i, err)
+			}
+		}
+		return failed
+	})
+}
+
+// idle measures how soon the platform is ready and what it needs while nothing happens.
+func idle(b *bench) error {
+	p, err := b.platform("idle") // the first start makes keys and imports the image; what people wait for every day is the second
+	if err != nil {
+		return err
+	}
+	var start, resident []float64
+	for range b.rounds {
+		if err := p.Stop(); err != nil {
+			return err
+		}
+		began := time.Now()
+		if p.Process, err = rig.Start(p.Spec); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(b.ctx, startTimeout)
+		err = p.WaitReady(ctx, p.Address())
+		cancel()
+		if err != nil {
+			return err
+		}
+		start = append(start, time.Since(began).Seconds())
+		mb, err := p.settle(b.ctx)
+		if err != nil {
+			return err
+		}
+		resident = append(resident, mb)
+	}
+	b.table = append(b.table,
+		figure{name: "start to ready", values: start, unit: " s", target: 1, note: "from starting `novacron up` to /api/ready saying yes, with a data folder that is there"},
+		figure{name: "idle, resident", values: resident, unit: " MB", target: 60, note: "VmRSS of `novacron up`, five seconds after it was ready"})
+	return p.end()
+}
+
+// settle waits until the start is over and gives the resident memory in MB (10^6 bytes).
+func (p *platform) settle(ctx context.Context) (float64, error) {
+	select {
+	case <-time.After(5 * time.Second):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(string(raw), "VmRSS:")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) == 0 {
+		return 0, fmt.Errorf("the process' status has no VmRSS")
+	}
+	kib, err := strconv.ParseFloat(fields[0], 64)
+	return kib * 1024 / 1e6, err
+}

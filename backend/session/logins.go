@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
 
@@ -29,7 +28,7 @@ func (s *SQL) Begin(ctx context.Context, user id.User, address, agent string) (L
 	now := s.now()
 	text, hash := secret()
 	l := Login{ID: id.NewSession(), User: user, Created: now.UTC(), Seen: now.UTC(), Ends: now.Add(LoginLifetime).UTC(), Address: address, Agent: cut(agent, maxNoteBytes)}
-	err := s.write(ctx, "begin session", func(tx *sql.Tx) error {
+	err := s.write(ctx, "begin session", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `insert into session_logins (`+loginColumns+`, refresh, previous, rotated) values ($1, $2, $3, $4, $5, $6, $7, $8, '', 0)`,
 			string(l.ID), string(l.User), l.Created.UnixMicro(), l.Seen.UnixMicro(), l.Ends.UnixMicro(), l.Address, l.Agent, hash)
 		if err != nil {
@@ -50,7 +49,7 @@ func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, 
 	}
 	presented := hashOf(text)
 	var stolen bool
-	err = s.write(ctx, "refresh session", func(tx *sql.Tx) error {
+	err = s.write(ctx, "refresh session", func(ctx context.Context, tx *sql.Tx) error {
 		// Writing first takes the row's lock on both engines: of two refreshes at once the second sees the first's outcome.
 		var current, previous string
 		var rotated int64
@@ -81,58 +80,59 @@ func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, 
 		return err
 	})
 	if err == nil && stolen {
-		err = fault.New(fault.Unauthenticated, "refresh_reused", "this refresh token was used before, so somebody else may have it; the session was ended, sign in again")
+		err = errStolen()
 	}
 	return l, next, err
 }
 
 // Find implements Logins.
 func (s *SQL) Find(ctx context.Context, sid id.Session) (Login, error) {
-	l, err := scanLogin(s.db.QueryRowContext(ctx, `select `+loginColumns+` from session_logins where id = $1`, string(sid)))
-	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && s.expired(l.Ends.UnixMicro()):
-		return Login{}, fault.New(fault.NotFound, "session_not_found", "there is no session %s; it may have ended", sid)
-	case err != nil:
-		return Login{}, unavailable("find session", err)
+	var l Login
+	err := s.call(ctx, "find session", func(ctx context.Context) (err error) {
+		l, err = scanLogin(s.db.QueryRowContext(ctx, `select `+loginColumns+` from session_logins where id = $1`, string(sid)))
+		if errors.Is(err, sql.ErrNoRows) || err == nil && s.expired(l.Ends.UnixMicro()) {
+			return errNoSession(sid)
+		}
+		return err
+	})
+	if err != nil {
+		return Login{}, err
 	}
 	return l, nil
 }
 
 // Of implements Logins.
 func (s *SQL) Of(ctx context.Context, user id.User) ([]Login, error) {
-	rows, err := s.db.QueryContext(ctx, `select `+loginColumns+` from session_logins where account = $1 and ends > $2 order by created desc, id`, string(user), s.now().UnixMicro())
-	if err != nil {
-		return nil, unavailable("list sessions", err)
-	}
-	defer rows.Close()
 	var list []Login
-	for rows.Next() {
-		l, err := scanLogin(rows)
+	err := s.call(ctx, "list sessions", func(ctx context.Context) error {
+		rows, err := s.db.QueryContext(ctx, `select `+loginColumns+` from session_logins where account = $1 and ends > $2 order by created desc, id`, string(user), s.now().UnixMicro())
 		if err != nil {
-			return nil, unavailable("list sessions", err)
+			return err
 		}
-		list = append(list, l)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, unavailable("list sessions", err)
+		defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+		for rows.Next() {
+			l, err := scanLogin(rows)
+			if err != nil {
+				return err
+			}
+			list = append(list, l)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
 	}
 	return list, nil
 }
 
 // End implements Logins.
 func (s *SQL) End(ctx context.Context, sid id.Session) error {
-	if _, err := s.db.ExecContext(ctx, `delete from session_logins where id = $1`, string(sid)); err != nil {
-		return unavailable("end session", err)
-	}
-	return nil
+	return s.exec(ctx, "end session", `delete from session_logins where id = $1`, string(sid))
 }
 
 // EndAll implements Logins.
 func (s *SQL) EndAll(ctx context.Context, user id.User, keep id.Session) error {
-	if _, err := s.db.ExecContext(ctx, `delete from session_logins where account = $1 and id <> $2`, string(user), string(keep)); err != nil {
-		return unavailable("end sessions", err)
-	}
-	return nil
+	return s.exec(ctx, "end sessions", `delete from session_logins where account = $1 and id <> $2`, string(user), string(keep))
 }
 
 // cut shortens text to at most n bytes without breaking a character, and drops what is not text.

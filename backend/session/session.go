@@ -1,6 +1,5 @@
 // Package session keeps what may expire: sign-ins and their refresh tokens, revoked access tokens, rate-limit windows and
-// one-use tickets. SQL keeps them in a database; an engine made for such things can stand behind the same interfaces, and
-// sessiontest says what both owe. Access tokens themselves are signed, not stored: Keys issues and verifies them. The package
+// one-use tickets. SQL keeps them in a database, Redis in an engine made for such things; sessiontest says what both owe. Access tokens themselves are signed, not stored: Keys issues and verifies them. The package
 // deliberately knows no password and no role; app joins it with the accounts.
 package session
 
@@ -89,6 +88,28 @@ type Store interface {
 	Prune(ctx context.Context) error
 }
 
+// Engine is a Store with a connection to what keeps it.
+type Engine interface {
+	Store
+	// Engine names it in sentences: SQLite, PostgreSQL or Redis.
+	Engine() string
+	// Ping asks it for an answer; fault.Unavailable says why there is none.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
 func errSignIn(why string) error {
 	return fault.New(fault.Unauthenticated, "signed_out", "%s; sign in again", why)
+}
+
+func errStolen() error {
+	return fault.New(fault.Unauthenticated, "refresh_reused", "this refresh token was used before, so somebody else may have it; the session was ended, sign in again")
+}
+
+func errTicket() error {
+	return fault.New(fault.Unauthenticated, "ticket_invalid", "this ticket was used or has ended; ask for another one")
+}
+
+func errNoSession(s id.Session) error {
+	return fault.New(fault.NotFound, "session_not_found", "there is no session %s; it may have ended", s)
 }

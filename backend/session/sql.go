@@ -11,9 +11,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the engine behind OpenFile
 
 	"novacron/backend/core/fault"
@@ -23,27 +26,68 @@ import (
 //go:embed schema.sql
 var schema string
 
-// SQL keeps sessions in a database. One text serves SQLite and PostgreSQL.
+// SQL keeps sessions in a database. One text serves SQLite and PostgreSQL. Calls end within a second and fail with
+// fault.Unavailable while the database is gone; they succeed again as soon as it is back.
 type SQL struct {
-	db    *sql.DB
-	now   func() time.Time
-	owned bool // Close closes db
+	db     *sql.DB
+	now    func() time.Time
+	engine string
+	guard  guard
 }
 
-var _ Store = (*SQL)(nil)
+var _ Engine = (*SQL)(nil)
 
-// New keeps sessions in db, making its tables where they are missing. now is the clock.
-func New(ctx context.Context, db *sql.DB, now func() time.Time) (*SQL, error) {
-	for _, statement := range strings.Split(schema, ";\n") {
+// schemaLock is the number under which servers that start at once take turns on PostgreSQL, which does not make
+// "create table if not exists" safe against itself.
+const schemaLock = 0x6e6f7661_73657373
+
+// open makes the tables where they are missing. lock may be empty.
+func open(ctx context.Context, db *sql.DB, engine, lock string, now func() time.Time) (*SQL, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("session tables: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	for _, statement := range append([]string{lock}, strings.Split(schema, ";\n")...) {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}
-		if _, err := db.ExecContext(ctx, statement); err != nil {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("session tables: %w", err)
 		}
 	}
-	return &SQL{db: db, now: now}, nil
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("session tables: %w", err)
+	}
+	return &SQL{db: db, now: now, engine: engine}, nil
 }
+
+// maxConns bounds the connections to PostgreSQL per server. The statements take a millisecond.
+const maxConns = 8
+
+// OpenPostgres keeps sessions in the PostgreSQL of a postgres:// URL, over connections of its own: a sign-in waits for no list of VMs.
+func OpenPostgres(ctx context.Context, url string, now func() time.Time) (*SQL, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		// The cause may hold the password.
+		return nil, fault.New(fault.Invalid, "database_setting", "the database URL cannot be read; expected postgres://user:password@host:port/name")
+	}
+	cfg.ConnectTimeout = callTimeout
+	cfg.RuntimeParams["application_name"] = "novacron sessions"
+	cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(callTimeout.Milliseconds(), 10)
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	db.SetConnMaxIdleTime(time.Minute)
+	s, err := open(ctx, db, "PostgreSQL", fmt.Sprintf("select pg_advisory_xact_lock(%d)", schemaLock), now)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// fileTimeout bounds a call on a file: a disk that is slow for a while is not gone, and waiting for it beats refusing.
+const fileTimeout = 5 * time.Second
 
 // OpenFile keeps sessions in a SQLite file of their own. Each request writes its rate-limit window, and these writes wait
 // neither for the disk (kill -9 loses none of them, a power cut may lose the last moments) nor for the platform's own
@@ -56,42 +100,55 @@ func OpenFile(ctx context.Context, path string, now func() time.Time) (*SQL, err
 		return nil, fmt.Errorf("session file: %w", err)
 	}
 	db.SetMaxOpenConns(1) // one writer anyway; requests queue here and not on the file's lock
-	s, err := New(ctx, db, now)
+	s, err := open(ctx, db, "SQLite", "", now)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.owned = true
+	s.guard.timeout = fileTimeout
 	return s, nil
 }
 
-// Close closes the file of OpenFile; a database given to New stays open.
-func (s *SQL) Close() error {
-	if s.owned {
-		return s.db.Close()
-	}
-	return nil
+// Close closes the database.
+func (s *SQL) Close() error { return s.db.Close() }
+
+// Engine is SQLite or PostgreSQL, for sentences.
+func (s *SQL) Engine() string { return s.engine }
+
+// Ping asks the database for an answer.
+func (s *SQL) Ping(ctx context.Context) error {
+	return s.call(ctx, "ping", func(ctx context.Context) error {
+		var one int
+		return s.db.QueryRowContext(ctx, `select 1`).Scan(&one)
+	})
 }
 
-func (s *SQL) write(ctx context.Context, what string, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return unavailable(what, err)
-	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		if _, ok := errors.AsType[*fault.Error](err); ok {
+func (s *SQL) call(ctx context.Context, what string, f func(context.Context) error) error {
+	return s.guard.call(ctx, what, s.unavailable, f)
+}
+
+func (s *SQL) exec(ctx context.Context, what, statement string, args ...any) error {
+	return s.call(ctx, what, func(ctx context.Context) error {
+		_, err := s.db.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+func (s *SQL) write(ctx context.Context, what string, f func(context.Context, *sql.Tx) error) error {
+	return s.call(ctx, what, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
 			return err
 		}
-		return unavailable(what, err)
-	}
-	if err := tx.Commit(); err != nil {
-		return unavailable(what, err)
-	}
-	return nil
+		defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
 }
 
-func unavailable(what string, err error) error {
-	return fault.Wrap(fmt.Errorf("%s: %w", what, err), fault.Unavailable, "sessions_unavailable", "the session store does not answer; try again in a moment").After(time.Second)
+func (s *SQL) unavailable(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "sessions_unavailable", "%s, which keeps the sessions, does not answer; try again in a moment", s.engine).After(retryAfter)
 }
 
 // secret gives 256 random bits as text, and the hash that is stored in its place.
@@ -115,7 +172,7 @@ func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit) (rate.Verd
 		return rate.Verdict{Allowed: true}, nil
 	}
 	var v rate.Verdict
-	err := s.write(ctx, "rate limit", func(tx *sql.Tx) error {
+	err := s.write(ctx, "rate limit", func(ctx context.Context, tx *sql.Tx) error {
 		now := s.now()
 		var events string
 		err := tx.QueryRowContext(ctx, `insert into session_windows (key, events, ends) values ($1, '', $2)
@@ -136,22 +193,20 @@ func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit) (rate.Verd
 
 // Revoke implements Revocations.
 func (s *SQL) Revoke(ctx context.Context, jti string, until time.Time) error {
-	_, err := s.db.ExecContext(ctx, `insert into session_revoked (jti, ends) values ($1, $2) on conflict (jti) do nothing`, jti, until.UnixMicro())
-	if err != nil {
-		return unavailable("revoke token", err)
-	}
-	return nil
+	return s.exec(ctx, "revoke token", `insert into session_revoked (jti, ends) values ($1, $2) on conflict (jti) do nothing`, jti, until.UnixMicro())
 }
 
 // Check implements Revocations.
 func (s *SQL) Check(ctx context.Context, c Claims) error {
 	now := s.now().UnixMicro()
 	var revoked, live int
-	err := s.db.QueryRowContext(ctx, `select (select count(*) from session_revoked where jti = $1),
-		(select count(*) from session_logins where id = $2 and ends > $3)`, c.Token, string(c.Session), now).Scan(&revoked, &live)
+	err := s.call(ctx, "check token", func(ctx context.Context) error {
+		return s.db.QueryRowContext(ctx, `select (select count(*) from session_revoked where jti = $1),
+			(select count(*) from session_logins where id = $2 and ends > $3)`, c.Token, string(c.Session), now).Scan(&revoked, &live)
+	})
 	switch {
 	case err != nil:
-		return unavailable("check token", err)
+		return err
 	case revoked > 0:
 		return errSignIn("this access token was withdrawn")
 	case c.Session != "" && live == 0:
@@ -171,24 +226,24 @@ func (s *SQL) IssueTicketFor(ctx context.Context, content []byte, lifetime time.
 		return "", fmt.Errorf("a ticket of %d bytes, the bound is %d", len(content), MaxTicketBytes)
 	}
 	text, hash := secret()
-	_, err := s.db.ExecContext(ctx, `insert into session_tickets (hash, content, ends) values ($1, $2, $3)`,
+	err := s.exec(ctx, "issue ticket", `insert into session_tickets (hash, content, ends) values ($1, $2, $3)`,
 		hash, string(content), s.now().Add(lifetime).UnixMicro())
-	if err != nil {
-		return "", unavailable("issue ticket", err)
-	}
-	return text, nil
+	return text, err
 }
 
 // RedeemTicket implements Tickets. The delete decides who of two that come at once has it.
 func (s *SQL) RedeemTicket(ctx context.Context, ticket string) ([]byte, error) {
 	var content string
-	var ends int64
-	err := s.db.QueryRowContext(ctx, `delete from session_tickets where hash = $1 returning content, ends`, hashOf(ticket)).Scan(&content, &ends)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && ends <= s.now().UnixMicro():
-		return nil, fault.New(fault.Unauthenticated, "ticket_invalid", "this ticket was used or has ended; ask for another one")
-	case err != nil:
-		return nil, unavailable("redeem ticket", err)
+	err := s.call(ctx, "redeem ticket", func(ctx context.Context) error {
+		var ends int64
+		err := s.db.QueryRowContext(ctx, `delete from session_tickets where hash = $1 returning content, ends`, hashOf(ticket)).Scan(&content, &ends)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && s.expired(ends) {
+			return errTicket()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return []byte(content), nil
 }
@@ -197,8 +252,8 @@ func (s *SQL) RedeemTicket(ctx context.Context, ticket string) ([]byte, error) {
 func (s *SQL) Prune(ctx context.Context) error {
 	now := s.now().UnixMicro()
 	for _, table := range []string{"session_logins", "session_revoked", "session_windows", "session_tickets"} {
-		if _, err := s.db.ExecContext(ctx, `delete from `+table+` where ends <= $1`, now); err != nil {
-			return fmt.Errorf("prune %s: %w", table, err)
+		if err := s.exec(ctx, "prune "+table, `delete from `+table+` where ends <= $1`, now); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,18 +2,10 @@ package session_test
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
-	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
-
-	"novacron/backend/core/id"
 	"novacron/backend/core/rate"
 	"novacron/backend/session"
 	"novacron/backend/session/sessiontest"
@@ -34,52 +26,17 @@ func TestSQL_onSQLite(t *testing.T) {
 }
 
 func TestSQL_onPostgreSQL(t *testing.T) {
-	server := os.Getenv("NOVACRON_TEST_DATABASE_URL")
-	if server == "" {
-		t.Skip("needs PostgreSQL: NOVACRON_TEST_DATABASE_URL is not set")
-	}
 	sessiontest.Run(t, func(t *testing.T) sessiontest.Open {
-		dsn := schemaOf(t, server)
+		url := sessiontest.PostgresURL(t)
 		return func(t *testing.T, now func() time.Time) session.Store {
-			db, err := sql.Open("pgx", dsn)
+			s, err := session.OpenPostgres(context.Background(), url, now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { db.Close() })
-			s, err := session.New(context.Background(), db, now)
-			if err != nil {
-				t.Fatal(err)
-			}
+			t.Cleanup(func() { s.Close() })
 			return s
 		}
 	})
-}
-
-// schemaOf makes a schema for one test and gives the URL that uses it.
-func schemaOf(t *testing.T, server string) string {
-	t.Helper()
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := strings.ReplaceAll(string(id.NewSession()), "-", "_")
-	if _, err := db.Exec(fmt.Sprintf(`create schema %q`, name)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.Exec(fmt.Sprintf(`drop schema %q cascade`, name)); err != nil {
-			t.Error(err)
-		}
-		db.Close()
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // BenchmarkTake is what a rate limit adds to each request.

@@ -7,16 +7,14 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the pgx driver
 
+	"novacron/backend/services"
 	"novacron/backend/store"
 )
 
@@ -54,13 +52,13 @@ func PostgresURL(t testing.TB) string {
 	if testing.Short() {
 		t.Skip("-short: needs PostgreSQL")
 	}
-	server, err := server()
+	server, err := services.Postgres()
 	if err != nil {
 		t.Fatalf("no PostgreSQL for tests: %v", err)
 	}
 	u, err := url.Parse(server)
 	if err != nil {
-		t.Fatal("NOVACRON_TEST_DATABASE_URL cannot be read") // the cause would print the password
+		t.Fatal(services.PostgresEnv + " cannot be read") // the cause would print the password
 	}
 	name := "novacron_test_" + strings.ToLower(rand.Text()[:16])
 	Admin(t, server, "create database "+name)
@@ -82,42 +80,4 @@ func Admin(t testing.TB, server, statement string) {
 	if _, err := db.ExecContext(ctx, statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
-}
-
-// server finds the PostgreSQL for tests, once per process.
-var server = sync.OnceValues(func() (string, error) {
-	if u := os.Getenv("NOVACRON_TEST_DATABASE_URL"); u != "" {
-		return u, nil
-	}
-	script, err := filepath.Abs(".")
-	for err == nil && !isFile(filepath.Join(script, "go.mod")) && script != "/" {
-		script = filepath.Dir(script)
-	}
-	script = filepath.Join(script, "scripts", "services.sh")
-	if out, err := exec.Command(script, "start").CombinedOutput(); err != nil {
-		return "", &startError{err, string(out)}
-	}
-	out, err := exec.Command(script, "env").Output()
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(out)) {
-		if u, ok := strings.CutPrefix(strings.TrimSpace(line), "NOVACRON_TEST_DATABASE_URL="); ok {
-			return u, nil
-		}
-	}
-	return "", &startError{nil, "services.sh env names no database"}
-})
-
-type startError struct {
-	err error
-	out string
-}
-
-func (e *startError) Error() string { return strings.TrimSpace(e.out) }
-func (e *startError) Unwrap() error { return e.err }
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

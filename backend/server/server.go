@@ -150,7 +150,7 @@ func (s *Server) openApp(ctx context.Context) error {
 	}
 	staging := filepath.Join(s.paths.Data, "staging")
 	s.app, err = app.New(app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
-		Staging: staging, CheckUserData: seed.CheckUserData, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log})
+		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s *Server) openAPI(context.Context) error {
 		return err
 	}
 	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, AllowedOrigins: s.origins(),
-		TrustedProxies: proxies, Version: s.o.Version, Ready: s.reasons, JoinCommand: s.joinCommand, Log: s.log})
+		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.reasons, JoinCommand: s.joinCommand, Log: s.log})
 	return err
 }
 

@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -103,5 +105,24 @@ func TestServer_answersItsAdministratorOnTheLocalSocket(t *testing.T) {
 	defer cancel()
 	if err := s.Wait(ctx); err != nil || ctx.Err() != nil {
 		t.Errorf("the order to end: %v, %v", err, ctx.Err())
+	}
+}
+
+func TestServer_tellsAScraperOnLoopbackWhatItKnows(t *testing.T) {
+	s, _ := start(t, t.TempDir())
+	defer s.Close()
+	res, err := http.Get("http://" + s.Addresses()["api"] + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"novacron_store_up 1", `novacron_nodes{state=`, "process_resident_memory_bytes", `novacron_build_info{version="test"} 1`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("%d: %q is missing", res.StatusCode, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package qemu
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,17 @@ func weight(cpus int, v2 bool) string {
 	return strconv.Itoa(min(cpus*1024, 262144))
 }
 
+// raise gives the groups above the VMs' the weight of all the host's processors. With their own default, all guests together would
+// weigh as much as one other process of the host, however many they are.
+func raise(mount, root, file string, v2 bool) {
+	for at := filepath.Clean(root); at != "."; at = filepath.Dir(at) {
+		dir := filepath.Join(mount, at)
+		if os.MkdirAll(dir, 0o755) == nil {
+			_ = os.WriteFile(filepath.Join(dir, file), []byte(weight(runtime.NumCPU(), v2)), 0o644) // see makeGroups
+		}
+	}
+}
+
 // makeGroups makes the VM's control groups and gives their folders. What the host lacks is said by Probe and is no reason not
 // to run a guest, so nothing here fails.
 func (d *Driver) makeGroups(cfg hypervisor.Config) []string {
@@ -55,6 +67,7 @@ func (d *Driver) makeGroups(cfg hypervisor.Config) []string {
 		}
 		if l.value == "" {
 			l.value = weight(cfg.CPUs, v2)
+			raise(strings.TrimSuffix(dir, filepath.Join(d.options.CgroupRoot, string(cfg.VM))), d.options.CgroupRoot, file, v2)
 		}
 		if os.MkdirAll(dir, 0o755) != nil || os.WriteFile(filepath.Join(dir, file), []byte(l.value), 0o644) != nil {
 			d.log.Debug("a control group cannot be set", "vm", cfg.VM, "group", dir, "file", file)

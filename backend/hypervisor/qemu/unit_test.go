@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,6 +175,31 @@ func TestGroups_useVersion1WhereThatIsAllThereIs(t *testing.T) {
 	}
 	if raw, err := os.ReadFile(filepath.Join(groups[2], "cpu.shares")); err != nil || string(raw) != "1024" {
 		t.Errorf("cpu.shares holds %q, %v", raw, err)
+	}
+}
+
+func TestGroups_ofAllVMsTogetherWeighAsMuchAsTheHostsProcessors(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		at    string // folder of the controller
+		file  string
+		one   int
+	}{
+		"version 1": {map[string]string{"cpu/cgroup.procs": ""}, "cpu", "cpu.shares", 1024},
+		"version 2": {map[string]string{"cgroup.controllers": "cpu", "cgroup.subtree_control": "cpu", "nc/cgroup.subtree_control": "cpu", "nc/tag/cgroup.subtree_control": "cpu"}, "", "cpu.weight", 100},
+	} {
+		root := fakeGroups(t, c.files)
+		d := &Driver{options: Options{CgroupRoot: "nc/tag"}}
+		d.makeGroups(resolved())
+		want := strconv.Itoa(c.one * runtime.NumCPU())
+		for _, group := range []string{"nc", "nc/tag"} {
+			if raw, err := os.ReadFile(filepath.Join(root, c.at, group, c.file)); err != nil || string(raw) != want {
+				t.Errorf("%s: %s of %s holds %q (%v), want %s", name, c.file, group, raw, err, want)
+			}
+		}
+		if raw, err := os.ReadFile(filepath.Join(root, c.at, c.file)); err == nil {
+			t.Errorf("%s: the host's own group was changed to %s", name, raw)
+		}
 	}
 }
 

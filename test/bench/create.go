@@ -62,7 +62,7 @@ func create(b *bench) error {
 		return nil
 	}
 	b.table = append(b.table,
-		figure{name: "create, libvirt", values: seconds(others), unit: " s", note: "qemu-img create of the disk and virsh create of the same machine, in a session libvirtd of its own"},
+		figure{name: "create, libvirt", values: seconds(others), unit: " s", note: "qemu-img create of the disk and virsh create of the same machine, in a session libvirtd of its own; its NIC ends in user mode"},
 		figure{name: "create / libvirt", values: ratios(ours, others), target: 1})
 	return nil
 }

@@ -20,9 +20,9 @@ import (
 // libvirt is a session libvirtd of the benchmark's own: another user, other folders and sockets than any that the machine runs.
 type libvirt struct {
 	model
-	dir, tap string
-	user     uint32
-	daemon   *exec.Cmd
+	dir    string
+	user   uint32
+	daemon *exec.Cmd
 }
 
 // nobody is who runs it: the session mode, which keeps everything below its own folders, is not to be had for root.
@@ -36,9 +36,9 @@ func (b *bench) libvirt(m model) (l *libvirt, why string) {
 		}
 	}
 	if os.Geteuid() != 0 {
-		return nil, "it needs root, as bridged networking does"
+		return nil, "it needs root, to run it as another user"
 	}
-	l = &libvirt{model: m, tap: fmt.Sprintf("nl%x", os.Getpid()&0xffff), user: nobody}
+	l = &libvirt{model: m, user: nobody}
 	if err := l.open(b.ctx); err != nil {
 		l.end()
 		return nil, err.Error()
@@ -54,14 +54,7 @@ func (l *libvirt) open(ctx context.Context) (err error) {
 	if err := l.copies(); err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, "ip", "tuntap", "add", l.tap, "mode", "tap", "user", strconv.Itoa(nobody)).CombinedOutput(); err != nil {
-		return fmt.Errorf("make a tap: %w: %s", err, out)
-	}
-	if out, err := exec.CommandContext(ctx, "ip", "link", "set", l.tap, "up").CombinedOutput(); err != nil {
-		return fmt.Errorf("take a tap up: %w: %s", err, out)
-	}
 	l.daemon = l.command(context.Background(), "libvirtd", "--timeout", "0")
-	l.daemon.Stderr = os.Stderr
 	if err := l.daemon.Start(); err != nil {
 		return err
 	}
@@ -162,7 +155,6 @@ func (l *libvirt) end() {
 		l.daemon.Process.Signal(syscall.SIGTERM)          //nolint:errcheck // it has ended, then
 		l.daemon.Wait()                                   //nolint:errcheck // it was told to
 	}
-	exec.Command("ip", "tuntap", "del", l.tap, "mode", "tap").Run() //nolint:errcheck // it was not made, then
 	os.RemoveAll(l.dir)
 }
 
@@ -176,7 +168,7 @@ func (m model) option(name string) string {
 	return ""
 }
 
-// write describes the model's machine to libvirt.
+// write describes the model's machine to libvirt. The NIC's other end is user-mode: a session may not open taps.
 func (l *libvirt) write(name string) error {
 	kind := "qemu"
 	if strings.HasPrefix(l.option("-accel"), "kvm") {
@@ -186,7 +178,7 @@ func (l *libvirt) write(name string) error {
 	var out bytes.Buffer
 	err := domain.Execute(&out, map[string]any{
 		"Kind": kind, "Machine": machineType, "CPU": l.option("-cpu"), "KiB": guestMiB << 10, "Emulator": l.args[0],
-		"Kernel": l.kernel, "Initrd": l.initrd, "Cmdline": l.option("-append"), "Dir": l.dir, "Seed": l.seed, "Tap": l.tap,
+		"Kernel": l.kernel, "Initrd": l.initrd, "Cmdline": l.option("-append"), "Dir": l.dir, "Seed": l.seed,
 	})
 	if err != nil {
 		return err
@@ -213,7 +205,7 @@ var domain = template.Must(template.New("domain").Parse(`<domain type="{{.Kind}}
     <disk type="file" device="disk"><driver name="qemu" type="qcow2" discard="unmap" iothread="1"/><source file="{{.Dir}}/disk.qcow2"/><target dev="vda" bus="virtio"/></disk>
     <disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="{{.Seed}}"/><target dev="vdb" bus="virtio"/><readonly/></disk>
     <controller type="usb" model="none"/>
-    <interface type="ethernet"><target dev="{{.Tap}}" managed="no"/><model type="virtio"/><rom enabled="no"/></interface>
+    <interface type="user"><model type="virtio"/><rom enabled="no"/></interface>
     <serial type="file"><source path="{{.Dir}}/serial.log"/><target port="0"/></serial>
     <channel type="unix"><target type="virtio" name="org.qemu.guest_agent.0"/></channel>
     <rng model="virtio"><backend model="builtin"/></rng>

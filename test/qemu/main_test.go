@@ -1,0 +1,96 @@
+// Package qemu tests the whole platform with real guests: the built program is started as a process with a data folder, ports, bridge and
+// firewall table of its own, and is spoken to as a person would, through its API, its command line and its guests' consoles. What a
+// single package promises is tested beside that package; here stand the stories that only the assembled platform can tell.
+//
+// KVM is used where it works; everything also passes, slower, in software emulation. NOVACRON_TEST_LONG=1 adds what takes
+// minutes.
+package qemu
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+var (
+	program  string // the built novacron
+	root     string // of the repository
+	missing  string // why no guest can be run here; empty: they can
+	longRun  = os.Getenv("NOVACRON_TEST_LONG") == "1"
+	arch     = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	tinyFile string
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "novacron-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if root, err = filepath.Abs("../.."); err != nil {
+		return 1, err
+	}
+	// The tests of an ordinary user start the same program.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1, err
+	}
+	program = filepath.Join(dir, "novacron")
+	tinyFile = filepath.Join(root, "build", "images", "tiny-"+arch+".tar")
+	if missing = whyNoGuests(); missing == "" {
+		build := exec.Command("go", "build", "-o", program, "./backend/cmd/novacron")
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("build the program: %w\n%s", err, out)
+		}
+	}
+	return m.Run(), nil
+}
+
+func whyNoGuests() string {
+	if _, err := exec.LookPath("qemu-system-" + arch); err != nil {
+		return "qemu-system-" + arch + " is not installed; scripts/setup.sh installs it"
+	}
+	if _, err := os.Stat(tinyFile); err != nil {
+		return "the tiny image is not built; run `make build`"
+	}
+	return ""
+}
+
+func needGuests(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("boots real guests; run without -short")
+	}
+	if missing != "" {
+		t.Skip(missing)
+	}
+}
+
+// needRoot skips what looks at bridges, namespaces or other users.
+func needRoot(t *testing.T) {
+	t.Helper()
+	needGuests(t)
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it looks at bridges, mounts or other users")
+	}
+}
+
+func needLong(t *testing.T) {
+	t.Helper()
+	needRoot(t)
+	if !longRun {
+		t.Skip("takes minutes; run with NOVACRON_TEST_LONG=1, as make test-qemu does")
+	}
+}

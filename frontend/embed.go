@@ -84,7 +84,7 @@ func (s site) serve(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache")
 		}
 		s.file(w, r, name)
-	case strings.HasPrefix(name, "assets/") || path.Ext(name) != "":
+	case name != "index.html" && (name == "assets" || strings.HasPrefix(name, "assets/") || path.Ext(name) != ""):
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "there is no such file in this version of the console; load the page again", http.StatusNotFound)
 	default:

@@ -14,7 +14,7 @@ func (a *API) authenticate(r *http.Request) (app.Access, error) {
 	if err != nil {
 		return app.Access{}, err
 	}
-	return a.Accounts.Authenticate(r.Context(), token, requestID(r.Context()))
+	return a.Accounts.Authenticate(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
 }
 
 func bearer(r *http.Request) (string, error) {

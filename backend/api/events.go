@@ -85,7 +85,7 @@ func (s *stream) hello(ctx context.Context, r *http.Request) (m wire.EventsAuth,
 		if m.Type != "auth" {
 			err = fault.New(fault.Unauthenticated, "token_missing", "the first message must be auth with a token")
 		} else {
-			s.access, err = s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx))
+			s.access, err = s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx), peer(ctx).Address)
 		}
 	}
 	if err == nil {
@@ -161,7 +161,7 @@ func (s *stream) listen(ctx context.Context) error {
 		if m.Type != "auth" {
 			continue
 		}
-		next, err := s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx))
+		next, err := s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx), peer(ctx).Address)
 		if err != nil {
 			return err
 		}

@@ -75,6 +75,9 @@ func (a *API) serve(w *recorder, r *http.Request) {
 		if err == nil {
 			err = rt.rule.check(c.Caller)
 		}
+		if fault.Is(err, fault.Forbidden) {
+			note(r.Context(), a.App.Refused(r.Context(), c.Caller, r.Method+" "+r.URL.Path))
+		}
 		if err != nil {
 			writeProblem(w, r, err)
 			return

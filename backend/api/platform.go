@@ -25,6 +25,7 @@ func (a *API) addRoutes() {
 	a.addImages()
 	a.addNodes()
 	a.addRest()
+	a.addGovernment()
 	a.addSockets()
 }
 
@@ -182,20 +183,6 @@ func (a *API) addRest() {
 		return answer(a.App.Network(ctx, caller(ctx), in.ID))
 	})
 	add(a, may(auth.ReadEvent), "GET /api/v1/events", op("listEvents", "The history behind the event stream, oldest first", "Events"), a.history)
-	read, write := govern(auth.ReadAccount), govern(auth.WriteAccount)
-	add(a, read, "GET /api/v1/users", op("listUsers", "List accounts", "Users"), func(ctx context.Context, in *Lister) (*body[wire.List[wire.User]], error) {
-		return answer(a.App.ListUsers(ctx, caller(ctx), in.request()))
-	})
-	add(a, read, "GET /api/v1/users/{id}", op("getUser", "Show an account", "Users"), func(ctx context.Context, in *Ref) (*body[wire.User], error) {
-		return answer(a.App.User(ctx, caller(ctx), in.ID))
-	})
-	add(a, write.unkept(), "POST /api/v1/users", op("createUser", "Make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateUser }) (*created[wire.User], error) {
-		u, err := a.Accounts.Create(ctx, caller(ctx), in.Body)
-		if err != nil {
-			return nil, err
-		}
-		return &created[wire.User]{Status: http.StatusCreated, Location: "/api/v1/users/" + string(u.ID), Body: u}, nil
-	})
 }
 
 type created[T any] struct {

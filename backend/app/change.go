@@ -11,6 +11,7 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
+	"novacron/backend/core/wire"
 	"novacron/backend/op"
 	"novacron/backend/store"
 )
@@ -37,6 +38,9 @@ func change[T interface{ reply() any }](ctx context.Context, a *App, c auth.Call
 		}
 		k := claim(c, once[0], once[1], a.now().Add(replyLifetime))
 		k.Status, k.Header, k.Body = http.StatusAccepted, map[string]string{"Content-Type": "application/json"}, body
+		if at := location(result.reply()); at != "" {
+			k.Header["Location"] = at
+		}
 		// The claim's short life ends and the answer's long one begins.
 		if err := t.AbandonIdempotent(ctx, k); err != nil {
 			return err
@@ -49,6 +53,23 @@ func change[T interface{ reply() any }](ctx context.Context, a *App, c auth.Call
 	return result, err
 }
 
+// location is where the answer of a verb says that its operation is.
+func location(reply any) string {
+	var o *wire.Operation
+	switch r := reply.(type) {
+	case wire.VMAnswer:
+		o = r.Operation
+	case wire.SnapshotAnswer:
+		o = r.Operation
+	case wire.ImageAnswer:
+		o = r.Operation
+	}
+	if o == nil {
+		return ""
+	}
+	return "/api/v1/operations/" + string(o.ID)
+}
+
 // begin adds an operation on the subject beside the change that asks for it.
 func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject string, state any) (op.Record, error) {
 	d := a.defs[kind]
@@ -57,6 +78,9 @@ func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.T
 	}
 	r := d.Prepare(subject, state)
 	r.Tenant, r.Caller, r.Request, r.Created = tenant, c.String(), c.Request, a.now()
+	if err := audit(t, c, kind, tenant, subject, map[string]any{"operation": r.ID}); err != nil {
+		return op.Record{}, err
+	}
 	return *r, t.InsertOperation(ctx, r)
 }
 

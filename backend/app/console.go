@@ -106,6 +106,9 @@ func (a *App) OpenConsole(ctx context.Context, g Console) (io.ReadWriteCloser, e
 		return nil, err
 	}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := audit(t, g.Caller, "console.open", view.Tenant, subjectOf(g.VM), map[string]any{"kind": g.Kind, "mode": g.Mode, "port": g.Port}); err != nil {
+			return err
+		}
 		return t.Emit("audit.console_opened", view.Tenant, subjectOf(g.VM), map[string]any{"kind": g.Kind, "mode": g.Mode, "port": g.Port, "by": g.Caller.String()})
 	})
 	if err != nil {

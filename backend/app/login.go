@@ -128,7 +128,7 @@ func (a *Accounts) grant(u store.User, s id.Session, refresh string) (SignIn, er
 }
 
 func account(u store.User) wire.User {
-	return wire.User{ID: u.ID, Username: u.Username, Email: u.Email, Role: u.Role, Tenant: u.Tenant, Disabled: u.Disabled, CreatedAt: u.Created, Version: u.Version}
+	return wire.User{ID: u.ID, Username: u.Username, Email: u.Email, Role: u.Role, Tenant: u.Tenant, Verified: !u.Unverified, Disabled: u.Disabled, CreatedAt: u.Created, Version: u.Version}
 }
 
 // rehash keeps the password under the present parameters. A failure costs nothing but another try at the next sign-in.
@@ -181,8 +181,8 @@ func (a *Accounts) user(ctx context.Context, i id.User) (store.User, error) {
 	return u, err
 }
 
-// Authenticate says who shows the access token. request is the id of the request that shows it.
-func (a *Accounts) Authenticate(ctx context.Context, token, request string) (Access, error) {
+// Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
+func (a *Accounts) Authenticate(ctx context.Context, token, request, address string) (Access, error) {
 	c, err := a.keys.Verify(token, a.now())
 	if err != nil {
 		return Access{}, err
@@ -194,7 +194,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token, request string) (Acc
 	if err != nil {
 		return Access{}, err
 	}
-	return Access{Token: c.Token, Expires: c.Expires, Caller: auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role, Session: c.Session, Request: request}}, nil
+	return Access{Token: c.Token, Expires: c.Expires, Caller: auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role, Session: c.Session, Request: request, Address: address}}, nil
 }
 
 // Live checks that the session and the account of a caller who was let in earlier still stand.
@@ -236,7 +236,15 @@ func (a *Accounts) Create(ctx context.Context, c auth.Caller, r wire.CreateUser)
 	if err != nil {
 		return wire.User{}, err
 	}
-	return a.app.CreateUser(ctx, c, CreateUser{Username: r.Username, Email: r.Email, Role: r.Role, PasswordHash: hash})
+	out := CreateUser{Username: r.Username, Email: r.Email, Role: r.Role, PasswordHash: hash}
+	if r.Tenant != "" {
+		n, err := findTenant(ctx, &a.db.Reader, c, r.Tenant)
+		if err != nil {
+			return wire.User{}, err
+		}
+		out.Tenant = n.ID
+	}
+	return a.app.CreateUser(ctx, c, out)
 }
 
 func checkAccount(username, email, password string) error {

@@ -81,7 +81,7 @@ func (a *App) UpdateNode(ctx context.Context, c auth.Caller, ref string, w wire.
 	if err := checkLabels(w.Labels); err != nil {
 		return wire.Node{}, err
 	}
-	return a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) error {
+	return a.changeNode(ctx, c, ref, "node.update", func(t *store.Tx, n *store.Node) error {
 		if version != 0 && version != n.Version {
 			return fault.New(fault.Precondition, "version_changed", "node %s was changed in the meantime; read it again", n.Name)
 		}
@@ -109,7 +109,7 @@ func checkLabels(labels *map[string]string) error {
 	return nil
 }
 
-func (a *App) changeNode(ctx context.Context, c auth.Caller, ref string, f func(t *store.Tx, n *store.Node) error) (w wire.Node, err error) {
+func (a *App) changeNode(ctx context.Context, c auth.Caller, ref, action string, f func(t *store.Tx, n *store.Node) error) (w wire.Node, err error) {
 	if err := auth.May(c, auth.WriteNode, ""); err != nil {
 		return w, err
 	}
@@ -119,6 +119,9 @@ func (a *App) changeNode(ctx context.Context, c auth.Caller, ref string, f func(
 			return err
 		}
 		if err := f(t, &n); err != nil {
+			return err
+		}
+		if err := audit(t, c, action, "", "node/"+string(n.ID), map[string]any{"name": n.Name, "cordoned": n.Cordoned}); err != nil {
 			return err
 		}
 		if n, err = t.Node(ctx, n.ID); err != nil {
@@ -134,7 +137,7 @@ func (a *App) changeNode(ctx context.Context, c auth.Caller, ref string, f func(
 // deleted then; their disks were there.
 func (a *App) ConfirmNodeDead(ctx context.Context, c auth.Caller, ref string) (wire.Node, error) {
 	var rest []id.VM
-	w, err := a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) (err error) {
+	w, err := a.changeNode(ctx, c, ref, "node.confirm_dead", func(t *store.Tx, n *store.Node) (err error) {
 		rest, err = a.moveNode(ctx, t, *n, node.ConfirmedDead, "confirmed dead by "+c.String())
 		return err
 	})
@@ -146,7 +149,7 @@ func (a *App) ConfirmNodeDead(ctx context.Context, c auth.Caller, ref string) (w
 
 // RemoveNode takes a node out for ever: its certificate is refused from now on. It must have no VMs.
 func (a *App) RemoveNode(ctx context.Context, c auth.Caller, ref string) error {
-	_, err := a.changeNode(ctx, c, ref, func(t *store.Tx, n *store.Node) error {
+	_, err := a.changeNode(ctx, c, ref, "node.remove", func(t *store.Tx, n *store.Node) error {
 		_, err := a.moveNode(ctx, t, *n, node.Remove, "removed by "+c.String()) // it has no VMs
 		return err
 	})
@@ -254,6 +257,9 @@ func (a *App) CreateJoinToken(ctx context.Context, c auth.Caller, lifetime time.
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		j := store.JoinToken{Hash: hashSecret(secret), CreatedBy: c.String(), Created: a.now(), Expires: expires}
 		if err := t.InsertJoinToken(ctx, &j); err != nil {
+			return err
+		}
+		if err := audit(t, c, "node.join_token", "", "", map[string]any{"expires_at": expires}); err != nil {
 			return err
 		}
 		return t.Emit("audit.join_token", "", "", map[string]any{"by": c.String(), "expires_at": expires})

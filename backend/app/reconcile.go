@@ -139,7 +139,8 @@ const (
 	EventsKept     = 30 * 24 * time.Hour
 	OperationsKept = 30 * 24 * time.Hour
 	tokensKept     = 7 * 24 * time.Hour
-	maxTrims       = 100 // parts of one round, so that a round ends
+	mailsKept      = 30 * 24 * time.Hour // after they were sent or given up
+	maxTrims       = 100                 // parts of one round, so that a round ends
 )
 
 // Trim removes history that is older than it is kept, in parts, so that writers are not held up.
@@ -160,6 +161,9 @@ func (a *App) Trim(ctx context.Context) error {
 	}
 	return a.db.Tx(ctx, func(t *store.Tx) error {
 		if _, err := t.TrimOperations(ctx, now.Add(-OperationsKept)); err != nil {
+			return err
+		}
+		if err := t.TrimAccounts(ctx, now, now.Add(-mailsKept)); err != nil {
 			return err
 		}
 		if _, err := t.TrimIdempotent(ctx, now); err != nil {

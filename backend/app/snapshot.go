@@ -54,6 +54,9 @@ func (a *App) CreateSnapshot(ctx context.Context, c auth.Caller, ref string, w w
 		} else if n >= MaxSnapshots {
 			return SnapshotResult{}, fault.New(fault.Exhausted, "too_many_snapshots", "%s has %d snapshots, which is the most; delete one", v.Name, n)
 		}
+		if err := a.quota(ctx, t, v.Tenant, store.VMTotals{Snapshots: 1}); err != nil {
+			return SnapshotResult{}, err
+		}
 		p := store.Snapshot{ID: id.NewSnapshot(), VM: v.ID, Tenant: v.Tenant, Name: w.Name, Description: w.Description, Memory: w.Memory, State: store.SnapshotCreating, Created: a.now()}
 		if err := t.InsertSnapshot(ctx, &p); err != nil {
 			return SnapshotResult{}, err

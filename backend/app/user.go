@@ -40,8 +40,13 @@ func (a *App) CreateUser(ctx context.Context, c auth.Caller, r CreateUser) (wire
 				return err
 			}
 			u.Tenant = first.ID
+		} else if _, err := t.Tenant(ctx, u.Tenant); err != nil {
+			return err
 		}
 		if err := t.InsertUser(ctx, &u); err != nil {
+			return err
+		}
+		if err := audit(t, c, "user.create", u.Tenant, userSubject(u.ID), map[string]any{"username": u.Username, "role": u.Role}); err != nil {
 			return err
 		}
 		return t.Emit("audit.user_created", u.Tenant, "user/"+string(u.ID), map[string]any{"username": u.Username, "role": u.Role, "by": c.String()})

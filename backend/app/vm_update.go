@@ -67,6 +67,11 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 		return VMResult{}, err
 	}
 	var o *op.Record
+	if !concernsNode(was, v) { // else beside the operation
+		if err := audit(t, c, "vm.update", v.Tenant, subjectOf(v.ID), nil); err != nil {
+			return VMResult{}, err
+		}
+	}
 	if concernsNode(was, v) {
 		v.Generation++
 		state.Generation = v.Generation

@@ -14,6 +14,7 @@ type User struct {
 	Email     string    `json:"email"`
 	Role      auth.Role `json:"role" enum:"administrator,operator,developer,viewer"`
 	Tenant    id.Tenant `json:"tenant"`
+	Verified  bool      `json:"email_verified"`
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	Version   int64     `json:"version"`
@@ -25,6 +26,7 @@ type CreateUser struct {
 	Email    string    `json:"email" minLength:"3" maxLength:"254"`
 	Password string    `json:"password" minLength:"1" maxLength:"1024" doc:"At least 12 characters; no rules on which"`
 	Role     auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer" doc:"Absent: administrator"`
+	Tenant   string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name; absent: the first tenant"`
 }
 
 // Login is a sign-in.

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"novacron/backend/app"
+	"novacron/backend/core/auth"
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+)
+
+// addGovernment adds tenants, roles, accounts and the audit log.
+func (a *API) addGovernment() {
+	a.addTenants()
+	a.addUsers()
+	add(a, signedIn, "GET /api/v1/roles", op("listRoles", "List roles and what they may do", "Users"), func(context.Context, *struct{}) (*body[wire.List[wire.Role]], error) {
+		out := wire.List[wire.Role]{Items: []wire.Role{}}
+		for _, r := range auth.Roles {
+			who := auth.Caller{User: "x", Tenant: "own", Role: r}
+			role := wire.Role{Name: r, Actions: []auth.Action{}, Tenants: "own"}
+			if auth.SeesAll(who) {
+				role.Tenants = "all"
+			}
+			for _, action := range auth.Actions {
+				if auth.May(who, action, "") == nil {
+					role.Actions = append(role.Actions, action)
+				}
+			}
+			out.Items = append(out.Items, role)
+		}
+		out.Total = len(out.Items)
+		return answer(out, nil)
+	})
+	add(a, govern(auth.ReadAudit), "GET /api/v1/audit", op("listAudit", "Who did what, newest first", "Audit"), func(ctx context.Context, in *struct {
+		Lister
+		User    id.User `query:"user" maxLength:"100" doc:"Id"`
+		Action  string  `query:"action" maxLength:"64" doc:"For example vm.create or vm.*"`
+		Subject string  `query:"subject" maxLength:"100" doc:"For example vm/ID"`
+	}) (*body[wire.List[wire.AuditEntry]], error) {
+		return answer(a.App.Audit(ctx, caller(ctx), app.ListAudit{ListRequest: in.request(), User: in.User, Action: in.Action, Subject: in.Subject}))
+	})
+}
+
+func (a *API) addTenants() {
+	const tag = "Tenants"
+	read, write := may(auth.ReadTenant), govern(auth.WriteTenant)
+	add(a, read, "GET /api/v1/tenants", op("listTenants", "List tenants: all for administrators, else the own one", tag), func(ctx context.Context, in *Lister) (*body[wire.List[wire.Tenant]], error) {
+		return answer(a.App.ListTenants(ctx, caller(ctx), in.request()))
+	})
+	add(a, read, "GET /api/v1/tenants/{id}", op("getTenant", "Show a tenant, its quota and what it uses", tag), func(ctx context.Context, in *Ref) (*body[wire.Tenant], error) {
+		t, err := a.App.Tenant(ctx, caller(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &body[wire.Tenant]{ETag: etag(t.Version), Body: t}, nil
+	})
+	add(a, write, "POST /api/v1/tenants", op("createTenant", "Make a tenant", tag), func(ctx context.Context, in *struct{ Body wire.CreateTenant }) (*created[wire.Tenant], error) {
+		t, err := a.App.CreateTenant(ctx, caller(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &created[wire.Tenant]{Status: http.StatusCreated, Location: "/api/v1/tenants/" + string(t.ID), Body: t}, nil
+	})
+	add(a, write, "PATCH /api/v1/tenants/{id}", op("updateTenant", "Rename a tenant or change its quota", tag), func(ctx context.Context, in *struct {
+		Ref
+		IfMatched
+		Body wire.UpdateTenant
+	}) (*body[wire.Tenant], error) {
+		version, err := versionOf(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return answer(a.App.UpdateTenant(ctx, caller(ctx), in.ID, in.Body, version))
+	})
+	add(a, write, "DELETE /api/v1/tenants/{id}", op("deleteTenant", "Delete a tenant that has nothing left", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
+		return nil, a.App.DeleteTenant(ctx, caller(ctx), in.ID)
+	})
+}
+
+func (a *API) addUsers() {
+	const tag = "Users"
+	read, write := govern(auth.ReadAccount), govern(auth.WriteAccount)
+	add(a, read, "GET /api/v1/users", op("listUsers", "List accounts", tag), func(ctx context.Context, in *Lister) (*body[wire.List[wire.User]], error) {
+		return answer(a.App.ListUsers(ctx, caller(ctx), in.request()))
+	})
+	add(a, read, "GET /api/v1/users/{id}", op("getUser", "Show an account", tag), func(ctx context.Context, in *Ref) (*body[wire.User], error) {
+		u, err := a.App.User(ctx, caller(ctx), in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return &body[wire.User]{ETag: etag(u.Version), Body: u}, nil
+	})
+	add(a, write.unkept(), "POST /api/v1/users", op("createUser", "Make an account", tag), func(ctx context.Context, in *struct{ Body wire.CreateUser }) (*created[wire.User], error) {
+		u, err := a.Accounts.Create(ctx, caller(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &created[wire.User]{Status: http.StatusCreated, Location: "/api/v1/users/" + string(u.ID), Body: u}, nil
+	})
+	add(a, write, "PATCH /api/v1/users/{id}", op("updateUser", "Change an account's role or tenant, or close it", tag), func(ctx context.Context, in *struct {
+		Ref
+		IfMatched
+		Body wire.UpdateUser
+	}) (*body[wire.User], error) {
+		version, err := versionOf(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return answer(a.Accounts.UpdateUser(ctx, caller(ctx), in.ID, in.Body, version))
+	})
+	add(a, write, "DELETE /api/v1/users/{id}", op("deleteUser", "Delete an account; what it made stays with its tenant", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
+		return nil, a.Accounts.DeleteUser(ctx, caller(ctx), in.ID)
+	})
+}

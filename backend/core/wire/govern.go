@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/id"
+)
+
+// Quota bounds what a tenant has. 0 is no limit.
+type Quota struct {
+	VMs       int `json:"vms" minimum:"0"`
+	CPUs      int `json:"cpus" minimum:"0"`
+	MemoryMiB int `json:"memory_mib" minimum:"0"`
+	DiskGiB   int `json:"disk_gib" minimum:"0"`
+	Snapshots int `json:"snapshots" minimum:"0"`
+}
+
+// Tenant is an owner of things, closed to the others.
+type Tenant struct {
+	ID        id.Tenant `json:"id"`
+	Name      string    `json:"name"`
+	Quota     Quota     `json:"quota" doc:"0 is no limit"`
+	Used      Quota     `json:"used"`
+	CreatedAt time.Time `json:"created_at"`
+	Version   int64     `json:"version"`
+}
+
+// CreateTenant asks for a tenant.
+type CreateTenant struct {
+	Name  string `json:"name" minLength:"1" maxLength:"63"`
+	Quota Quota  `json:"quota,omitzero"`
+}
+
+// UpdateTenant changes what is given.
+type UpdateTenant struct {
+	Name  *string `json:"name,omitempty" minLength:"1" maxLength:"63"`
+	Quota *Quota  `json:"quota,omitempty" doc:"The whole quota"`
+}
+
+// UpdateUser changes what is given.
+type UpdateUser struct {
+	Role     *auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer"`
+	Tenant   *string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name"`
+	Disabled *bool      `json:"disabled,omitempty"`
+}
+
+// Role says what an account of the role may do.
+type Role struct {
+	Name    auth.Role     `json:"name"`
+	Actions []auth.Action `json:"actions" nullable:"false"`
+	Tenants string        `json:"tenants" enum:"own,all" doc:"Whose things"`
+}
+
+// AuditEntry is who did what.
+type AuditEntry struct {
+	ID        int64           `json:"id"`
+	Time      time.Time       `json:"time"`
+	Tenant    id.Tenant       `json:"tenant" doc:"Whose thing it was; empty: the platform's"`
+	User      id.User         `json:"user" doc:"Empty: the platform itself"`
+	Actor     string          `json:"actor"`
+	Action    string          `json:"action"`
+	Subject   string          `json:"subject"`
+	Address   string          `json:"address"`
+	Result    string          `json:"result" doc:"ok, or the code of the refusal"`
+	RequestID string          `json:"request_id"`
+	Detail    json.RawMessage `json:"detail"`
+	Hash      string          `json:"hash" doc:"SHA-256 of this entry and the hash of the one before it"`
+}
+
+// AuditCheck says whether the audit log is whole.
+type AuditCheck struct {
+	Intact   bool   `json:"intact"`
+	Entries  int64  `json:"entries"`
+	Head     string `json:"head"`
+	BrokenAt int64  `json:"broken_at" doc:"0: nowhere"`
+	Sentence string `json:"sentence"`
+}

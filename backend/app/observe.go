@@ -123,6 +123,9 @@ func (a *App) learn(ctx context.Context, t *store.Tx, v *store.VMView) error {
 		// everything from now on.
 		v.Epoch, v.Generation, save = max(v.Epoch, s.Epoch), s.Generation+1, true
 	}
+	if s.Epoch == v.Epoch && s.Boot > v.Boot {
+		v.Boot, save = s.Boot, true // a restart was taken back that the node had begun: the next boot must be a newer one
+	}
 	if v.MachineType == "" && s.MachineType != "" || v.CPUModel == "" && s.CPUModel != "" {
 		v.MachineType, v.CPUModel, save = s.MachineType, s.CPUModel, true
 	}

@@ -22,6 +22,7 @@ type power struct {
 	VM         id.VM    `json:"vm"`
 	Generation int64    `json:"generation"` // of the wish
 	Before     vm.Power `json:"before"`     // what was wanted until then
+	Boot       int64    `json:"boot"`       // likewise
 }
 
 // StartVM starts a stopped VM.
@@ -50,7 +51,18 @@ func (a *App) RestartVM(ctx context.Context, c auth.Caller, ref string, r wire.S
 
 func (a *App) restartVM() *op.Definition {
 	return op.Define("vm.restart",
-		op.Do("Stop the guest and start it anew", a.reach(runs)).NoUndo("a guest that was ended cannot be given its memory back"))
+		op.Do("Stop the guest and start it anew", a.reach(runs)).Undo(a.unrestart))
+}
+
+// unrestart takes a restart back that the node has not heard of. One that it has goes on: a guest that was ended cannot be given
+// its memory back, and stopped for good is not what its user wanted.
+func (a *App) unrestart(ctx context.Context, r op.Run, s *power) error {
+	return a.rewish(ctx, r, s.VM, s.Generation, func(v *store.VM, seen vm.Seen) {
+		if seen.Generation >= s.Generation {
+			return
+		}
+		v.Power, v.Force, v.Boot = s.Before, false, s.Boot
+	})
 }
 
 // PauseVM halts the vCPUs and keeps the memory.
@@ -96,13 +108,14 @@ func (a *App) wish(ctx context.Context, c auth.Caller, ref string, verb vm.Verb,
 
 // record saves the wish and begins its operation.
 func (a *App) record(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM, kind, subject string, set func(*store.VM)) (VMResult, error) {
-	before := v.Power
+	state := power{VM: v.ID, Before: v.Power, Boot: v.Boot}
 	set(&v)
 	v.Generation++
 	if err := t.SaveVM(ctx, &v); err != nil {
 		return VMResult{}, err
 	}
-	o, err := a.begin(ctx, t, c, v.Tenant, kind, subject, power{VM: v.ID, Generation: v.Generation, Before: before})
+	state.Generation = v.Generation
+	o, err := a.begin(ctx, t, c, v.Tenant, kind, subject, state)
 	if err != nil {
 		return VMResult{}, err
 	}

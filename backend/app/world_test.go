@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"novacron/backend/op"
 	"novacron/backend/session"
 	"novacron/backend/store"
+	"novacron/backend/store/storetest"
 )
 
 const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -108,49 +110,97 @@ func (f fetcher) Download(_ context.Context, _ string, dst *os.File, progress fu
 	return err
 }
 
-// template is a database with its schema, made once: making one takes longer than most tests.
-var template = sync.OnceValues(func() ([]byte, error) {
+// platform is a database with a tenant, the default network, the node "thor" and the image "tiny".
+type platform struct {
+	raw  []byte // of an SQLite file
+	node id.Node
+}
+
+// template makes one once: making it takes longer than most tests.
+var template = sync.OnceValues(func() (p platform, err error) {
+	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "novacron-app-test")
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "db")
-	db, err := store.Open(context.Background(), store.Options{Path: path})
+	db, err := store.Open(ctx, store.Options{Path: path})
 	if err != nil {
-		return nil, err
+		return p, err
+	}
+	if p.node, err = furnish(ctx, db); err != nil {
+		return p, err
 	}
 	if err := db.Close(); err != nil {
-		return nil, err
+		return p, err
 	}
-	return os.ReadFile(path)
+	p.raw, err = os.ReadFile(path)
+	return p, err
 })
 
+// furnish makes an empty database a platform.
+func furnish(ctx context.Context, db *store.DB) (id.Node, error) {
+	a, err := app.New(app.Deps{Store: db, Nodes: &apptest.Nodes{}})
+	if err != nil {
+		return "", err
+	}
+	if err := a.Prepare(ctx, ""); err != nil {
+		return "", err
+	}
+	n, err := join(ctx, a, "thor")
+	if err != nil {
+		return "", err
+	}
+	return n.ID, insertImage(ctx, db, "tiny", digest)
+}
+
+// join makes a node that is alive.
+func join(ctx context.Context, a *app.App, name string) (*apptest.Node, error) {
+	n := apptest.NewNode(id.NewNode())
+	return n, errors.Join(a.RegisterNode(ctx, n.ID, name), a.NodeFacts(ctx, n.ID, n.What), a.NodeEvent(ctx, n.ID, node.Renewed, ""))
+}
+
+func insertImage(ctx context.Context, db *store.DB, name, digest string) error {
+	return db.Tx(ctx, func(t *store.Tx) error {
+		return t.InsertImage(ctx, &store.Image{ID: id.NewImage(), Name: name, Digest: digest, Arch: vm.X86_64, Format: "bundle", Firmware: vm.Direct,
+			Cmdline: "console=ttyS0", Bytes: 1 << 20, VirtualBytes: 1 << 30, State: store.ImageReady})
+	})
+}
+
+// newWorld makes a world on SQLite. point is called at each effect on the outside; nil: nothing.
 func newWorld(t *testing.T, point func(string) error) *world {
+	t.Helper()
+	p, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "db")
+	if err := os.WriteFile(path, p.raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return newWorldOn(t, storetest.Open(t, store.Options{Path: path}), p.node, point)
+}
+
+// newWorldOn makes a world on a database that is furnished.
+func newWorldOn(t *testing.T, db *store.DB, n id.Node, point func(string) error) *world {
 	t.Helper()
 	if point == nil {
 		point = func(string) error { return nil }
 	}
-	w := &world{t: t, ctx: context.Background(), nodes: &apptest.Nodes{}, files: &files{there: map[string]bool{digest: true}, point: func(string) error { return nil }}}
-	raw, err := template()
-	w.must(err)
-	path := filepath.Join(t.TempDir(), "db")
-	w.must(os.WriteFile(path, raw, 0o600))
-	w.db, err = store.Open(w.ctx, store.Options{Path: path})
-	w.must(err)
-	t.Cleanup(func() { w.must(w.db.Close()) })
-	w.stagingDir = filepath.Join(t.TempDir(), "staging")
+	w := &world{t: t, ctx: context.Background(), db: db, nodes: &apptest.Nodes{}, node: apptest.NewNode(n), stagingDir: filepath.Join(t.TempDir(), "staging")}
+	w.files = &files{there: map[string]bool{digest: true}, point: point}
+	w.must(os.Mkdir(w.stagingDir, 0o700))
+	var err error
 	w.app, err = app.New(app.Deps{
 		Store: w.db, Nodes: w.nodes, Images: w.files, Fetch: fetcher{point}, Tickets: &tickets{}, Staging: w.stagingDir,
 	})
 	w.must(err)
-	w.must(w.app.Prepare(w.ctx, ""))
 	w.admin, err = w.app.Local(w.ctx, "tester")
 	w.must(err)
 	w.admin.User, w.admin.Role = id.NewUser(), auth.Administrator
-	w.node = w.addNode("thor")
-	w.image("tiny", digest)
-	w.node.Point, w.files.point = point, point
+	w.nodes.Connect(n, w.node)
+	w.node.Point = point
 	return w
 }
 
@@ -186,20 +236,13 @@ func (w *world) must(err error) {
 }
 
 func (w *world) addNode(name string) *apptest.Node {
-	n := apptest.NewNode(id.NewNode())
-	w.must(w.app.RegisterNode(w.ctx, n.ID, name))
-	w.must(w.app.NodeFacts(w.ctx, n.ID, n.What))
-	w.must(w.app.NodeEvent(w.ctx, n.ID, node.Renewed, ""))
+	n, err := join(w.ctx, w.app, name)
+	w.must(err)
 	w.nodes.Connect(n.ID, n)
 	return n
 }
 
-func (w *world) image(name, digest string) {
-	w.must(w.db.Tx(w.ctx, func(t *store.Tx) error {
-		return t.InsertImage(w.ctx, &store.Image{ID: id.NewImage(), Name: name, Digest: digest, Arch: vm.X86_64, Format: "bundle", Firmware: vm.Direct,
-			Cmdline: "console=ttyS0", Bytes: 1 << 20, VirtualBytes: 1 << 30, State: store.ImageReady})
-	}))
-}
+func (w *world) image(name, digest string) { w.must(insertImage(w.ctx, w.db, name, digest)) }
 
 func tiny(name string) wire.CreateVM {
 	return wire.CreateVM{Name: name, Image: "tiny", CPUs: 1, MemoryMiB: 64}

@@ -38,6 +38,7 @@ type guest struct {
 	m         vm.Machine
 	seen      vm.Seen
 	ran       bool
+	reverted  bool
 	snapshots map[id.Snapshot]bool
 }
 
@@ -159,6 +160,13 @@ func (n *Node) Snapshot(_ context.Context, r agent.SnapshotRequest) error {
 	if err := n.point("the node works on the snapshot"); err != nil {
 		return err
 	}
+	if err := n.snapshot(r); err != nil {
+		return err
+	}
+	return n.point("the node has worked on the snapshot")
+}
+
+func (n *Node) snapshot(r agent.SnapshotRequest) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	g := n.vms[r.VM]
@@ -173,6 +181,11 @@ func (n *Node) Snapshot(_ context.Context, r agent.SnapshotRequest) error {
 	case agent.SnapshotRevert:
 		if !g.snapshots[r.Snapshot] {
 			return fault.New(fault.NotFound, "snapshot_not_found", "the node has no such snapshot")
+		}
+		g.reverted = true
+		if r.Memory {
+			g.ran, g.seen.State = true, vm.SeenRunning
+			g.seen = n.report(g.seen)
 		}
 	}
 	return nil
@@ -232,7 +245,8 @@ func (n *Node) Look() string {
 	defer n.mu.Unlock()
 	var lines []string
 	for _, g := range n.vms {
-		lines = append(lines, fmt.Sprintf("node: %s %s, %d disks, %d nics, %d CPUs, %d snapshots", g.m.Name, g.seen.State, len(g.m.Disks), len(g.m.NICs), g.m.CPUs, len(g.snapshots)))
+		lines = append(lines, fmt.Sprintf("node: %s %s, restarted %v, %d disks, %d nics, %d CPUs, %d snapshots, reverted %v",
+			g.m.Name, g.seen.State, g.seen.Boot > 1, len(g.m.Disks), len(g.m.NICs), g.m.CPUs, len(g.snapshots), g.reverted))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

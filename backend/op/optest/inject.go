@@ -15,6 +15,7 @@ type injector struct {
 	fail  int  // fail at this one of the points where a step can fail; 0: nowhere
 	crash int  // crash at this one of all points behind the failure; 0: nowhere
 	twice bool // call every step and undo twice
+	quiet bool // disturb no more; set while nothing runs
 
 	mu        sync.Mutex
 	failures  int // points met where a step can fail
@@ -38,7 +39,7 @@ func (in *injector) around(ctx context.Context, c op.Call, next func(context.Con
 	if err := in.point("before " + what); err != nil {
 		return err
 	}
-	if in.twice {
+	if in.twice && !in.quiet {
 		if err := next(ctx); err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func (in *injector) point(where string) error {
 	in.crashPoint(where)
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.undoing || in.failed {
+	if in.undoing || in.failed || in.quiet {
 		return nil
 	}
 	in.failures++
@@ -71,7 +72,7 @@ func (in *injector) point(where string) error {
 // crashPoint ends the goroutine when its turn has come.
 func (in *injector) crashPoint(where string) {
 	in.mu.Lock()
-	counts := !in.crashed && (in.fail == 0 || in.failed)
+	counts := !in.quiet && !in.crashed && (in.fail == 0 || in.failed)
 	if counts {
 		in.crashes++
 	}

@@ -2,6 +2,9 @@
 // every point, it survives a crash at every point, and every step may run twice. A point lies before and after each step and undo,
 // before and after each save of the runner, and wherever the world's own parts call the point function that New gave them.
 //
+// An operation with a point of no return (a delete) takes nothing back behind it. It must leave a clean world when it fails
+// before, and behind it a half that asking again brings to the end; see World.Again. A crash alone turns no operation back.
+//
 // A crash ends the runner's goroutine where it stands, with deferred calls as its only farewell, and another runner goes on
 // with the same store and world once the lease is over. Points must be reached on the step's own goroutine.
 package optest
@@ -30,6 +33,9 @@ type World struct {
 	Definition *op.Definition
 	// Begin asks for the operation as its verb does, and gives its id.
 	Begin func() id.Operation
+	// Again asks for the operation once more. It is set where the operation has a point of no return. An error says that there is
+	// nothing left to ask for.
+	Again func() (id.Operation, error)
 	// Look describes all that the operation may change, in an order of its own, without operations and events. Ids in it are
 	// made comparable between worlds. What Look gives before Begin is the clean world.
 	Look func() string
@@ -38,12 +44,22 @@ type World struct {
 // New makes a world that is closed by t's cleanup. Its fakes call point at each effect on the outside and return its error.
 type New func(t *testing.T, point func(where string) error) World
 
-// All runs all three tests.
+// All runs all tests, side by side.
 func All(t *testing.T, world New) {
-	t.Run("succeeds", func(t *testing.T) { Succeeds(t, world) })
-	t.Run("unwinds from every failure", func(t *testing.T) { Unwinds(t, world) })
-	t.Run("goes on after a crash anywhere", func(t *testing.T) { Crashes(t, world) })
-	t.Run("every step twice", func(t *testing.T) { Twice(t, world) })
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, New)
+	}{
+		{"succeeds", func(t *testing.T, w New) { Succeeds(t, w) }},
+		{"unwinds from every failure", Unwinds},
+		{"goes on after a crash anywhere", Crashes},
+		{"every step twice", Twice},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, world)
+		})
+	}
 }
 
 // Succeeds runs the operation undisturbed and gives what Look then says.
@@ -58,8 +74,11 @@ func Succeeds(t *testing.T, world New) string {
 	return r.look()
 }
 
-// Unwinds fails the operation at every point of its way forward. The world must be clean afterwards.
+// Unwinds fails the operation at every point of its way forward. The world must be clean afterwards, or with a point of no return
+// behind, one that asking again completes.
 func Unwinds(t *testing.T, world New) {
+	success := Succeeds(t, world)
+	past := "" // the first failure that left something
 	for n := 1; ; n++ {
 		in := &injector{fail: n}
 		r := begin(t, world, in)
@@ -69,29 +88,43 @@ func Unwinds(t *testing.T, world New) {
 			return
 		}
 		r.want(op.Failed)
-		r.wantLook("failed "+in.where, "clean", r.clean)
+		clean := r.wantEnd("failed "+in.where, success)
+		if clean && past != "" {
+			t.Fatalf("failed %s the world is clean, though it was not when it failed earlier, %s: there is more than one point of no return", in.where, past)
+		}
+		if !clean && past == "" {
+			past = in.where
+		}
 	}
 }
 
-// Crashes ends the runner at every point, on the way forward and while unwinding from a failure at every point, and lets
-// another one go on. The world must then be whole or clean, as the operation's status says.
+// shortRun says that a sample of the points must do: -short, or the race detector, which makes every point ten times as dear.
+func shortRun() bool { return testing.Short() || raceDetector }
+
+// sampled is how many crashes of one way back a short run tries.
+const sampled = 5
+
+// Crashes ends the runner at every point of the way forward, and while unwinding from a failure at every point, and lets
+// another one go on. The world must then be whole or clean, as the operation's status says. Ways back that begin one point apart
+// are nearly one, so of their crashes each takes every second, in turn. A short run takes samples of the longest way back only.
 func Crashes(t *testing.T, world New) {
 	success := Succeeds(t, world)
-	points := crashAll(t, world, success, 0)
+	points := crashAll(t, world, success, 0, 1, 1)
 	failures := countFailures(t, world)
 	t.Logf("%d points to crash at, %d to fail at", points, failures)
-	first := 1
-	if testing.Short() {
-		first = failures // the longest way back
+	if shortRun() {
+		crashAll(t, world, success, failures, 1, max(points/sampled, 1))
+		return
 	}
-	for fail := first; fail <= failures; fail++ {
-		crashAll(t, world, success, fail)
+	for fail := 1; fail <= failures; fail++ {
+		crashAll(t, world, success, fail, 1+fail%2, 2)
 	}
 }
 
-// crashAll crashes at every point of a run that fails at the given point, or nowhere.
-func crashAll(t *testing.T, world New, success string, fail int) (points int) {
-	for n := 1; ; n++ {
+// crashAll crashes at each stride-th point, from the first, of a run that fails at the given point, or nowhere, and counts the
+// points tried.
+func crashAll(t *testing.T, world New, success string, fail, first, stride int) (points int) {
+	for n := first; ; n += stride {
 		in := &injector{fail: fail, crash: n}
 		r := begin(t, world, in)
 		r.finish()
@@ -100,13 +133,14 @@ func crashAll(t *testing.T, world New, success string, fail int) (points int) {
 		case op.Succeeded:
 			r.wantLook(situation, "success", success)
 		case op.Failed:
-			r.wantLook(situation, "clean", r.clean)
+			r.wantEnd(situation, success)
 		default:
 			t.Fatalf("%s: ended %s: %+v", situation, status, r.record().Error)
 		}
 		if !in.crashed {
-			return n - 1
+			return points
 		}
+		points++
 	}
 }
 
@@ -123,11 +157,10 @@ func Twice(t *testing.T, world New) {
 	r.finish()
 	r.want(op.Succeeded)
 	r.wantLook("every step ran twice", "success", success)
-
 	back := begin(t, world, &injector{twice: true, fail: countFailures(t, world)})
 	back.finish()
 	back.want(op.Failed)
-	back.wantLook("every step and every undo ran twice", "clean", back.clean)
+	back.wantEnd("every step and every undo ran twice", success)
 }
 
 // run is one world with its operation begun.
@@ -201,6 +234,29 @@ func (r *run) want(s op.Status) {
 	if rec := r.record(); rec.Status != s {
 		r.t.Fatalf("failed %q: the operation ended %s, want %s: %s %+v", r.in.where, rec.Status, s, rec.Sentence, rec.Error)
 	}
+}
+
+// wantEnd judges the world that a failed operation left, and says whether it is clean. Where the operation has a point of no
+// return it asks again for what is not: an undisturbed run must then reach the success world.
+func (r *run) wantEnd(situation, success string) (clean bool) {
+	r.t.Helper()
+	if r.w.Again == nil {
+		r.wantLook(situation, "clean", r.clean)
+		return true
+	}
+	if r.look() == r.clean {
+		return true
+	}
+	again, err := r.w.Again()
+	if err != nil {
+		r.wantLook(fmt.Sprintf("%s, and asked again, which was refused (%v)", situation, err), "success", success)
+		return false
+	}
+	r.op, r.in.quiet = again, true
+	r.finish()
+	r.want(op.Succeeded)
+	r.wantLook(situation+", and asked again", "success", success)
+	return false
 }
 
 func (r *run) wantLook(situation, name, want string) {

@@ -29,6 +29,7 @@ type world struct {
 	disks map[id.Volume]bool
 	runs  map[id.VM]bool
 	names map[string]id.VM
+	asked int
 }
 
 func (w *world) effect(where string, f func()) error {
@@ -49,6 +50,11 @@ const (
 	onceOnly     flaw = "makes the disk only where there is none"
 	undoOnceOnly flaw = "removes the disk only where there is one"
 	leavesName   flaw = "leaves the name"
+
+	// Of the operation with a point of no return.
+	refusesAgain flaw = "cannot be asked for again"
+	turnsBack    flaw = "takes back what cannot be taken back"
+	forgetsAgain flaw = "does nothing when it is asked for again"
 )
 
 func (w *world) definition(f flaw) *op.Definition {
@@ -86,13 +92,37 @@ func (w *world) definition(f flaw) *op.Definition {
 	)
 }
 
+// deletion stops a VM and removes its disk, with no way back.
+func (w *world) deletion(f flaw) *op.Definition {
+	const why = "what was deleted is gone"
+	stop := op.Do("Stop it", func(_ context.Context, _ op.Run, s *made) error {
+		if f == refusesAgain && !w.runs[s.VM] {
+			return fault.New(fault.Conflict, "off", "it is off")
+		}
+		return w.effect("kill", func() { delete(w.runs, s.VM) })
+	})
+	remove := op.Do("Remove the disk", func(_ context.Context, _ op.Run, s *made) error {
+		if f == forgetsAgain && w.asked > 1 {
+			return nil
+		}
+		return w.effect("remove", func() { delete(w.disks, s.Disk) })
+	})
+	if f == turnsBack {
+		return op.Define("vm.delete", stop.NoUndo(why), remove.Undo(func(_ context.Context, _ op.Run, s *made) error {
+			w.disks[s.Disk], w.runs[s.VM] = true, true
+			return nil
+		}))
+	}
+	return op.Define("vm.delete", stop.NoUndo(why), remove.NoUndo(why))
+}
+
 func (w *world) look() string {
 	return fmt.Sprint(slices.Sorted(maps.Keys(w.disks)), slices.Sorted(maps.Keys(w.runs)), w.names)
 }
 
 func newWorld(f flaw) optest.New {
 	return func(_ *testing.T, point func(string) error) optest.World {
-		w := &world{point, map[id.Volume]bool{}, map[id.VM]bool{}, map[string]id.VM{}}
+		w := &world{point: point, disks: map[id.Volume]bool{}, runs: map[id.VM]bool{}, names: map[string]id.VM{}}
 		store, d := &optest.Memory{}, w.definition(f)
 		return optest.World{Store: store, Definition: d, Look: w.look, Begin: func() id.Operation {
 			rec := d.Prepare("vm/1", made{VM: id.NewVM(), Disk: id.NewVolume()})
@@ -102,17 +132,40 @@ func newWorld(f flaw) optest.New {
 	}
 }
 
+func newOneWay(f flaw) optest.New {
+	return func(_ *testing.T, point func(string) error) optest.World {
+		s := made{VM: id.NewVM(), Disk: id.NewVolume()}
+		w := &world{point: point, disks: map[id.Volume]bool{s.Disk: true}, runs: map[id.VM]bool{s.VM: true}}
+		store, d := &optest.Memory{}, w.deletion(f)
+		ask := func() id.Operation {
+			w.asked++
+			rec := d.Prepare("vm/1", s)
+			store.Insert(rec)
+			return rec.ID
+		}
+		return optest.World{Store: store, Definition: d, Look: w.look, Begin: ask, Again: func() (id.Operation, error) { return ask(), nil }}
+	}
+}
+
 func TestAll_acceptsAnOperationWithoutFlaw(t *testing.T) { optest.All(t, newWorld(none)) }
+
+func TestAll_acceptsAPointOfNoReturn(t *testing.T) { optest.All(t, newOneWay(none)) }
+
+var ofNoReturn = []flaw{refusesAgain, turnsBack, forgetsAgain}
 
 const flawed = "NOVACRON_TEST_FLAW"
 
 // TestAll_findsEachFlaw runs the generated tests on flawed operations in a process of its own, where they must fail.
 func TestAll_findsEachFlaw(t *testing.T) {
 	if f := os.Getenv(flawed); f != "" {
-		optest.All(t, newWorld(flaw(f)))
+		world := newWorld
+		if slices.Contains(ofNoReturn, flaw(f)) {
+			world = newOneWay
+		}
+		optest.All(t, world(flaw(f)))
 		return
 	}
-	for _, f := range []flaw{forgetsDisk, lateID, onceOnly, undoOnceOnly, leavesName} {
+	for _, f := range append([]flaw{forgetsDisk, lateID, onceOnly, undoOnceOnly, leavesName}, ofNoReturn...) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(os.Args[0], "-test.run=^TestAll_findsEachFlaw$")

@@ -157,8 +157,13 @@ var operations = []operation{
 	}},
 }
 
-// new makes the operation's world. The disturbances begin behind the verb.
+// new makes the operation's world on SQLite.
 func (o operation) new(t *testing.T, point func(string) error) optest.World {
+	return o.on(t, newWorld, point)
+}
+
+// on makes the operation's world. The disturbances begin behind the verb.
+func (o operation) on(t *testing.T, newWorld worldMaker, point func(string) error) optest.World {
 	armed := false
 	w := newWorld(t, func(where string) error {
 		if !armed {
@@ -217,5 +222,18 @@ func TestOperations_areAllTested(t *testing.T) {
 	}
 	for kind := range tested {
 		t.Errorf("%s is tested and not defined", kind)
+	}
+}
+
+func TestOperations_surviveOnPostgreSQLToo(t *testing.T) {
+	for _, o := range operations {
+		if !slices.Contains([]string{"vm.create", "vm.delete", "snapshot.create"}, o.kind) {
+			continue // what an operation does to the database differs between these three; SQLite has the rest
+		}
+		t.Run(o.kind, func(t *testing.T) {
+			t.Parallel()
+			maker := onPostgres(t)
+			optest.Sample(t, func(t *testing.T, point func(string) error) optest.World { return o.on(t, maker, point) })
+		})
 	}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -180,6 +181,33 @@ func newWorld(t *testing.T, point func(string) error) *world {
 		t.Fatal(err)
 	}
 	return newWorldOn(t, storetest.Open(t, store.Options{Path: path}), p.node, point)
+}
+
+// worldMaker makes a fresh world; see newWorld.
+type worldMaker func(t *testing.T, point func(string) error) *world
+
+// onPostgres gives a maker of worlds on PostgreSQL, one after the other on one furnished database: making one takes most of a
+// second. What operations on VMs have left is removed between two worlds.
+func onPostgres(t *testing.T) worldMaker {
+	t.Helper()
+	server := storetest.PostgresURL(t)
+	db := storetest.Open(t, store.Options{URL: server, MaxConns: 4})
+	n, err := furnish(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	return func(t *testing.T, point func(string) error) *world {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), "delete from operations; delete from clones; delete from snapshots; delete from addresses; delete from uids; delete from vm_seen; delete from vms"); err != nil {
+			t.Fatal(err)
+		}
+		return newWorldOn(t, db, n, point)
+	}
 }
 
 // newWorldOn makes a world on a database that is furnished.

@@ -62,6 +62,13 @@ func All(t *testing.T, world New) {
 	}
 }
 
+// Sample is All with fewer points, one after the other, for a further engine that the operation runs on.
+func Sample(t *testing.T, world New) {
+	Unwinds(t, world)
+	crashes(t, world, true)
+	Twice(t, world)
+}
+
 // Succeeds runs the operation undisturbed and gives what Look then says.
 func Succeeds(t *testing.T, world New) string {
 	t.Helper()
@@ -98,21 +105,21 @@ func Unwinds(t *testing.T, world New) {
 	}
 }
 
-// shortRun says that a sample of the points must do: -short, or the race detector, which makes every point ten times as dear.
-func shortRun() bool { return testing.Short() || raceDetector }
-
 // sampled is how many crashes of one way back a short run tries.
 const sampled = 5
 
 // Crashes ends the runner at every point of the way forward, and while unwinding from a failure at every point, and lets
 // another one go on. The world must then be whole or clean, as the operation's status says. Ways back that begin one point apart
 // are nearly one, so of their crashes each takes every second, in turn. A short run takes samples of the longest way back only.
-func Crashes(t *testing.T, world New) {
+func Crashes(t *testing.T, world New) { crashes(t, world, testing.Short() || raceDetector) }
+
+// crashes takes samples where that must do: with -short, and with the race detector, which makes every point ten times as dear.
+func crashes(t *testing.T, world New, short bool) {
 	success := Succeeds(t, world)
 	points := crashAll(t, world, success, 0, 1, 1)
 	failures := countFailures(t, world)
 	t.Logf("%d points to crash at, %d to fail at", points, failures)
-	if shortRun() {
+	if short {
 		crashAll(t, world, success, failures, 1, max(points/sampled, 1))
 		return
 	}

@@ -44,7 +44,11 @@ func openPostgres(o Options) (*DB, error) {
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size / 2)
 	pool.SetConnMaxIdleTime(time.Minute)
+	asked := stdlib.OpenDB(*cfg)
+	asked.SetMaxOpenConns(1)
+	asked.SetConnMaxIdleTime(time.Minute)
 	d := dialect{
+		ping: asked.PingContext, close: asked.Close,
 		name: "postgres", lockRow: " for update", skipLocked: " for update skip locked",
 		lock: lockPostgres, notify: notifyPostgres, classify: classifyPostgres,
 		listen: func(ctx context.Context, db *DB) { listenPostgres(ctx, cfg, db) },

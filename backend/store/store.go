@@ -48,6 +48,7 @@ type DB struct {
 	read    *sql.DB
 	turn    *turn // SQLite's single writer
 	gate    gate
+	doubt   doubt
 
 	events   signal // a commit brought events
 	work     signal // a commit brought something for the operation runner
@@ -108,6 +109,9 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) closePools() error {
+	if db.dialect.close != nil {
+		return errors.Join(db.dialect.close(), db.read.Close())
+	}
 	if db.read == db.write {
 		return db.read.Close()
 	}
@@ -123,6 +127,8 @@ type dialect struct {
 	notify     func(ctx context.Context, tx *sql.Tx, what string) error // wakes other servers after the commit; may be nil
 	listen     func(ctx context.Context, db *DB)                        // hears them; may be nil
 	classify   func(err error) class
+	ping       func(ctx context.Context) error // asks for an answer over a connection of its own; nil: the database cannot be silent
+	close      func() error                    // what ping holds; may be nil
 }
 
 // class is what an engine's error means.

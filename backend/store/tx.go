@@ -73,7 +73,7 @@ func (db *DB) attempt(ctx context.Context, f func(t *Tx) error) (committing bool
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
+	ctx, cancel := db.bounded(ctx)
 	defer cancel()
 	defer func() { leave(ctx, err) }()
 	tx, err := db.write.BeginTx(ctx, nil)
@@ -158,7 +158,7 @@ func (db *DB) Read(ctx context.Context, f func(r *Reader) error) (err error) {
 		return err
 	}
 	outer := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
+	ctx, cancel := db.bounded(ctx)
 	defer cancel()
 	defer func() { leave(ctx, err) }()
 	o := &sql.TxOptions{ReadOnly: true}
@@ -181,9 +181,10 @@ type row interface{ Scan(dest ...any) error }
 
 // many reads all rows of a query.
 func many[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) (all []T, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errTimeout)
-	defer cancel()
-	if r.q == querier(r.db.read) { // not inside of a transaction, which has passed the gate already
+	if r.q == querier(r.db.read) { // not inside of a transaction, which has its bounds and has passed the gate already
+		var cancel func()
+		ctx, cancel = r.db.bounded(ctx)
+		defer cancel()
 		leave, refused := r.db.gate.enter()
 		if refused != nil {
 			return nil, refused

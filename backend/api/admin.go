@@ -22,6 +22,8 @@ import (
 type AdminDeps struct {
 	Status func(context.Context) wire.ServerStatus
 	Down   func(guests bool) // begins to end the server; returns at once
+	// RotateKeys makes a new signing key; forget removes the others with the tokens that they signed. nil: it is not offered.
+	RotateKeys func(ctx context.Context, forget bool) error
 }
 
 type peerKey struct{}
@@ -51,6 +53,21 @@ func (a *API) Admin(d AdminDeps) *http.Server {
 			return
 		}
 		reply(w, link)
+	})
+	mux.HandleFunc("POST /rotate-keys", func(w http.ResponseWriter, r *http.Request) {
+		var in wire.RotateKeys
+		err := read(r, &in)
+		if err == nil && d.RotateKeys == nil {
+			err = fault.New(fault.Unsupported, "rotate_keys", "this server does not keep its signing keys")
+		}
+		if err == nil {
+			err = d.RotateKeys(r.Context(), in.ForgetOld)
+		}
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /down", func(w http.ResponseWriter, r *http.Request) {
 		var in wire.Down

@@ -113,13 +113,12 @@ func (files) Find(context.Context, string) (string, error) {
 
 func (files) Remove(context.Context, string) error { return nil }
 
-var keys = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "novacron-api-keys")
+var keys = sync.OnceValues(func() (*session.Keys, error) {
+	key, err := session.MakeKey()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = session.OpenKeys(dir, time.Now())
-	return dir, err
+	return session.NewKeys(key), nil
 })
 
 // start opens everything on the world's folder.
@@ -134,9 +133,7 @@ func (w *world) start() {
 	w.app, err = app.New(app.Deps{Store: w.db, Nodes: w, Images: files{}, Tickets: w.sessions, Staging: filepath.Join(w.dir, "staging"), Log: logger})
 	w.must(err)
 	w.must(w.app.Prepare(ctx, ""))
-	dir, err := keys()
-	w.must(err)
-	ring, err := session.OpenKeys(dir, time.Now())
+	ring, err := keys()
 	w.must(err)
 	w.accounts = app.NewAccounts(app.AccountDeps{App: w.app, Store: w.db, Sessions: w.sessions, Keys: ring, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	w.runner = op.New(w.app.OperationStore(), op.Options{Poll: 10 * time.Millisecond, Backoff: func(int) time.Duration { return time.Millisecond }, Log: logger}, w.app.Definitions()...)
@@ -285,9 +282,7 @@ var fivePerMinute = rate.Limit{Events: 5, Window: time.Minute}
 // expiredToken is a token of the server's own key that ended an hour ago.
 func expiredToken(t testing.TB, w *world) string {
 	t.Helper()
-	dir, err := keys()
-	w.must(err)
-	ring, err := session.OpenKeys(dir, time.Now())
+	ring, err := keys()
 	w.must(err)
 	u, err := w.db.UserByLogin(ctx, "grace")
 	w.must(err)

@@ -19,6 +19,9 @@ func (f *settingFlags) register(c *cobra.Command) {
 	f.set = c.Flags()
 	f.set.StringVar(&f.file, "config", "", "settings file (TOML; $NOVACRON_CONFIG)")
 	for _, r := range server.Rows() {
+		if r.Flag == "" {
+			continue // a secret
+		}
 		f.values[r.Flag] = f.set.String(r.Flag, r.Default, r.Help+" ($"+r.Env+")")
 	}
 }

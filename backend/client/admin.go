@@ -56,6 +56,11 @@ func (a *Admin) SetupLink(ctx context.Context) (out wire.SetupLink, err error) {
 	return out, a.do(ctx, http.MethodPost, "/setup-link", nil, &out)
 }
 
+// RotateKeys makes a new key that signs access tokens. With forget the old ones are removed, and with them all access tokens.
+func (a *Admin) RotateKeys(ctx context.Context, forget bool) error {
+	return a.do(ctx, http.MethodPost, "/rotate-keys", wire.RotateKeys{ForgetOld: forget}, nil)
+}
+
 // Down ends the server and, with guests, every guest on this machine. It returns when the server has taken the order.
 func (a *Admin) Down(ctx context.Context, guests bool) error {
 	return a.do(ctx, http.MethodPost, "/down", wire.Down{Guests: guests}, nil)

@@ -2,7 +2,9 @@ package server
 
 import (
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,8 +19,12 @@ import (
 // is for is bound to it, so that one secret cannot be put in the place of another.
 type sealer struct{ aead cipher.AEAD }
 
-// openSealer reads the key, or makes it when no file was named and there is none yet.
+// openSealer takes the key from the file that is set, else derives it from AUTH_SECRET, else reads it from the data folder, where
+// it is made when there is none.
 func openSealer(s Settings) (sealer, error) {
+	if s.SecretKeyFile == "" && s.AuthSecret != "" {
+		return deriveSealer(s.AuthSecret)
+	}
 	name := s.SecretKeyFile
 	if name == "" {
 		name = filepath.Join(s.DataDir, "secret.key")
@@ -41,6 +47,18 @@ func openSealer(s Settings) (sealer, error) {
 	return sealer{aead}, err
 }
 
+func deriveSealer(secret string) (sealer, error) {
+	if len(secret) < minAuthSecret {
+		return sealer{}, fmt.Errorf("AUTH_SECRET has %d characters, and at least %d are needed; `novacron secrets init` makes one", len(secret), minAuthSecret)
+	}
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "novacron secrets at rest", chacha20poly1305.KeySize)
+	if err != nil {
+		return sealer{}, fmt.Errorf("key that encrypts secrets: %w", err)
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	return sealer{aead}, err
+}
+
 func (s sealer) seal(purpose string, secret []byte) []byte {
 	nonce := make([]byte, s.aead.NonceSize())
 	rand.Read(nonce)
@@ -54,7 +72,7 @@ func (s sealer) open(purpose string, sealed []byte) ([]byte, error) {
 	}
 	secret, err := s.aead.Open(nil, sealed[:n], sealed[n:], []byte(purpose))
 	if err != nil {
-		return nil, errors.New("the stored secret was encrypted with another key; NOVACRON_SECRET_KEY_FILE must name the key of this installation")
+		return nil, errors.New("the stored secret was encrypted with another key; NOVACRON_SECRET_KEY_FILE or AUTH_SECRET must be that of this installation")
 	}
 	return secret, nil
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"novacron/backend/api"
-	"novacron/backend/core/fault"
 	"novacron/backend/core/rate"
 	"novacron/backend/core/wire"
 )
@@ -42,7 +41,7 @@ func (s *Server) serve() error {
 	if err != nil {
 		return err
 	}
-	s.run("admin", admin, s.api.Admin(api.AdminDeps{Status: s.Status, Down: s.order}))
+	s.run("admin", admin, s.api.Admin(api.AdminDeps{Status: s.Status, Down: s.order, RotateKeys: s.keyring.rotate}))
 	s.serving.Go(func() {
 		if err := s.hub.Serve(s.listeners["node"]); err != nil && !errors.Is(err, net.ErrClosed) {
 			s.fail(fmt.Errorf("node port: %w", err))
@@ -122,16 +121,6 @@ func (s *Server) Addresses() map[string]string {
 		out[name] = ln.Addr().String()
 	}
 	return out
-}
-
-// reasons are the sentences why the server cannot do its work; none: it can.
-func (s *Server) reasons(ctx context.Context) []string {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if err := s.db.Ping(ctx); err != nil {
-		return []string{"the database does not answer: " + fault.Sentence(err)}
-	}
-	return nil
 }
 
 func (s *Server) limits() (api.Limits, error) {

@@ -44,7 +44,9 @@ type Server struct {
 	paths Paths
 
 	db       *store.DB
-	sessions *session.SQL
+	sessions session.Engine
+	keyring  *keyring
+	seal     sealer
 	cache    *storage.Cache
 	runner   *op.Runner
 	app      *app.App
@@ -73,7 +75,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Log = slog.Default()
 	}
 	s := &Server{o: o, log: o.Log, paths: PathsFor(o.DataDir), listeners: map[string]net.Listener{}, failed: make(chan error, 1), down: make(chan bool, 1), stopping: make(chan struct{}), started: time.Now()}
-	for _, open := range []func(context.Context) error{s.openFolders, s.openPorts, s.openStore, s.openNode, s.openApp, s.openAPI} {
+	for _, open := range []func(context.Context) error{s.checkSecrets, s.openFolders, s.openPorts, s.openStore, s.openNode, s.openApp, s.openAPI} {
 		if err := open(ctx); err != nil {
 			s.closeAll()
 			return nil, err
@@ -113,14 +115,21 @@ func (s *Server) openPorts(context.Context) error {
 }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
-	if s.db, err = store.Open(ctx, store.Options{URL: s.o.DatabaseURL, Path: filepath.Join(s.paths.Data, "novacron.db")}); err != nil {
+	database := store.Options{URL: s.o.DatabaseURL}
+	if database.URL == "" {
+		database.Path = filepath.Join(s.paths.Data, "novacron.db")
+	}
+	if s.db, err = store.Open(ctx, database); err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.onClose(s.db.Close)
-	if s.sessions, err = session.OpenFile(ctx, filepath.Join(s.paths.Data, "sessions.db"), time.Now); err != nil {
+	if s.sessions, err = s.openSessions(ctx); err != nil {
 		return err
 	}
 	s.onClose(s.sessions.Close)
+	if s.seal, err = openSealer(s.o.Settings); err != nil {
+		return err
+	}
 	s.cache, err = storage.OpenCache(storage.Config{Root: filepath.Join(s.paths.Data, "images")})
 	return err
 }
@@ -158,11 +167,10 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.runner = op.New(s.app.OperationStore(), op.Options{Log: s.log}, s.app.Definitions()...)
-	keys, err := session.OpenKeys(filepath.Join(s.paths.Data, "keys"), time.Now())
-	if err != nil {
+	if s.keyring, err = openKeyring(ctx, s.db, s.seal, s.o.SigningKey, s.log); err != nil {
 		return err
 	}
-	s.accounts = app.NewAccounts(app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: keys})
+	s.accounts = app.NewAccounts(app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys})
 	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log})
 	if err != nil {
 		return err
@@ -170,12 +178,8 @@ func (s *Server) openApp(ctx context.Context) error {
 	return s.openAuthority(ctx, nodes)
 }
 
-func (s *Server) openAuthority(ctx context.Context, nodes *roster) error {
-	seal, err := openSealer(s.o.Settings)
-	if err != nil {
-		return err
-	}
-	if s.ca, err = openCA(ctx, s.db, seal); err != nil {
+func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
+	if s.ca, err = openCA(ctx, s.db, s.seal); err != nil {
 		return err
 	}
 	s.hub, err = remote.NewHub(remote.HubOptions{CA: s.ca,
@@ -218,6 +222,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.runner.Start()
 	s.wakeRunner()
+	s.serving.Go(func() { s.keyring.run(s.stopping) })
 	s.loops.Start()
 	if s.node != nil {
 		s.loops.Up(s.nodeID, s.node.Agent)

@@ -42,9 +42,16 @@ type Settings struct {
 	ImportAllow    string // CIDRs that a URL import may reach although they are private, separated by commas
 	Subnet         string // CIDR of the default network; empty: a free one is chosen at the first start
 	NodeName       string // name of the node in this process; empty: the host name
+
+	Env              string // production: missing, known and weak secrets are refused
+	AuthSecret       string // what the key that encrypts secrets at rest is derived from; SecretKeyFile goes before it
+	SigningKey       string // RSA key that signs access tokens: PKCS #8 in base64; empty: made and kept in the database
+	PostgresPassword string // for a DatabaseURL without one
+	RedisPassword    string // for a RedisURL without one
+	GrafanaPassword  string // only checked: Grafana reads it, not NovaCron
 }
 
-// Row is one setting: where it is read from and what it means.
+// Row is one setting: where it is read from and what it means. Secrets have no Flag: every user of a machine sees the command lines.
 type Row struct {
 	Flag, Env, Key, Default, Help string
 	field                         func(*Settings) *string
@@ -77,6 +84,12 @@ var settingRows = []Row{
 	{"import-allow", "NOVACRON_IMPORT_ALLOW", "import_allow", "", "private networks that an image import by URL may reach (CIDRs, comma-separated)", func(s *Settings) *string { return &s.ImportAllow }},
 	{"subnet", "NOVACRON_SUBNET", "subnet", "", "IPv4 network of the default network (empty: a free /24 is chosen once)", func(s *Settings) *string { return &s.Subnet }},
 	{"node-name", "NOVACRON_NODE_NAME", "node_name", "", "name of the node in this process (empty: the host name)", func(s *Settings) *string { return &s.NodeName }},
+	{"env", "NOVACRON_ENV", "env", "", "production: refuse missing, known and weak secrets", func(s *Settings) *string { return &s.Env }},
+	{"", "AUTH_SECRET", "auth_secret", "", "secret that the key for secrets at rest is derived from", func(s *Settings) *string { return &s.AuthSecret }},
+	{"", "NOVACRON_SIGNING_KEY", "signing_key", "", "RSA key of access tokens, PKCS #8 in base64 (empty: made and kept in the database)", func(s *Settings) *string { return &s.SigningKey }},
+	{"", "POSTGRES_PASSWORD", "postgres_password", "", "password for a database URL without one", func(s *Settings) *string { return &s.PostgresPassword }},
+	{"", "REDIS_PASSWORD", "redis_password", "", "password for a Redis URL without one", func(s *Settings) *string { return &s.RedisPassword }},
+	{"", "GRAFANA_PASSWORD", "grafana_password", "", "password of Grafana's administrator", func(s *Settings) *string { return &s.GrafanaPassword }},
 }
 
 // Load reads the settings: flags (only those that were given), then the environment, then the TOML file, then defaults. A value can
@@ -124,7 +137,7 @@ func readTOML(file string) (map[string]string, error) {
 }
 
 func (r Row) value(flags, lines map[string]string) (string, error) {
-	if v, ok := flags[r.Flag]; ok {
+	if v, ok := flags[r.Flag]; ok && r.Flag != "" {
 		return v, nil
 	}
 	if v, ok := os.LookupEnv(r.Env); ok {
@@ -162,6 +175,8 @@ func (s *Settings) resolve() error {
 	if s.PublicURL == "" {
 		s.PublicURL = s.localURL()
 	}
+	s.DatabaseURL = withPassword(s.DatabaseURL, "novacron", s.PostgresPassword)
+	s.RedisURL = withPassword(s.RedisURL, "", s.RedisPassword)
 	return s.check()
 }
 
@@ -196,6 +211,12 @@ func (s *Settings) check() error {
 	}
 	if s.DatabaseURL != "" && !strings.HasPrefix(s.DatabaseURL, "postgres://") && !strings.HasPrefix(s.DatabaseURL, "postgresql://") {
 		errs = append(errs, errors.New("NOVACRON_DATABASE_URL must begin with postgres://; leave it empty for SQLite in the data folder"))
+	}
+	if s.RedisURL != "" && !strings.HasPrefix(s.RedisURL, "redis://") && !strings.HasPrefix(s.RedisURL, "rediss://") {
+		errs = append(errs, errors.New("NOVACRON_REDIS_URL must begin with redis:// or rediss://; leave it empty to keep sessions in the database"))
+	}
+	if s.Env != "" && s.Env != "development" && s.Env != production {
+		errs = append(errs, fmt.Errorf("NOVACRON_ENV is %q; write production, or leave it empty", s.Env))
 	}
 	return errors.Join(errs...)
 }

@@ -7,14 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
-	"sort"
-	"strings"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -29,10 +26,7 @@ const (
 	Audience = "novacron-api"
 )
 
-const (
-	keyBits = 2048
-	maxKeys = 8 // files read from the key folder
-)
+const keyBits = 2048
 
 // Claims is what an access token says. Sub, jti and sid are its names on the wire.
 type Claims struct {
@@ -43,74 +37,80 @@ type Claims struct {
 	Expires time.Time  // exp, whole seconds
 }
 
-// Keys is the ring of RS256 keys: the newest signs, all verify. The algorithm is fixed with the key, never read out of a
-// token. It may be used by several goroutines.
-type Keys struct {
-	ring   map[string]*rsa.PrivateKey
-	newest string // kid
-	jwks   []byte
+// SigningKey is a key of the ring. From is when it begins to sign: by then every server knows it.
+type SigningKey struct {
+	*rsa.PrivateKey
+	From time.Time
 }
 
-// OpenKeys reads the ring from the folder, which it makes (0700) with a first key (0600) when there is none.
-func OpenKeys(dir string, now time.Time) (*Keys, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("key folder: %w", err)
-	}
-	names, err := filepath.Glob(filepath.Join(dir, "*.pem"))
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		name, err := writeKey(dir, now)
-		if err != nil {
-			return nil, err
-		}
-		names = []string{name}
-	}
-	sort.Strings(names) // names begin with the time of making
-	if len(names) > maxKeys {
-		names = names[len(names)-maxKeys:]
-	}
-	var keys []*rsa.PrivateKey
-	for _, name := range names {
-		key, err := readKey(name)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return NewKeys(keys...), nil
+// Keys is the ring of RS256 keys: the newest whose time has come signs, all verify. The algorithm is fixed with the key, never
+// read out of a token. It may be used by several goroutines.
+type Keys struct{ ring atomic.Pointer[ring] }
+
+type ring struct {
+	keys    map[string]*rsa.PrivateKey
+	signers []signer // oldest first
+	jwks    []byte
+}
+
+type signer struct {
+	kid  string
+	from time.Time
 }
 
 // NewKeys makes a ring of keys, the newest last. It panics without a key.
 func NewKeys(keys ...*rsa.PrivateKey) *Keys {
-	k := &Keys{ring: map[string]*rsa.PrivateKey{}}
-	set := make([]map[string]string, 0, len(keys))
-	for _, key := range keys {
-		kid := thumbprint(&key.PublicKey)
-		k.ring[kid], k.newest = key, kid
-		n, e := numbers(&key.PublicKey)
-		set = append(set, map[string]string{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": n, "e": e})
+	signing := make([]SigningKey, len(keys))
+	for i, key := range keys {
+		signing[i].PrivateKey = key
 	}
-	if k.newest == "" {
-		panic("session: a key ring without a key")
-	}
-	k.jwks, _ = json.Marshal(map[string]any{"keys": set}) // strings only: cannot fail
+	k := new(Keys)
+	k.Replace(signing)
 	return k
 }
 
-// JWKS is the public half of the ring as a JSON Web Key Set (RFC 7517).
-func (k *Keys) JWKS() []byte { return k.jwks }
+// Replace puts other keys into the ring, the newest last. It panics without a key.
+func (k *Keys) Replace(keys []SigningKey) {
+	if len(keys) == 0 {
+		panic("session: a key ring without a key")
+	}
+	r := &ring{keys: map[string]*rsa.PrivateKey{}}
+	set := make([]map[string]string, 0, len(keys))
+	for _, key := range keys {
+		kid := KeyID(&key.PublicKey)
+		r.keys[kid] = key.PrivateKey
+		r.signers = append(r.signers, signer{kid, key.From})
+		n, e := numbers(&key.PublicKey)
+		set = append(set, map[string]string{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": n, "e": e})
+	}
+	r.jwks, _ = json.Marshal(map[string]any{"keys": set}) // strings only: cannot fail
+	k.ring.Store(r)
+}
 
-// Issue signs a token of AccessLifetime with the newest key.
+// signer is the newest key whose time has come. Without one the oldest signs: it is the one that most servers know.
+func (r *ring) signer(now time.Time) string {
+	for _, s := range slices.Backward(r.signers) {
+		if !s.from.After(now) {
+			return s.kid
+		}
+	}
+	return r.signers[0].kid
+}
+
+// JWKS is the public half of the ring as a JSON Web Key Set (RFC 7517).
+func (k *Keys) JWKS() []byte { return k.ring.Load().jwks }
+
+// Issue signs a token of AccessLifetime with the newest key whose time has come.
 func (k *Keys) Issue(user id.User, s id.Session, now time.Time) (string, Claims, error) {
+	r := k.ring.Load()
 	c := Claims{User: user, Token: string(id.NewToken()), Session: s, Issued: now.Truncate(time.Second), Expires: now.Truncate(time.Second).Add(AccessLifetime)}
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, jwtClaims{Sid: string(s), RegisteredClaims: jwt.RegisteredClaims{
 		Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: string(user), ID: c.Token,
 		IssuedAt: jwt.NewNumericDate(c.Issued), ExpiresAt: jwt.NewNumericDate(c.Expires),
 	}})
-	t.Header["kid"] = k.newest
-	signed, err := t.SignedString(k.ring[k.newest])
+	kid := r.signer(now)
+	t.Header["kid"] = kid
+	signed, err := t.SignedString(r.keys[kid])
 	if err != nil {
 		return "", Claims{}, fmt.Errorf("sign access token: %w", err)
 	}
@@ -128,13 +128,14 @@ func (k *Keys) Verify(token string, now time.Time) (Claims, error) {
 	if len(token) > MaxTokenBytes {
 		return Claims{}, fault.New(fault.Unauthenticated, "token_invalid", "the access token is longer than %d bytes; sign in again", MaxTokenBytes)
 	}
+	r := k.ring.Load()
 	var c jwtClaims
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience), jwt.WithStrictDecoding(),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithTimeFunc(func() time.Time { return now }))
 	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
-		key, ok := k.ring[kid]
+		key, ok := r.keys[kid]
 		if !ok {
 			return nil, errors.New("unknown key id")
 		}
@@ -156,70 +157,40 @@ func numbers(p *rsa.PublicKey) (n, e string) {
 	return b.EncodeToString(p.N.Bytes()), b.EncodeToString(big.NewInt(int64(p.E)).Bytes())
 }
 
-// thumbprint names a key by its content (RFC 7638), so that no two servers give one name to different keys.
-func thumbprint(p *rsa.PublicKey) string {
+// KeyID names a key by its content (RFC 7638), so that no two servers give one name to different keys.
+func KeyID(p *rsa.PublicKey) string {
 	n, e := numbers(p)
 	sum := sha256.Sum256(fmt.Appendf(nil, `{"e":%q,"kty":"RSA","n":%q}`, e, n))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// writeKey makes a key and puts it under its final name only when it is whole on the disk.
-func writeKey(dir string, now time.Time) (string, error) {
+// MakeKey makes a key that can sign.
+func MakeKey() (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
-		return "", fmt.Errorf("make signing key: %w", err)
+		return nil, fmt.Errorf("make signing key: %w", err)
 	}
+	return key, nil
+}
+
+// EncodeKey gives a key as PKCS #8.
+func EncodeKey(key *rsa.PrivateKey) []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return "", fmt.Errorf("encode signing key: %w", err)
+		panic("session: an RSA key that cannot be encoded: " + err.Error())
 	}
-	f, err := os.CreateTemp(dir, "new-*") // CreateTemp gives mode 0600
-	if err != nil {
-		return "", fmt.Errorf("write signing key: %w", err)
-	}
-	defer os.Remove(f.Name())
-	err = errors.Join(pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), f.Sync(), f.Close())
-	if err != nil {
-		return "", fmt.Errorf("write signing key: %w", err)
-	}
-	name := filepath.Join(dir, now.UTC().Format("20060102T150405Z")+".pem")
-	if err := os.Rename(f.Name(), name); err != nil {
-		return "", fmt.Errorf("write signing key: %w", err)
-	}
-	return name, syncDir(dir)
+	return der
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// DecodeKey reads what EncodeKey gave, and refuses keys that are too weak to sign.
+func DecodeKey(der []byte) (*rsa.PrivateKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func readKey(name string) (*rsa.PrivateKey, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("signing key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("signing key %s may be read by others (mode %o); make it 0600, and remove it if it may have been read", name, info.Mode().Perm())
-	}
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("signing key: %w", err)
-	}
-	block, rest := pem.Decode(raw)
-	if block == nil || block.Type != "PRIVATE KEY" || strings.TrimSpace(string(rest)) != "" {
-		return nil, fmt.Errorf("signing key %s is not one PEM private key", name)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w", name, err)
+		return nil, fmt.Errorf("the signing key is not a private key in PKCS #8: %w", err)
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok || key.N.BitLen() < keyBits {
-		return nil, fmt.Errorf("signing key %s is not an RSA key of at least %d bits", name, keyBits)
+		return nil, fmt.Errorf("the signing key is not an RSA key of at least %d bits", keyBits)
 	}
 	return key, nil
 }

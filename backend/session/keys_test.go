@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -173,57 +171,50 @@ func TestVerify_refusesHostileTokens(t *testing.T) {
 	}
 }
 
-func TestOpenKeys_keepsItsKeyAcrossRestarts(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "keys")
-	first, err := session.OpenKeys(dir, noon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, _, err := first.Issue(user, login, noon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := session.OpenKeys(dir, noon.Add(time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := second.Verify(token, noon); err != nil {
-		t.Error(err)
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if len(files) != 1 {
-		t.Errorf("got files %v, want one key", files)
-	}
-	for _, name := range append(files, dir) {
-		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s: mode %v, %v; want it closed to others", name, info.Mode(), err)
-		}
-	}
-}
-
-func TestOpenKeys_refusesAKeyThatOthersMayRead(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "keys")
-	if _, err := session.OpenKeys(dir, noon); err != nil {
-		t.Fatal(err)
-	}
-	files, _ := filepath.Glob(filepath.Join(dir, "*.pem"))
-	if err := os.Chmod(files[0], 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := session.OpenKeys(dir, noon); err == nil || !strings.Contains(err.Error(), "0600") {
-		t.Errorf("got %v, want a refusal that says the mode", err)
-	}
-}
-
-func TestOpenKeys_refusesDamagedKeys(t *testing.T) {
-	for name, content := range map[string]string{"empty": "", "text": "hello", "cut off": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "a.pem"), []byte(content), 0o600); err != nil {
+func TestKeys_aNewKeySignsOnlyWhenItsTimeHasCome(t *testing.T) {
+	older, newer := newKey(t), newKey(t)
+	ring := session.NewKeys(older)
+	ring.Replace([]session.SigningKey{{PrivateKey: older}, {PrivateKey: newer, From: noon.Add(time.Minute)}})
+	for _, c := range []struct {
+		at   time.Time
+		want *rsa.PrivateKey
+	}{{noon, older}, {noon.Add(time.Minute), newer}} {
+		token, _, err := ring.Issue(user, login, c.at)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := session.OpenKeys(dir, noon); err == nil {
+		if _, err := session.NewKeys(c.want).Verify(token, c.at); err != nil {
+			t.Errorf("at %s another key signed: %v", c.at.Format(time.TimeOnly), err)
+		}
+	}
+}
+
+func TestKeys_theOnlyKeySignsAtOnce(t *testing.T) {
+	key := newKey(t)
+	ring := session.NewKeys(key)
+	ring.Replace([]session.SigningKey{{PrivateKey: key, From: noon.Add(time.Hour)}})
+	token, _, err := ring.Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Verify(token, noon); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecodeKey_refusesWhatCannotSign(t *testing.T) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, der := range map[string][]byte{"nothing": nil, "text": []byte("hello"), "1024 bits": session.EncodeKey(small), "cut off": session.EncodeKey(newKey(t))[:200]} {
+		if _, err := session.DecodeKey(der); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
+	}
+	key := newKey(t)
+	if got, err := session.DecodeKey(session.EncodeKey(key)); err != nil || !got.Equal(key) {
+		t.Errorf("a good key: got %v", err)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/rate"
+	"novacron/backend/services"
 	"novacron/backend/session"
 	"novacron/backend/session/sessiontest"
 )
@@ -102,104 +101,6 @@ func TestRedis_refusesABadURLWithoutShowingIt(t *testing.T) {
 	}
 }
 
-// wire is a TCP forwarder that can go silent, which is how a machine that lost its network looks, and can refuse, which is how a
-// stopped Redis looks.
-type wire struct {
-	to      string
-	address string
-
-	mu     sync.Mutex
-	ln     net.Listener
-	conns  []net.Conn
-	silent chan struct{} // closed: bytes flow
-}
-
-func newWire(t *testing.T, to string) *wire {
-	w := &wire{to: to, address: "127.0.0.1:0", silent: make(chan struct{})}
-	close(w.silent)
-	w.listen(t)
-	t.Cleanup(func() { w.resume(); w.cut() })
-	return w
-}
-
-func (w *wire) listen(t *testing.T) {
-	ln, err := net.Listen("tcp", w.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.mu.Lock()
-	w.ln, w.address = ln, ln.Addr().String()
-	w.mu.Unlock()
-	go func() {
-		for {
-			near, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", w.to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			w.mu.Lock()
-			w.conns = append(w.conns, near, far)
-			w.mu.Unlock()
-			go w.pump(near, far)
-			go w.pump(far, near)
-		}
-	}()
-}
-
-func (w *wire) pump(to, from net.Conn) {
-	defer to.Close()
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		w.mu.Lock()
-		gate := w.silent
-		w.mu.Unlock()
-		<-gate
-		if _, e := to.Write(buf[:n]); err != nil || e != nil {
-			return
-		}
-	}
-}
-
-// pause makes everything silent.
-func (w *wire) pause() { w.mu.Lock(); w.silent = make(chan struct{}); w.mu.Unlock() }
-
-func (w *wire) resume() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	select {
-	case <-w.silent:
-	default:
-		close(w.silent)
-	}
-}
-
-// cut refuses connections and breaks those that are there.
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ln.Close()
-	for _, c := range w.conns {
-		c.Close()
-	}
-	w.conns = nil
-}
-
-// behind gives the URL of an engine behind a wire.
-func behind(t *testing.T, address string) (*wire, string) {
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWire(t, u.Host)
-	u.Host = w.address
-	return w, u.String()
-}
-
 func failsWithin(t *testing.T, what string, f func() error) {
 	t.Helper()
 	began := time.Now()
@@ -225,7 +126,7 @@ func recoversWithin(t *testing.T, limit time.Duration, f func() error) {
 }
 
 // losesItsEngine says what both engines owe when they are gone.
-func losesItsEngine(t *testing.T, w *wire, s session.Engine) {
+func losesItsEngine(t *testing.T, w *services.Wire, s session.Engine) {
 	ctx := context.Background()
 	l, _, err := s.Begin(ctx, user, "192.0.2.7", "curl/8")
 	if err != nil {
@@ -236,8 +137,8 @@ func losesItsEngine(t *testing.T, w *wire, s session.Engine) {
 		name         string
 		break_, mend func()
 	}{
-		{"it hangs", w.pause, w.resume},
-		{"it is stopped", w.cut, func() { w.listen(t) }},
+		{"it hangs", w.Pause, w.Resume},
+		{"it is stopped", w.Cut, w.Mend},
 	} {
 		t.Run(gone.name, func(t *testing.T) {
 			gone.break_()
@@ -257,12 +158,12 @@ func losesItsEngine(t *testing.T, w *wire, s session.Engine) {
 }
 
 func TestRedis_failsFastAndRecoversByItself(t *testing.T) {
-	w, url := behind(t, sessiontest.RedisURL(t))
+	w, url := services.Behind(t, sessiontest.RedisURL(t))
 	losesItsEngine(t, w, openRedis(t, url, nil))
 }
 
 func TestSQL_onPostgreSQLFailsFastAndRecoversByItself(t *testing.T) {
-	w, url := behind(t, sessiontest.PostgresURL(t))
+	w, url := services.Behind(t, sessiontest.PostgresURL(t))
 	s, err := session.OpenPostgres(context.Background(), url, time.Now)
 	if err != nil {
 		t.Fatal(err)

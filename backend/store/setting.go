@@ -47,7 +47,7 @@ func filled(b []byte) []byte {
 // SigningKey is a key that signs access tokens, sealed with the key that encrypts secrets at rest.
 type SigningKey struct {
 	KID     string
-	Sealed  []byte
+	Sealed  []byte // empty: forgotten, so that no setting brings it back
 	Created time.Time
 	Retired time.Time // zero: it may sign; else it only verifies
 }
@@ -70,13 +70,13 @@ func (t *Tx) InsertSigningKey(ctx context.Context, k *SigningKey) error {
 	return err
 }
 
-// RetireSigningKey lets a key verify only. DeleteSigningKey forgets it, with all tokens that it signed.
+// RetireSigningKey lets a key verify only. See also ForgetSigningKey.
 func (t *Tx) RetireSigningKey(ctx context.Context, kid string) error {
 	return t.execOne(ctx, notFound("signing key", "signing_key", kid), "update signing_keys set retired_at = $2 where kid = $1 and retired_at is null", kid, stamp(now()))
 }
 
-// DeleteSigningKey removes a key; absent is success.
-func (t *Tx) DeleteSigningKey(ctx context.Context, kid string) error {
-	_, err := t.exec(ctx, "delete from signing_keys where kid = $1", kid)
+// ForgetSigningKey removes a key, with all tokens that it signed, and remembers its name; absent is success.
+func (t *Tx) ForgetSigningKey(ctx context.Context, kid string) error {
+	_, err := t.exec(ctx, "update signing_keys set sealed = $2, retired_at = coalesce(retired_at, $3) where kid = $1", kid, []byte{}, stamp(now()))
 	return err
 }

@@ -24,3 +24,8 @@ type SetupLink struct {
 type Down struct {
 	Guests bool `json:"guests"` // the guests of this machine too
 }
+
+// RotateKeys is the order to make a new key that signs access tokens.
+type RotateKeys struct {
+	ForgetOld bool `json:"forget_old"` // remove the others, with all access tokens that they signed
+}

@@ -1,0 +1,114 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { api, body, type Schemas } from './client.ts'
+
+// A key begins with the root that live events name; see live/apply.ts.
+
+export type VMFilter = { status?: Schemas['VMSummary']['status']; node?: string; name?: string; sort?: string }
+
+/** VMs of one page of the server; the list asks for the next when somebody scrolls there. */
+const vmPage = 200
+
+export const vmList = (filter: VMFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['vms', 'list', filter] as const,
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/vms', { params: { query: { ...filter, limit: vmPage, cursor: pageParam || undefined } }, signal })),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor || undefined,
+    placeholderData: keepPreviousData,
+  })
+
+export const vm = (id: string) =>
+  queryOptions({
+    queryKey: ['vms', 'one', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/vms/{id}', { params: { path: { id } }, signal })),
+  })
+
+/** The statuses that the dashboard counts by themselves; the others are rare and short. */
+export const counted = ['running', 'stopped', 'paused', 'suspended', 'error', 'unknown'] as const
+export type VMCounts = { total: number; by: Record<(typeof counted)[number], number>; moving: number }
+
+/** How many VMs stand how. One read while they are few; above, one count of the server per status. */
+export const vmCounts = () =>
+  queryOptions({
+    queryKey: ['vms', 'counts'] as const,
+    queryFn: async ({ signal }): Promise<VMCounts> => {
+      const page = await body(api.GET('/api/v1/vms', { params: { query: { limit: vmPage } }, signal }))
+      const by = Object.fromEntries(counted.map((s) => [s, 0])) as VMCounts['by'] // every key is set here
+      if (!page.next_cursor) {
+        for (const row of page.items) if (row.status in by) by[row.status as keyof typeof by]++
+      } else {
+        await Promise.all(
+          counted.map(async (status) => {
+            by[status] = (await body(api.GET('/api/v1/vms', { params: { query: { status, limit: 1 } }, signal }))).total
+          }),
+        )
+      }
+      const still = Object.values(by).reduce((sum, n) => sum + n, 0)
+      return { total: page.total, by, moving: Math.max(0, page.total - still) }
+    },
+  })
+
+export const snapshots = (id: string) =>
+  queryOptions({
+    queryKey: ['snapshots', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/vms/{id}/snapshots', { params: { path: { id } }, signal })),
+  })
+
+export const images = () =>
+  queryOptions({
+    queryKey: ['images'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/images', { params: { query: { limit: 1000 } }, signal })),
+  })
+
+export const catalogue = () =>
+  queryOptions({
+    queryKey: ['catalogue'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/catalogue', { signal })),
+    staleTime: Number.POSITIVE_INFINITY, // part of the program
+  })
+
+export const nodes = () =>
+  queryOptions({
+    queryKey: ['nodes', 'list'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/nodes', { params: { query: { limit: 1000 } }, signal })),
+  })
+
+export const node = (id: string) =>
+  queryOptions({
+    queryKey: ['nodes', 'one', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/nodes/{id}', { params: { path: { id } }, signal })),
+  })
+
+export const networks = () =>
+  queryOptions({
+    queryKey: ['networks'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/networks', { params: { query: { limit: 1000 } }, signal })),
+  })
+
+export type OperationFilter = { status?: 'open' | Schemas['Operation']['status']; subject?: string; limit?: number }
+
+export const operations = (filter: OperationFilter) =>
+  queryOptions({
+    queryKey: ['operations', 'list', filter] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/operations', { params: { query: { limit: 50, ...filter } }, signal })),
+    placeholderData: keepPreviousData,
+  })
+
+export const operation = (id: string) =>
+  queryOptions({
+    queryKey: ['operations', 'one', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/operations/{id}', { params: { path: { id } }, signal })),
+  })
+
+export const history = (subject: string) =>
+  queryOptions({
+    queryKey: ['events', subject] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/events', { params: { query: { subject, limit: 1000 } }, signal })),
+  })
+
+export const users = () =>
+  queryOptions({
+    queryKey: ['users'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/users', { params: { query: { limit: 1000 } }, signal })),
+  })

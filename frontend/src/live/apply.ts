@@ -1,0 +1,104 @@
+import type { InfiniteData, QueryClient } from '@tanstack/react-query'
+import type { Operation, Schemas, VM, VMSummary } from '../api/client.ts'
+import type { Change, OperationPatch, VMPatch } from './reducer.ts'
+
+type VMPage = Schemas['ListVMSummary']
+type Operations = Schemas['ListOperation']
+
+/** Least time between two reads of the same thing because of events, in ms. The API takes 100 requests a minute. */
+const patience = 3_000
+
+/** Brings changes into the cache: known values are put where they are shown, the rest is read again, but not too often. */
+export function createApply(client: QueryClient) {
+  const due = new Map<string, { last: number; timer?: ReturnType<typeof setTimeout> }>()
+
+  const reread = (key: readonly unknown[]) => {
+    const name = JSON.stringify(key)
+    const known = due.get(name) ?? { last: 0 }
+    due.set(name, known)
+    if (known.timer) return
+    const wait = Math.max(50, known.last + patience - Date.now())
+    known.timer = setTimeout(() => {
+      known.timer = undefined
+      known.last = Date.now()
+      void client.invalidateQueries({ queryKey: key })
+    }, wait)
+  }
+
+  const one = (change: Change) => {
+    switch (change.kind) {
+      case 'vm':
+        patchVM(client, change.id, change.patch)
+        reread(['vms', 'one', change.id]) // what can be done now is decided by the server
+        reread(['vms', 'counts'])
+        return
+      case 'gone':
+        removeRow(client, change.subject)
+        return
+      case 'operation':
+        if (!patchOperation(client, change.id, change.patch)) reread(['operations', 'list'])
+        return
+      case 'stale':
+        if (change.root === 'vms') {
+          if (change.id) reread(['vms', 'one', change.id])
+          reread(['vms', 'counts'])
+          rereadLists(client, reread)
+        } else if (change.root === 'snapshots') reread(['snapshots'])
+        else if (change.root === 'operations') reread(['operations', 'list'])
+        else reread([change.root])
+        return
+      default:
+        change satisfies never
+    }
+  }
+  return (changes: Change[]) => changes.forEach(one)
+}
+
+/** A list of one page is read again at once; a longer one would be read page by page, so the reader decides when. */
+function rereadLists(client: QueryClient, reread: (key: readonly unknown[]) => void) {
+  for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'list'] })) {
+    const data = query.state.data as InfiniteData<VMPage> | undefined
+    if (!data || data.pages.length <= 1) reread(query.queryKey)
+    else client.setQueryData(['vms', 'behind'], true)
+  }
+}
+
+function patchVM(client: QueryClient, id: string, { operation, ...patch }: VMPatch) {
+  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, id, (row) => ({ ...row, ...patch })))
+  for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'one'] })) {
+    const now = query.state.data as VM | undefined
+    if (now?.id === id) client.setQueryData<VM>(query.queryKey, { ...now, ...patch, operation_id: operation })
+  }
+}
+
+/** Changes one row and keeps every other object as it is, so that only that row is drawn again. */
+function mapRows(data: InfiniteData<VMPage> | undefined, id: string, change: (row: VMSummary) => VMSummary | null) {
+  const at = data?.pages.findIndex((page) => page.items.some((row) => row.id === id)) ?? -1
+  if (!data || at < 0) return data
+  const pages = data.pages.map((page, i) => {
+    if (i !== at) return page
+    const items = page.items.map((row) => (row.id === id ? change(row) : row)).filter((row) => row !== null)
+    return { ...page, items, total: page.total - (page.items.length - items.length) }
+  })
+  return { ...data, pages }
+}
+
+function removeRow(client: QueryClient, subject: string) {
+  const [kind = '', id = ''] = subject.split('/', 2)
+  if (kind !== 'vm') return
+  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, id, () => null))
+}
+
+/** Reports whether the operation stands in every list that is held; a new one has to be read. */
+function patchOperation(client: QueryClient, id: string, patch: OperationPatch): boolean {
+  let known = true
+  client.setQueryData<Operation>(['operations', 'one', id], (now) => now && { ...now, ...patch })
+  client.setQueriesData<Operations>({ queryKey: ['operations', 'list'] }, (list) => {
+    if (!list?.items.some((o) => o.id === id)) {
+      known = false
+      return list
+    }
+    return { ...list, items: list.items.map((o) => (o.id === id ? { ...o, ...patch } : o)) }
+  })
+  return known
+}

@@ -28,15 +28,6 @@ const (
 
 const keyBits = 2048
 
-// Claims is what an access token says. Sub, jti and sid are its names on the wire.
-type Claims struct {
-	User    id.User    // sub
-	Token   string     // jti
-	Session id.Session // sid; empty: the token stands for itself
-	Issued  time.Time  // iat, whole seconds
-	Expires time.Time  // exp, whole seconds
-}
-
 // SigningKey is a key of the ring. From is when it begins to sign: by then every server knows it.
 type SigningKey struct {
 	*rsa.PrivateKey

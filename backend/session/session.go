@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/rate"
@@ -24,42 +25,13 @@ const (
 	MaxTokenBytes  = 4 << 10             // of a presented token of any kind
 )
 
-// Login is a sign-in: what a session list shows.
-type Login struct {
-	ID      id.Session
-	User    id.User
-	Created time.Time
-	Seen    time.Time // the last refresh
-	Ends    time.Time // when it ends unless it is refreshed
-	Address string    // the client's address at sign-in
-	Agent   string    // the client's own name for itself, cut to 256 bytes
-}
-
-// Logins keeps sign-ins. An ended one is as absent as one that never was.
-type Logins interface {
-	// Begin stores a sign-in and gives its refresh token, which is kept only as a hash.
-	Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error)
-	// Refresh exchanges a refresh token for the next. next is empty when the token was exchanged less than RefreshGrace ago:
-	// the one who came first has the next. A token exchanged before that is stolen: the sign-in ends.
-	// Whatever is wrong with the token is fault.Unauthenticated.
-	Refresh(ctx context.Context, token string) (l Login, next string, err error)
-	// Find gives a sign-in that has not ended; else fault.NotFound.
-	Find(ctx context.Context, s id.Session) (Login, error)
-	// Of lists the sign-ins of a user that have not ended, newest first.
-	Of(ctx context.Context, user id.User) ([]Login, error)
-	// End ends one sign-in; it may be repeated.
-	End(ctx context.Context, s id.Session) error
-	// EndAll ends all sign-ins of the user but keep, which may be empty.
-	EndAll(ctx context.Context, user id.User, keep id.Session) error
-}
-
-// Revocations remembers access tokens that were withdrawn before their end.
-type Revocations interface {
-	// Revoke withdraws a token by its jti until it would have ended by itself.
-	Revoke(ctx context.Context, jti string, until time.Time) error
-	// Check returns nil if the token is not revoked and its sign-in has not ended, else fault.Unauthenticated.
-	Check(ctx context.Context, c Claims) error
-}
+// The parts that package auth describes.
+type (
+	Login       = auth.Login
+	Logins      = auth.Sessions
+	Claims      = auth.Claims
+	Revocations = auth.Revocations
+)
 
 // Limiter counts events in sliding windows.
 type Limiter interface {

@@ -1,0 +1,369 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/session"
+	"novacron/backend/session/sessiontest"
+	"novacron/backend/store"
+	"novacron/backend/store/storetest"
+)
+
+// The suites of the interfaces of this package, on the engines of the platform. Without settings they start PostgreSQL and Redis
+// with scripts/services.sh; each takes a database of its own.
+
+func TestPostgres_keepsAccountsRolesAndTenants(t *testing.T) {
+	stores(t, func(t *testing.T) *store.DB { return storetest.Postgres(t) })
+}
+
+func TestSQLite_keepsAccountsRolesAndTenants(t *testing.T) {
+	stores(t, func(t *testing.T) *store.DB { return storetest.SQLite(t) })
+}
+
+func TestPostgres_keepsSessionsAndRevocations(t *testing.T) {
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Open {
+		url := sessiontest.PostgresURL(t)
+		return func(t *testing.T, now func() time.Time) session.Store {
+			s, err := session.OpenPostgres(t.Context(), url, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s
+		}
+	})
+}
+
+func TestRedis_keepsSessionsAndRevocations(t *testing.T) {
+	sessiontest.Run(t, func(t *testing.T) sessiontest.Open {
+		url := sessiontest.RedisURL(t)
+		return func(t *testing.T, now func() time.Time) session.Store {
+			s, err := session.OpenRedis(url, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s
+		}
+	})
+}
+
+// world is one database with a tenant.
+type world struct {
+	accounts auth.Accounts
+	roles    auth.RoleStore
+	tenants  auth.Tenants
+	tenant   id.Tenant
+}
+
+func stores(t *testing.T, open func(*testing.T) *store.DB) {
+	for name, f := range map[string]func(*testing.T, world){
+		"an account is found by id, user name and address in any case": found,
+		"an absent account is not found":                               notFound,
+		"names and addresses are unique in any case and spelling":      unique,
+		"of two that want one name at once one gets it":                race,
+		"what cannot be an account is refused":                         refused,
+		"accounts are listed in order, by tenant, page by page":        listed,
+		"an account that was changed meanwhile is not overwritten":     changed,
+		"a deleted account is gone and may be deleted again":           deleted,
+		"only the password of the account verifies":                    verified,
+		"a new password takes the place of the old one":                replaced,
+		"a hash of older parameters is made anew":                      rehashed,
+		"roles are given, read and counted":                            given,
+		"tenants are kept by unique names":                             tenants,
+		"a tenant with accounts is not deleted":                        owned,
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			a := db.Accounts(cheap)
+			w := world{accounts: a, roles: a, tenants: db.Tenants()}
+			home := auth.Tenant{Name: "home"}
+			must(t, w.tenants.Create(t.Context(), &home))
+			w.tenant = home.ID
+			f(t, w)
+		})
+	}
+}
+
+const phrase = "a long enough passphrase"
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantKind(t *testing.T, what string, err error, kind fault.Kind) {
+	t.Helper()
+	if !fault.Is(err, kind) {
+		t.Errorf("%s: got %v of kind %q, want kind %q", what, err, fault.KindOf(err), kind)
+	}
+}
+
+func wantCode(t *testing.T, what string, err error, code string) {
+	t.Helper()
+	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Code != code {
+		t.Errorf("%s: got %v, want code %s", what, err, code)
+	}
+}
+
+func (w world) account(name string) auth.Account {
+	return auth.Account{Tenant: w.tenant, Username: name, Email: name + "@example.org", Role: auth.Developer}
+}
+
+func (w world) create(t *testing.T, name string) auth.Account {
+	t.Helper()
+	a := w.account(name)
+	must(t, w.accounts.Create(t.Context(), &a, phrase))
+	return a
+}
+
+func found(t *testing.T, w world) {
+	a := w.create(t, "Grace")
+	for what, get := range map[string]func(context.Context) (auth.Account, error){
+		"by id":                    func(ctx context.Context) (auth.Account, error) { return w.accounts.Get(ctx, a.ID) },
+		"by user name":             func(ctx context.Context) (auth.Account, error) { return w.accounts.GetByUsername(ctx, "Grace") },
+		"by user name, other case": func(ctx context.Context) (auth.Account, error) { return w.accounts.GetByUsername(ctx, "gRACE") },
+		"by address, other case": func(ctx context.Context) (auth.Account, error) {
+			return w.accounts.GetByEmail(ctx, "GRACE@Example.org")
+		},
+	} {
+		if got, err := get(t.Context()); err != nil || got != a {
+			t.Errorf("%s: got %+v, %v; want %+v", what, got, err, a)
+		}
+	}
+	_, err := w.accounts.GetByUsername(t.Context(), a.Email)
+	wantKind(t, "an address as a user name", err, fault.NotFound)
+	_, err = w.accounts.GetByEmail(t.Context(), a.Username)
+	wantKind(t, "a user name as an address", err, fault.NotFound)
+}
+
+func notFound(t *testing.T, w world) {
+	_, err := w.accounts.Get(t.Context(), id.NewUser())
+	wantKind(t, "Get", err, fault.NotFound)
+	_, err = w.accounts.GetByUsername(t.Context(), "nobody")
+	wantKind(t, "GetByUsername", err, fault.NotFound)
+	_, err = w.accounts.GetByEmail(t.Context(), "nobody@example.org")
+	wantKind(t, "GetByEmail", err, fault.NotFound)
+	a := w.account("nobody")
+	a.ID = id.NewUser()
+	wantKind(t, "Update", w.accounts.Update(t.Context(), &a), fault.NotFound)
+	wantKind(t, "SetPassword", w.accounts.SetPassword(t.Context(), a.ID, phrase), fault.NotFound)
+	wantKind(t, "VerifyPassword", w.accounts.VerifyPassword(t.Context(), a.ID, phrase), fault.Unauthenticated)
+}
+
+func unique(t *testing.T, w world) {
+	w.create(t, "caf\u00e9")
+	for what, c := range map[string]struct{ name, email, code string }{
+		"another case":     {"CAF\u00c9", "other@example.org", "username_taken"},
+		"another spelling": {"\uff43\uff41\uff46\u00e9", "other@example.org", "username_taken"}, // full-width letters
+		"another address":  {"other", "CAF\u00c9@example.org", "email_taken"},
+	} {
+		a := auth.Account{Tenant: w.tenant, Username: c.name, Email: c.email, Role: auth.Viewer}
+		wantCode(t, what, w.accounts.Create(t.Context(), &a, phrase), c.code)
+	}
+}
+
+func race(t *testing.T, w world) {
+	var mu sync.Mutex
+	made := 0
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			a := auth.Account{Tenant: w.tenant, Username: "grace", Email: fmt.Sprintf("grace%d@example.org", i), Role: auth.Viewer}
+			err := w.accounts.Create(t.Context(), &a, phrase)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				made++
+			} else if !fault.Is(err, fault.Conflict) {
+				t.Errorf("got %v, want a conflict", err)
+			}
+		})
+	}
+	group.Wait()
+	if made != 1 {
+		t.Errorf("%d of 8 got the name, want one", made)
+	}
+}
+
+func refused(t *testing.T, w world) {
+	for what, change := range map[string]func(*auth.Account, *string){
+		"no user name":           func(a *auth.Account, _ *string) { a.Username = "" },
+		"an address as the name": func(a *auth.Account, _ *string) { a.Username = "x@example.org" },
+		"no address":             func(a *auth.Account, _ *string) { a.Email = "nowhere" },
+		"an unknown role":        func(a *auth.Account, _ *string) { a.Role = "emperor" },
+		"the platform's role":    func(a *auth.Account, _ *string) { a.Role = auth.System },
+		"a short password":       func(_ *auth.Account, p *string) { *p = "short" },
+		"the name as password":   func(_ *auth.Account, p *string) { *p = "grace@example.org" },
+	} {
+		a, p := w.account("grace"), phrase
+		change(&a, &p)
+		wantKind(t, what, w.accounts.Create(t.Context(), &a, p), fault.Invalid)
+	}
+	a := w.create(t, "grace")
+	wantKind(t, "a short new password", w.accounts.SetPassword(t.Context(), a.ID, "short"), fault.Invalid)
+	a.Role = "emperor"
+	wantKind(t, "an unknown new role", w.accounts.Update(t.Context(), &a), fault.Invalid)
+}
+
+func listed(t *testing.T, w world) {
+	other := auth.Tenant{Name: "other"}
+	must(t, w.tenants.Create(t.Context(), &other))
+	for _, name := range []string{"dora", "Ana", "carl", "bert"} {
+		w.create(t, name)
+	}
+	stranger := w.account("stranger")
+	stranger.Tenant = other.ID
+	must(t, w.accounts.Create(t.Context(), &stranger, phrase))
+	for tenant, want := range map[id.Tenant][]string{
+		w.tenant: {"Ana", "bert", "carl", "dora"}, other.ID: {"stranger"}, "": {"Ana", "bert", "carl", "dora", "stranger"}, id.NewTenant(): nil,
+	} {
+		var got []string
+		for cursor, more := "", true; more; {
+			page, next, err := w.accounts.List(t.Context(), tenant, cursor, 2)
+			must(t, err)
+			if len(page) > 2 {
+				t.Fatalf("a page of %d, asked for 2", len(page))
+			}
+			for _, a := range page {
+				got = append(got, a.Username)
+			}
+			cursor, more = next, next != ""
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("tenant %q: got %v, want %v", tenant, got, want)
+		}
+	}
+}
+
+func changed(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	first, second := a, a
+	first.Email, first.Disabled, first.Role = "hopper@example.org", true, auth.Operator
+	must(t, w.accounts.Update(t.Context(), &first))
+	if got, err := w.accounts.Get(t.Context(), a.ID); err != nil || got != first || got.Version <= a.Version {
+		t.Errorf("got %+v, %v; want %+v with a higher version", got, err, first)
+	}
+	second.Username = "hopper"
+	wantKind(t, "an update from an older version", w.accounts.Update(t.Context(), &second), fault.Precondition)
+	b := w.create(t, "ada")
+	b.Username = "GRACE"
+	wantKind(t, "a name that is taken", w.accounts.Update(t.Context(), &b), fault.Conflict)
+}
+
+func deleted(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	must(t, w.accounts.Delete(t.Context(), a.ID))
+	must(t, w.accounts.Delete(t.Context(), a.ID))
+	_, err := w.accounts.Get(t.Context(), a.ID)
+	wantKind(t, "a deleted account", err, fault.NotFound)
+	w.create(t, "grace") // the name is free again
+}
+
+func verified(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	must(t, w.accounts.VerifyPassword(t.Context(), a.ID, phrase))
+	for _, wrong := range []string{"", phrase + " ", "another long passphrase"} {
+		wantKind(t, fmt.Sprintf("%q", wrong), w.accounts.VerifyPassword(t.Context(), a.ID, wrong), fault.Unauthenticated)
+	}
+	a.Disabled = true
+	must(t, w.accounts.Update(t.Context(), &a))
+	wantKind(t, "the right password of a disabled account", w.accounts.VerifyPassword(t.Context(), a.ID, phrase), fault.Unauthenticated)
+}
+
+func replaced(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	must(t, w.accounts.SetPassword(t.Context(), a.ID, "another long passphrase"))
+	must(t, w.accounts.VerifyPassword(t.Context(), a.ID, "another long passphrase"))
+	wantKind(t, "the old one", w.accounts.VerifyPassword(t.Context(), a.ID, phrase), fault.Unauthenticated)
+}
+
+func rehashed(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	before, err := w.accounts.Get(t.Context(), a.ID)
+	must(t, err)
+	dearer := cheap
+	dearer.MemoryKiB *= 2
+	stronger := w.accounts.(interface {
+		With(auth.Params) store.Accounts
+	}).With(dearer)
+	must(t, stronger.VerifyPassword(t.Context(), a.ID, phrase))
+	after, err := w.accounts.Get(t.Context(), a.ID)
+	must(t, err)
+	if after.Version != before.Version+1 {
+		t.Errorf("got version %d after %d, want the hash written once", after.Version, before.Version)
+	}
+	must(t, stronger.VerifyPassword(t.Context(), a.ID, phrase))
+	if again, err := w.accounts.Get(t.Context(), a.ID); err != nil || again.Version != after.Version {
+		t.Errorf("got version %d after %d, %v; want nothing written", again.Version, after.Version, err)
+	}
+}
+
+func given(t *testing.T, w world) {
+	a, b := w.create(t, "grace"), w.create(t, "ada")
+	must(t, w.roles.Assign(t.Context(), a.ID, auth.Administrator))
+	must(t, w.roles.Assign(t.Context(), b.ID, auth.Administrator))
+	if got, err := w.roles.RoleOf(t.Context(), a.ID); err != nil || got != auth.Administrator {
+		t.Errorf("got %s, %v; want administrator", got, err)
+	}
+	b, err := w.accounts.Get(t.Context(), b.ID)
+	must(t, err)
+	b.Disabled = true
+	must(t, w.accounts.Update(t.Context(), &b))
+	if n, err := w.roles.CountRole(t.Context(), auth.Administrator); err != nil || n != 1 {
+		t.Errorf("got %d administrators, %v; want the one who may sign in", n, err)
+	}
+	for _, role := range []auth.Role{"", "emperor", auth.System} {
+		wantKind(t, fmt.Sprintf("role %q", role), w.roles.Assign(t.Context(), a.ID, role), fault.Invalid)
+	}
+	_, err = w.roles.RoleOf(t.Context(), id.NewUser())
+	wantKind(t, "the role of nobody", err, fault.NotFound)
+	wantKind(t, "a role for nobody", w.roles.Assign(t.Context(), id.NewUser(), auth.Viewer), fault.NotFound)
+}
+
+func tenants(t *testing.T, w world) {
+	a := auth.Tenant{Name: "Acme"}
+	must(t, w.tenants.Create(t.Context(), &a))
+	wantKind(t, "the name in another case", w.tenants.Create(t.Context(), &auth.Tenant{Name: "aCME"}), fault.Conflict)
+	if got, err := w.tenants.GetByName(t.Context(), "ACME"); err != nil || got != a {
+		t.Errorf("by name: got %+v, %v; want %+v", got, err, a)
+	}
+	older := a
+	a.Name = "Acme Ltd"
+	must(t, w.tenants.Update(t.Context(), &a))
+	if got, err := w.tenants.Get(t.Context(), a.ID); err != nil || got != a {
+		t.Errorf("after an update: got %+v, %v; want %+v", got, err, a)
+	}
+	wantKind(t, "an update from an older version", w.tenants.Update(t.Context(), &older), fault.Precondition)
+	page, next, err := w.tenants.List(t.Context(), "", 1)
+	if err != nil || len(page) != 1 || page[0].Name != "Acme Ltd" || next == "" {
+		t.Errorf("the first page: got %v, %q, %v", page, next, err)
+	}
+	page, next, err = w.tenants.List(t.Context(), next, 1)
+	if err != nil || len(page) != 1 || page[0].Name != "home" || next != "" {
+		t.Errorf("the last page: got %v, %q, %v", page, next, err)
+	}
+	must(t, w.tenants.Delete(t.Context(), a.ID))
+	must(t, w.tenants.Delete(t.Context(), a.ID))
+	_, err = w.tenants.Get(t.Context(), a.ID)
+	wantKind(t, "a deleted tenant", err, fault.NotFound)
+}
+
+func owned(t *testing.T, w world) {
+	w.create(t, "grace")
+	wantKind(t, "a tenant with an account", w.tenants.Delete(t.Context(), w.tenant), fault.Conflict)
+	if _, err := w.tenants.Get(t.Context(), w.tenant); err != nil {
+		t.Error(err)
+	}
+}

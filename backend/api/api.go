@@ -58,9 +58,10 @@ type Deps struct {
 	Metrics     http.Handler                   // GET /metrics; nil: not served
 	Ready       func(context.Context) []string // why the server cannot do its work, as sentences; nil: it always can
 	ScrapeToken string                         // lets a scraper read /metrics from elsewhere; empty: nobody
-	JoinCommand func(token string) string      // what to type on a machine that joins; may be nil
-	Log         *slog.Logger                   // nil: slog.Default
-	Now         func() time.Time               // nil: time.Now
+	// JoinWith makes of the app's secret the token that a joining machine takes, and the command to type there. nil: the secret is it.
+	JoinWith func(secret string) (token, command string)
+	Log      *slog.Logger     // nil: slog.Default
+	Now      func() time.Time // nil: time.Now
 }
 
 // API is the surface. It is made once and serves any number of listeners.

@@ -164,13 +164,13 @@ func (a *API) joinToken(ctx context.Context, in *struct {
 		}
 		lifetime = d
 	}
-	token, ends, err := a.App.CreateJoinToken(ctx, caller(ctx), lifetime)
+	secret, ends, err := a.App.CreateJoinToken(ctx, caller(ctx), lifetime)
 	if err != nil {
 		return nil, err
 	}
-	out := wire.JoinToken{Token: token, ExpiresAt: ends}
-	if a.JoinCommand != nil {
-		out.Command = a.JoinCommand(token)
+	out := wire.JoinToken{Token: secret, ExpiresAt: ends}
+	if a.JoinWith != nil {
+		out.Token, out.Command = a.JoinWith(secret)
 	}
 	return answer(out, nil)
 }

@@ -165,10 +165,11 @@ func (s *Server) origins() []string {
 	return out
 }
 
-// joinCommand is what to type on a machine that joins. The token names this installation's authority, so that the machine tells it
-// to nobody else.
-func (s *Server) joinCommand(secret string) string {
-	return "novacron agent --server " + s.joinAddress() + " --join " + s.ca.Token(secret)
+// joinWith gives the token for a machine that joins and what to type there. The token names this installation's authority, so that
+// the machine tells it to nobody else.
+func (s *Server) joinWith(secret string) (token, command string) {
+	token = s.ca.Token(secret)
+	return token, "novacron agent --server " + s.joinAddress() + " --join " + token
 }
 
 // joinAddress is what a joining machine dials: the host of the public URL, or this machine's name when that is loopback.

@@ -209,7 +209,7 @@ func (s *Server) openAPI(context.Context) error {
 		return err
 	}
 	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, AllowedOrigins: s.origins(),
-		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.reasons, JoinCommand: s.joinCommand, Log: s.log})
+		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.reasons, JoinWith: s.joinWith, Log: s.log})
 	return err
 }
 

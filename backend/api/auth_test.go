@@ -238,6 +238,8 @@ func TestBadInput_getsOneSentenceAndChangesNothing(t *testing.T) {
 		{"a disk beyond disks", "POST", "/api/v1/vms", vm(`,"disk_gib":65537`), 422},
 		{"no such image", "POST", "/api/v1/vms", `{"name":"web-1","image":"nothing","memory_mib":64}`, 422},
 		{"no such network", "POST", "/api/v1/vms", vm(`,"networks":["nothing"]`), 422},
+		{"no such node", "POST", "/api/v1/vms", vm(`,"node":"nothing"`), 422},
+		{"a node without room", "POST", "/api/v1/vms", `{"name":"web-1","image":"tiny","memory_mib":16777216,"node":"thor"}`, 409},
 		{"a key that is none", "POST", "/api/v1/vms", vm(`,"ssh_keys":["hello"]`), 422},
 		{"deep nesting", "POST", "/api/v1/vms", strings.Repeat("[", 100_000), 400},
 		{"a large body", "POST", "/api/v1/vms", `{"name":"` + strings.Repeat("a", 2<<20) + `"}`, 413},

@@ -42,8 +42,27 @@ func (a *App) CreateVM(ctx context.Context, c auth.Caller, w wire.CreateVM) (VMR
 		if w.Start != nil && !*w.Start {
 			v.Power, v.Boot = vm.Off, 0
 		}
+		if err := a.checkPin(ctx, &t.Reader, v, w.Node); err != nil {
+			return VMResult{}, err
+		}
 		return a.insert(ctx, t, c, v, "vm.create", making{VM: v.ID, Pin: w.Node, Generation: v.Generation})
 	})
+}
+
+// checkPin refuses a node that was named and could not take the VM now. It reserves nothing: the operation chooses again.
+func (a *App) checkPin(ctx context.Context, r *store.Reader, v store.VM, pin string) error {
+	if pin == "" {
+		return nil
+	}
+	_, err := a.choose(ctx, r, v, pin)
+	f := asFault(err)
+	switch {
+	case f != nil && f.Code == "node_not_found":
+		return fault.New(fault.Invalid, f.Code, "there is no node %.80q; list the nodes to see their names, or leave the node out", pin).On("node")
+	case f != nil && f.Code == "node_unfit":
+		return fault.New(fault.Conflict, f.Code, "%s", f.Message).On("node")
+	}
+	return err
 }
 
 func (a *App) checkCreate(c auth.Caller, w wire.CreateVM) error {

@@ -2,11 +2,13 @@ package app_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/node"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 	"novacron/backend/store"
@@ -284,4 +286,32 @@ func (w *world) nics(ref string) (ids []id.NIC) {
 		ids = append(ids, n.ID)
 	}
 	return ids
+}
+
+func TestCreateVM_refusesANodeThatCannotTakeItAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	on := func(name string) error {
+		r := tiny("web-1")
+		r.Node = name
+		_, err := w.app.CreateVM(w.ctx, w.admin, r)
+		return err
+	}
+	refuses := func(err error, want fault.Kind, sentence string) {
+		t.Helper()
+		kind(t, err, want)
+		if got := fault.Sentence(err); !strings.Contains(got, sentence) {
+			t.Errorf("got %q, want a sentence with %q", got, sentence)
+		}
+	}
+	refuses(on("nothing"), fault.Invalid, `there is no node "nothing"`)
+	refuses(on(strings.Repeat("x", 1000)), fault.Invalid, "there is no node")
+	yes := true
+	_, err := w.app.UpdateNode(w.ctx, w.admin, "thor", wire.UpdateNode{Cordoned: &yes}, 0)
+	w.must(err)
+	refuses(on("thor"), fault.Conflict, "node thor is cordoned")
+	w.must(w.app.NodeEvent(w.ctx, w.node.ID, node.Expired, ""))
+	refuses(on(string(w.node.ID)), fault.Conflict, "node thor is lost")
+	_, err = w.app.ConfirmNodeDead(w.ctx, w.admin, "thor")
+	w.must(err)
+	refuses(on("thor"), fault.Conflict, "node thor was confirmed dead")
 }

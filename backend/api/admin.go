@@ -69,6 +69,7 @@ func (a *API) Admin(d AdminDeps) *http.Server {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	a.addAdminMail(mux)
 	mux.HandleFunc("POST /down", func(w http.ResponseWriter, r *http.Request) {
 		var in wire.Down
 		if err := read(r, &in); err != nil {

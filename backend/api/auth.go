@@ -36,7 +36,7 @@ func (a *API) addAuth() {
 		return a.signedIn(ctx, s, err)
 	})
 	add(a, anyone, "POST /api/auth/refresh", op("refresh", "Exchange the refresh token for new tokens; 204 when there is none", tag), a.refresh)
-	add(a, signedIn.unkept(), "POST /api/auth/logout", op("logout", "Withdraw the token and end its session", tag), func(ctx context.Context, _ *struct{}) (*signInAnswer, error) {
+	add(a, inPerson.unkept(), "POST /api/auth/logout", op("logout", "Withdraw the token and end its session", tag), func(ctx context.Context, _ *struct{}) (*signInAnswer, error) {
 		if err := a.Accounts.Logout(ctx, access(ctx)); err != nil {
 			return nil, err
 		}
@@ -85,8 +85,11 @@ func (a *API) signedIn(ctx context.Context, s app.SignIn, err error) (*signInAns
 	if err != nil {
 		return nil, err
 	}
+	if s.Challenge != "" {
+		return &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{TwoFactorRequired: true, ChallengeToken: s.Challenge}}, nil
+	}
 	of(ctx).caller = s.User.Username
-	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: s.User}}
+	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: &s.User}}
 	r := of(ctx).request
 	switch {
 	case s.Refresh == "":
@@ -107,5 +110,5 @@ func (a *API) cookie(ctx context.Context, value string, maxAge int) http.Cookie 
 
 func peer(ctx context.Context) app.Peer {
 	e := of(ctx)
-	return app.Peer{Address: strings.TrimPrefix(e.address.String(), "invalid IP"), Agent: e.request.UserAgent()}
+	return app.Peer{Address: strings.TrimPrefix(e.address.String(), "invalid IP"), Agent: e.request.UserAgent(), Request: e.id}
 }

@@ -27,6 +27,12 @@ func (a *API) addressLimit(path string) (name string, l rate.Limit) {
 		return "login", a.Limits.Login
 	case "/api/auth/register", "/auth/register":
 		return "register", a.Limits.Register
+	case "/api/auth/2fa/verify-login":
+		return "code", a.Limits.Login
+	case "/api/auth/forgot-password", "/api/auth/resend-verification":
+		return "mail", a.Limits.Register
+	case "/api/auth/reset-password", "/api/auth/verify-email":
+		return "link", a.Limits.Login
 	}
 	return "", rate.Limit{}
 }

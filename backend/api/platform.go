@@ -20,6 +20,8 @@ import (
 func (a *API) addRoutes() {
 	a.addPublic()
 	a.addAuth()
+	a.addAccount()
+	a.addFactor()
 	a.addVMs()
 	a.addOperations()
 	a.addImages()

@@ -12,6 +12,7 @@ import (
 
 	"novacron/backend/app"
 	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
 )
 
 // rule says who may use a route. The verb behind it checks again what the caller may do to the very thing.
@@ -20,6 +21,7 @@ type rule struct {
 	action   auth.Action // on the caller's own tenant; empty: whoever is signed in
 	platform bool        // action is on the platform itself
 	secret   bool        // see unkept
+	person   bool        // a sign-in and no API token: what governs the account itself
 }
 
 // unkept marks a route whose request or answer holds a secret, which an Idempotency-Key would keep in the database: the key
@@ -29,6 +31,7 @@ func (r rule) unkept() rule { r.secret = true; return r }
 var (
 	anyone   = rule{anyone: true}
 	signedIn = rule{}
+	inPerson = rule{person: true}
 )
 
 func may(action auth.Action) rule    { return rule{action: action} }
@@ -37,6 +40,8 @@ func govern(action auth.Action) rule { return rule{action: action, platform: tru
 // check refuses a caller.
 func (r rule) check(c auth.Caller) error {
 	switch {
+	case r.person && c.Session == "":
+		return fault.New(fault.Forbidden, "sign_in_needed", "an API token cannot do this; sign in for it")
 	case r.anyone || r.action == "":
 		return nil
 	case r.platform:

@@ -13,6 +13,7 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 	const (
 		open   = "anyone"
 		signed = "signed in"
+		person = "signed in, no API token"
 		view   = "viewer"
 		dev    = "developer"
 		oper   = "operator"
@@ -21,7 +22,13 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 	want := map[string]string{
 		"GET /api/health": open, "GET /api/ready": open, "GET /api/openapi.json": open, "GET /api/docs": open, "GET /.well-known/jwks.json": open, "GET /metrics": open,
 		"POST /api/auth/login": open, "POST /auth/login": open, "POST /api/auth/setup": open, "POST /api/auth/refresh": open,
-		"POST /api/auth/logout": signed, "GET /api/auth/me": signed,
+		"POST /api/auth/register": open, "POST /auth/register": open, "POST /api/auth/verify-email": open, "POST /api/auth/resend-verification": open,
+		"POST /api/auth/forgot-password": open, "POST /api/auth/reset-password": open, "POST /api/auth/2fa/verify-login": open,
+		"POST /api/auth/change-password": person, "GET /api/auth/sessions": person, "DELETE /api/auth/sessions": person, "DELETE /api/auth/sessions/{id}": person,
+		"GET /api/v1/tokens": person, "POST /api/v1/tokens": person, "DELETE /api/v1/tokens/{id}": person,
+		"POST /api/auth/2fa/setup": person, "POST /api/auth/2fa/enable": person, "POST /api/auth/2fa/disable": person, "POST /api/auth/2fa/backup-codes": person,
+		"GET /api/auth/2fa/status": person, "POST /api/v1/invites": admin,
+		"POST /api/auth/logout": person, "GET /api/auth/me": signed,
 		"GET /api/v1/vms": view, "POST /api/v1/vms": dev, "GET /api/v1/vms/{id}": view, "PATCH /api/v1/vms/{id}": dev, "DELETE /api/v1/vms/{id}": dev,
 		"POST /api/v1/vms/{id}/start": dev, "POST /api/v1/vms/{id}/stop": dev, "POST /api/v1/vms/{id}/restart": dev, "POST /api/v1/vms/{id}/pause": dev,
 		"POST /api/v1/vms/{id}/resume": dev, "POST /api/v1/vms/{id}/suspend": dev, "POST /api/v1/vms/{id}/clone": dev, "POST /api/v1/vms/{id}/console": view,
@@ -49,6 +56,8 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		got := open
 		switch {
 		case rt.rule.anyone:
+		case rt.rule.person:
+			got = person
 		case rt.rule.action == "":
 			got = signed
 		case rt.rule.check(as(auth.Viewer)) == nil:
@@ -63,7 +72,7 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		if got != want[key] {
 			t.Errorf("%s is for %q, the table says %q", key, got, want[key])
 		}
-		if !rt.rule.anyone && rt.rule.check(auth.Caller{}) == nil && rt.rule.action != "" {
+		if !rt.rule.anyone && rt.rule.check(auth.Caller{}) == nil && (rt.rule.action != "" || rt.rule.person) {
 			t.Errorf("%s lets nobody in", key)
 		}
 		delete(want, key)

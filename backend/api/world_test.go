@@ -135,7 +135,7 @@ func (w *world) start() {
 	w.must(w.app.Prepare(ctx, ""))
 	ring, err := keys()
 	w.must(err)
-	w.accounts = app.NewAccounts(app.AccountDeps{App: w.app, Store: w.db, Sessions: w.sessions, Keys: ring, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	w.accounts = app.NewAccounts(app.AccountDeps{App: w.app, Store: w.db, Sessions: w.sessions, Keys: ring, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Seal: seal{}, PublicURL: "http://localhost:8092"})
 	w.runner = op.New(w.app.OperationStore(), op.Options{Poll: 10 * time.Millisecond, Backoff: func(int) time.Duration { return time.Millisecond }, Log: logger}, w.app.Definitions()...)
 	w.runner.Start()
 	w.join()

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
+	"novacron/backend/notify"
 	"novacron/backend/session"
 	"novacron/backend/store"
 )
@@ -29,6 +32,11 @@ type AccountDeps struct {
 	Keys     *session.Keys
 	Params   auth.Params      // of new password hashes; zero: auth.DefaultParams
 	Now      func() time.Time // nil: time.Now
+
+	Seal         Sealer // encrypts second factors and queued mail; nil: neither can be used
+	PublicURL    string // what links in mails begin with
+	Registration string // RegisterOpen, RegisterInvited or RegisterClosed; empty: RegisterOpen
+	Mails        bool   // an SMTP server is set, so people can be asked to answer a mail
 }
 
 // Accounts signs people in and out. Its methods may be called from several goroutines.
@@ -41,6 +49,11 @@ type Accounts struct {
 	now      func() time.Time
 	slots    chan struct{} // one per hash that may run at once
 	waiting  atomic.Int32
+
+	seal         Sealer
+	publicURL    string
+	registration string
+	mails        bool
 }
 
 // NewAccounts makes the verbs of accounts.
@@ -52,22 +65,26 @@ func NewAccounts(d AccountDeps) *Accounts {
 		d.Now = time.Now
 	}
 	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails}
 }
 
 // Peer is where a sign-in comes from.
 type Peer struct {
 	Address string
 	Agent   string // the client's name for itself
+	Request string // id of the request
 }
 
-// SignIn is what a successful sign-in gives. Refresh is empty when the caller has a newer one already.
+// SignIn is what a successful sign-in gives. With Challenge there is nothing else: VerifyLogin ends the sign-in. Refresh is empty when the caller has a newer one already.
 type SignIn struct {
 	Access  string
 	Refresh string
 	Expires time.Duration // of Access
 	Session id.Session
 	User    wire.User
+
+	Challenge string
 }
 
 // Access is a caller who showed a valid access token.
@@ -91,6 +108,10 @@ func (a *Accounts) Login(ctx context.Context, login, password string, p Peer) (S
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return SignIn{}, err
 	}
+	g := guardOf("login", login, u.ID, p)
+	if err := a.admit(ctx, g); err != nil {
+		return SignIn{}, err
+	}
 	var ok, stale bool
 	err = a.hashing(ctx, func() (err error) {
 		if !known {
@@ -104,9 +125,46 @@ func (a *Accounts) Login(ctx context.Context, login, password string, p Peer) (S
 	case err != nil:
 		return SignIn{}, err
 	case !ok:
-		return SignIn{}, wrongLogin()
+		return SignIn{}, a.refuse(ctx, g, u, login, p)
 	case stale:
-		a.rehash(ctx, u, password)
+		u = a.rehash(ctx, u, password)
+	}
+	return a.enter(ctx, g, u, p)
+}
+
+// refuse counts and records a sign-in in vain, the same for names that have no account.
+func (a *Accounts) refuse(ctx context.Context, g guard, u store.User, login string, p Peer) error {
+	c := p.as(u)
+	if u.ID == "" {
+		c.Name = "somebody"
+	}
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
+		e := entry(c, "auth.login", u.Tenant, "", "login_failed", map[string]any{"known": u.ID != ""})
+		if u.ID != "" {
+			e.Subject = userSubject(u.ID)
+		}
+		if err := t.Audit(e); err != nil {
+			return err
+		}
+		return a.failed(ctx, t, g)
+	})
+	if err != nil {
+		return err
+	}
+	return wrongLogin()
+}
+
+// enter goes on with an account whose password was right.
+func (a *Accounts) enter(ctx context.Context, g guard, u store.User, p Peer) (SignIn, error) {
+	if u.Unverified && a.mails {
+		return SignIn{}, fault.New(fault.Forbidden, "email_unverified", "open the link in the mail that was sent to you first; you can ask for another one")
+	}
+	if err := a.db.Tx(ctx, func(t *store.Tx) error { return t.ClearFailures(ctx, g.here) }); err != nil {
+		return SignIn{}, err
+	}
+	challenge, err := a.challenge(ctx, u)
+	if err != nil || challenge != "" {
+		return SignIn{Challenge: challenge}, err
 	}
 	return a.begin(ctx, u, p)
 }
@@ -116,8 +174,37 @@ func (a *Accounts) begin(ctx context.Context, u store.User, p Peer) (SignIn, err
 	if err != nil {
 		return SignIn{}, err
 	}
+	if err := a.welcome(ctx, u, p); err != nil {
+		return SignIn{}, errors.Join(err, a.sessions.End(context.WithoutCancel(ctx), l.ID))
+	}
 	return a.grant(u, l.ID, refresh)
 }
+
+// welcome records a sign-in, and tells the owner of one from a device or place that was not seen before.
+func (a *Accounts) welcome(ctx context.Context, u store.User, p Peer) error {
+	network, agent := hashSecret(networkOf(p.Address)), hashSecret(p.Agent)
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		all, _, same, err := t.Devices(ctx, u.ID, network, agent)
+		if err != nil {
+			return err
+		}
+		if err := t.SeeDevice(ctx, u.ID, network, agent, a.now()); err != nil {
+			return err
+		}
+		if err := audit(t, p.as(u), "auth.login", u.Tenant, userSubject(u.ID), map[string]any{"agent": tameAgent(p.Agent)}); err != nil {
+			return err
+		}
+		if all == 0 || same > 0 || a.seal == nil {
+			return nil
+		}
+		return a.post(ctx, t, notify.Device, u.Email, "device/"+string(id.NewToken()), notify.Data{Name: u.Username, Address: p.Address, Agent: p.Agent})
+	})
+}
+
+// maxAgent bounds what is recorded of a client's name for itself.
+const maxAgent = 200
+
+func tameAgent(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxAgent)], "") }
 
 func (a *Accounts) grant(u store.User, s id.Session, refresh string) (SignIn, error) {
 	token, _, err := a.keys.Issue(u.ID, s, a.now())
@@ -132,14 +219,17 @@ func account(u store.User) wire.User {
 }
 
 // rehash keeps the password under the present parameters. A failure costs nothing but another try at the next sign-in.
-func (a *Accounts) rehash(ctx context.Context, u store.User, password string) {
+func (a *Accounts) rehash(ctx context.Context, u store.User, password string) store.User {
+	before := u
 	err := a.hashing(ctx, func() (err error) { u.PasswordHash, err = auth.Hash(password, a.params); return err })
 	if err == nil {
 		err = a.db.Tx(ctx, func(t *store.Tx) error { return t.UpdateUser(ctx, &u) })
 	}
 	if err != nil {
 		a.app.log.Warn("password was not hashed anew", "caller", u.Username, "err", err)
+		return before
 	}
+	return u
 }
 
 // hashing runs f when there is a core for it. Too many waiters are told to come back.
@@ -183,6 +273,9 @@ func (a *Accounts) user(ctx context.Context, i id.User) (store.User, error) {
 
 // Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
 func (a *Accounts) Authenticate(ctx context.Context, token, request, address string) (Access, error) {
+	if isAPIToken(token) {
+		return a.byToken(ctx, token, request, address)
+	}
 	c, err := a.keys.Verify(token, a.now())
 	if err != nil {
 		return Access{}, err
@@ -254,7 +347,7 @@ func checkAccount(username, email, password string) error {
 	if err := auth.CheckEmail(email); err != nil {
 		return err
 	}
-	return auth.CheckPassword(password, username, email)
+	return checkPassword(password, username, email)
 }
 
 type setupTicket struct {

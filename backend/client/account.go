@@ -17,8 +17,28 @@ func (c *Client) Login(ctx context.Context, username, password string) (wire.Use
 	if err != nil {
 		return wire.User{}, err
 	}
+	if out.User == nil {
+		return wire.User{}, &TwoFactor{Challenge: out.ChallengeToken}
+	}
 	c.keep(out)
-	return out.User, nil
+	return *out.User, nil
+}
+
+// TwoFactor says that the account asks for a code; VerifyLogin takes it.
+type TwoFactor struct{ Challenge string }
+
+// Error implements error.
+func (*TwoFactor) Error() string { return "this account asks for a code of its authenticator app" }
+
+// VerifyLogin ends a sign-in with a code of the authenticator app or a backup code, and keeps the tokens.
+func (c *Client) VerifyLogin(ctx context.Context, challenge, code string) (wire.User, error) {
+	var out wire.LoginAnswer
+	_, err := c.do(ctx, call{method: http.MethodPost, path: "/api/auth/2fa/verify-login", body: wire.VerifyLogin{ChallengeToken: challenge, Code: code}, out: &out, open: true})
+	if err != nil || out.User == nil {
+		return wire.User{}, err
+	}
+	c.keep(out)
+	return *out.User, nil
 }
 
 // Setup makes the first account with the one-time link's token and signs in.
@@ -27,8 +47,11 @@ func (c *Client) Setup(ctx context.Context, s wire.Setup) (wire.User, error) {
 	if _, err := c.do(ctx, call{method: http.MethodPost, path: "/api/auth/setup", body: s, out: &out, open: true}); err != nil {
 		return wire.User{}, err
 	}
+	if out.User == nil {
+		return wire.User{}, fault.New(fault.Unavailable, "answer_unknown", "the server gave no account; is it a NovaCron server of this version?")
+	}
 	c.keep(out)
-	return out.User, nil
+	return *out.User, nil
 }
 
 func (c *Client) keep(a wire.LoginAnswer) {

@@ -61,6 +61,26 @@ func (a *Admin) RotateKeys(ctx context.Context, forget bool) error {
 	return a.do(ctx, http.MethodPost, "/rotate-keys", wire.RotateKeys{ForgetOld: forget}, nil)
 }
 
+// Mails lists the newest mails.
+func (a *Admin) Mails(ctx context.Context) (out wire.MailList, err error) {
+	return out, a.do(ctx, http.MethodGet, "/mails", nil, &out)
+}
+
+// TestMail queues a mail that says nothing but that it arrived.
+func (a *Admin) TestMail(ctx context.Context, to string) (out wire.Mail, err error) {
+	return out, a.do(ctx, http.MethodPost, "/mails/test", wire.TestMail{To: to}, &out)
+}
+
+// RetryMail puts a mail back into the queue.
+func (a *Admin) RetryMail(ctx context.Context, mail string) error {
+	return a.do(ctx, http.MethodPost, path("/mails", mail)+"/retry", nil, nil)
+}
+
+// VerifyAudit checks the whole audit log.
+func (a *Admin) VerifyAudit(ctx context.Context) (out wire.AuditCheck, err error) {
+	return out, a.do(ctx, http.MethodPost, "/audit/verify", nil, &out)
+}
+
 // Down ends the server and, with guests, every guest on this machine. It returns when the server has taken the order.
 func (a *Admin) Down(ctx context.Context, guests bool) error {
 	return a.do(ctx, http.MethodPost, "/down", wire.Down{Guests: guests}, nil)

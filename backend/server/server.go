@@ -170,7 +170,11 @@ func (s *Server) openApp(ctx context.Context) error {
 	if s.keyring, err = openKeyring(ctx, s.db, s.seal, s.o.SigningKey, s.log); err != nil {
 		return err
 	}
-	s.accounts = app.NewAccounts(app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys})
+	accounts, err := s.accountDeps()
+	if err != nil {
+		return err
+	}
+	s.accounts = app.NewAccounts(accounts)
 	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log})
 	if err != nil {
 		return err
@@ -222,6 +226,9 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.runner.Start()
 	s.wakeRunner()
+	if err := s.startMail(); err != nil {
+		return err
+	}
 	s.serving.Go(func() { s.keyring.run(s.stopping) })
 	s.loops.Start()
 	if s.node != nil {

@@ -28,6 +28,8 @@ type Settings struct {
 	RedisURL       string // redis://…; checked by doctor
 	QdrantURL      string // http://…; checked by doctor
 	SMTPURL        string // smtp://…; checked by doctor
+	SMTPFrom       string // sender of mail, for example NovaCron <cloud@example.org>
+	Registration   string // open, invited or closed; empty: open, in production invited
 	DataDir        string // absolute after Load
 	PublicURL      string
 	TLSCert        string
@@ -70,6 +72,8 @@ var settingRows = []Row{
 	{"redis-url", "NOVACRON_REDIS_URL", "redis_url", "", "redis://… (empty: kept in the database)", func(s *Settings) *string { return &s.RedisURL }},
 	{"qdrant-url", "NOVACRON_QDRANT_URL", "qdrant_url", "", "http://… (empty: searched in process)", func(s *Settings) *string { return &s.QdrantURL }},
 	{"smtp-url", "NOVACRON_SMTP_URL", "smtp_url", "", "smtp://… or smtps://…", func(s *Settings) *string { return &s.SMTPURL }},
+	{"smtp-from", "NOVACRON_SMTP_FROM", "smtp_from", "", "sender of mail, for example NovaCron <cloud@example.org>", func(s *Settings) *string { return &s.SMTPFrom }},
+	{"registration", "NOVACRON_REGISTRATION", "registration", "", "who may register: open, invited or closed (empty: open, in production invited)", func(s *Settings) *string { return &s.Registration }},
 	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
 	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "", "URL that people use, for links and origin checks (default: localhost on the console's port)", func(s *Settings) *string { return &s.PublicURL }},
 	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},

@@ -35,13 +35,16 @@ type Login struct {
 	Password string `json:"password" minLength:"1" maxLength:"1024"`
 }
 
-// LoginAnswer is what a sign-in or a refresh gives.
+// LoginAnswer is what a sign-in or a refresh gives: tokens and the user, or the challenge of the second factor.
 type LoginAnswer struct {
-	AccessToken  string `json:"access_token"`
-	TokenType    string `json:"token_type" doc:"Bearer"`
-	ExpiresIn    int    `json:"expires_in" doc:"Seconds"`
+	AccessToken  string `json:"access_token,omitempty"`
+	TokenType    string `json:"token_type,omitempty" doc:"Bearer"`
+	ExpiresIn    int    `json:"expires_in,omitempty" doc:"Seconds"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"Only for clients that sent neither Cookie nor Origin; browsers have it as an HttpOnly cookie"`
-	User         User   `json:"user"`
+	User         *User  `json:"user,omitempty"`
+
+	TwoFactorRequired bool   `json:"two_factor_required,omitempty" doc:"Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login"`
+	ChallengeToken    string `json:"challenge_token,omitempty" doc:"Good for five minutes and five codes"`
 }
 
 // Refresh exchanges a refresh token for clients that keep no cookies.
@@ -55,4 +58,125 @@ type Setup struct {
 	Username string `json:"username" minLength:"1" maxLength:"64"`
 	Email    string `json:"email" minLength:"3" maxLength:"254"`
 	Password string `json:"password" minLength:"1" maxLength:"1024"`
+}
+
+// Register asks for an account of one's own.
+type Register struct {
+	Username string `json:"username" minLength:"1" maxLength:"64"`
+	Email    string `json:"email" minLength:"3" maxLength:"254"`
+	Password string `json:"password" minLength:"1" maxLength:"1024" doc:"At least 12 characters; no rules on which"`
+	Invite   string `json:"invite,omitempty" maxLength:"512" doc:"Needed where registration is by invitation"`
+}
+
+// Registered is the answer, whether or not the e-mail address has an account already.
+type Registered struct {
+	Message              string `json:"message"`
+	VerificationRequired bool   `json:"verification_required" doc:"A mail must be answered before the first sign-in"`
+}
+
+// EmailOnly names an account by its address.
+type EmailOnly struct {
+	Email string `json:"email" minLength:"3" maxLength:"254"`
+}
+
+// Accepted says that something was begun, and no more.
+type Accepted struct {
+	Message string `json:"message"`
+}
+
+// TokenOnly carries the secret of a mail.
+type TokenOnly struct {
+	Token string `json:"token" minLength:"1" maxLength:"512"`
+}
+
+// ResetPassword sets a password with the secret of a mail.
+type ResetPassword struct {
+	Token    string `json:"token" minLength:"1" maxLength:"512"`
+	Password string `json:"password" minLength:"1" maxLength:"1024"`
+}
+
+// ChangePassword sets a password with the present one.
+type ChangePassword struct {
+	CurrentPassword string `json:"current_password" minLength:"1" maxLength:"1024"`
+	NewPassword     string `json:"new_password" minLength:"1" maxLength:"1024"`
+}
+
+// PasswordOnly proves once more who is there.
+type PasswordOnly struct {
+	Password string `json:"password" minLength:"1" maxLength:"1024"`
+}
+
+// Session is a sign-in.
+type Session struct {
+	ID        id.Session `json:"id"`
+	CreatedAt time.Time  `json:"created_at"`
+	SeenAt    time.Time  `json:"seen_at"`
+	EndsAt    time.Time  `json:"ends_at" doc:"Unless it is refreshed"`
+	Address   string     `json:"address"`
+	Agent     string     `json:"agent"`
+	Current   bool       `json:"current" doc:"The one that asks"`
+}
+
+// CreateInvite asks for an invitation.
+type CreateInvite struct {
+	Email  string    `json:"email" minLength:"3" maxLength:"254"`
+	Role   auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer" doc:"Absent: developer"`
+	Tenant string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name; absent: the first tenant"`
+}
+
+// Invite is an invitation. Token and URL are shown once.
+type Invite struct {
+	Email     string    `json:"email"`
+	Role      auth.Role `json:"role"`
+	Tenant    id.Tenant `json:"tenant"`
+	Token     string    `json:"token"`
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// FactorSetup is a TOTP secret for an authenticator app.
+type FactorSetup struct {
+	Secret string `json:"secret" doc:"Base 32"`
+	URL    string `json:"otpauth_url"`
+	QR     []byte `json:"qr_png" doc:"The URL as a picture (PNG)"`
+}
+
+// Code is a code of the app.
+type Code struct {
+	Code string `json:"code" minLength:"1" maxLength:"64"`
+}
+
+// BackupCodes are shown once; each is good for one sign-in without the app.
+type BackupCodes struct {
+	Codes []string `json:"backup_codes" nullable:"false"`
+}
+
+// FactorStatus says whether two-factor authentication is on.
+type FactorStatus struct {
+	Enabled         bool `json:"enabled"`
+	BackupCodesLeft int  `json:"backup_codes_left"`
+}
+
+// VerifyLogin ends a sign-in with the second factor.
+type VerifyLogin struct {
+	ChallengeToken string `json:"challenge_token" minLength:"1" maxLength:"512"`
+	Code           string `json:"code" minLength:"1" maxLength:"64" doc:"Of the app, or a backup code"`
+}
+
+// CreateToken asks for an API token.
+type CreateToken struct {
+	Name      string        `json:"name" minLength:"1" maxLength:"63"`
+	Scopes    []auth.Action `json:"scopes,omitempty" maxItems:"64" doc:"Actions that it allows; absent: all that the account may do"`
+	ExpiresAt *time.Time    `json:"expires_at,omitempty" doc:"Within a year; absent: it does not end"`
+}
+
+// Token is an API token.
+type Token struct {
+	ID         id.Token      `json:"id"`
+	Name       string        `json:"name"`
+	Scopes     []auth.Action `json:"scopes" doc:"null: all that the account may do"`
+	Secret     string        `json:"token,omitempty" doc:"Shown once, when it is made; send it as Authorization: Bearer"`
+	CreatedAt  time.Time     `json:"created_at"`
+	ExpiresAt  *time.Time    `json:"expires_at,omitempty"`
+	LastUsedAt *time.Time    `json:"last_used_at,omitempty" doc:"To the minute"`
 }

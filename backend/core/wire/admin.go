@@ -29,3 +29,26 @@ type Down struct {
 type RotateKeys struct {
 	ForgetOld bool `json:"forget_old"` // remove the others, with all access tokens that they signed
 }
+
+// MailList is the newest mails. SMTP says whether mail leaves at all.
+type MailList struct {
+	SMTP  bool   `json:"smtp"`
+	Items []Mail `json:"items"`
+}
+
+// Mail is a mail in the queue, or one that left it.
+type Mail struct {
+	ID        string    `json:"id"`
+	Kind      string    `json:"kind"`
+	To        string    `json:"to"`
+	State     string    `json:"state"` // queued, claimed, sending, sent or dead
+	Attempts  int       `json:"attempts"`
+	Reason    string    `json:"reason"`
+	Link      string    `json:"link,omitempty"` // only while no SMTP server is set
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TestMail asks for a mail that says nothing but that it arrived.
+type TestMail struct {
+	To string `json:"to"`
+}

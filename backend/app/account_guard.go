@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/store"
+)
+
+// Who guesses is slowed, and nobody is locked out: tries in vain are counted per account and network, and only tries from that
+// network wait. Guesses that come from many networks are counted per account too, but what that count makes wait are only
+// networks that the account never signed in from: the owner at home goes on.
+const (
+	freeTries    = 5 // in vain, before the first wait
+	freeTriesAll = 50
+	firstWait    = 2 * time.Second
+	longestWait  = 15 * time.Minute
+	failuresKept = time.Hour // after the last one
+)
+
+func waitAfter(failures, free int64) time.Duration {
+	if failures < free {
+		return 0
+	}
+	return min(firstWait<<min(failures-free, 20), longestWait)
+}
+
+// networkOf is the part of an address that one attacker has: all addresses of a /24 or, in IPv6, a /64.
+func networkOf(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return "local"
+	}
+	bits := 24
+	if a = a.Unmap(); a.Is6() {
+		bits = 64
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return "local"
+	}
+	return p.String()
+}
+
+// guard is one account, or one name that is none, as seen from one network.
+type guard struct {
+	here, all string // keys
+	network   string
+	user      id.User // empty: there is no such account
+}
+
+func guardOf(what, login string, u id.User, p Peer) guard {
+	who := string(u)
+	if who == "" {
+		who = store.Fold(login)
+	}
+	n := networkOf(p.Address)
+	return guard{here: hashSecret(strings.Join([]string{what, who, n}, "\x00")), all: hashSecret(strings.Join([]string{what, who}, "\x00")), network: hashSecret(n), user: u}
+}
+
+// admit refuses a try that comes too early.
+func (a *Accounts) admit(ctx context.Context, g guard) error { return a.admitIn(ctx, &a.db.Reader, g) }
+
+func (a *Accounts) admitIn(ctx context.Context, r *store.Reader, g guard) error {
+	now := a.now()
+	here, err := r.Failures(ctx, g.here, now)
+	if err != nil {
+		return err
+	}
+	all, err := r.Failures(ctx, g.all, now)
+	if err != nil {
+		return err
+	}
+	_, known, _, err := r.Devices(ctx, g.user, g.network, "")
+	if err != nil {
+		return err
+	}
+	until := here.Until
+	if known == 0 && all.Until.After(until) {
+		until = all.Until
+	}
+	if wait := until.Sub(now); wait > 0 {
+		return fault.New(fault.RateLimited, "too_many_tries", "too many tries in vain; try again in %d seconds, or from where you signed in before", int((wait+time.Second-1)/time.Second)).After(wait)
+	}
+	return nil
+}
+
+// failed counts a try in vain.
+func (a *Accounts) failed(ctx context.Context, t *store.Tx, g guard) error {
+	now := a.now()
+	for _, k := range []struct {
+		key  string
+		free int64
+	}{{g.all, freeTriesAll}, {g.here, freeTries}} {
+		if err := t.Lock(ctx, "failures/"+k.key); err != nil {
+			return err
+		}
+		f, err := t.Failures(ctx, k.key, now)
+		if err != nil {
+			return err
+		}
+		f.Count++
+		f.Until = now.Add(waitAfter(f.Count, k.free))
+		if err := t.SetFailures(ctx, k.key, f, now.Add(failuresKept)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slow counts an event against a bound of its own, for what a stranger can make happen to an address, such as mail.
+func (a *Accounts) slow(ctx context.Context, t *store.Tx, key string, free int64) (ok bool, err error) {
+	now := a.now()
+	if err := t.Lock(ctx, "failures/"+key); err != nil {
+		return false, err
+	}
+	f, err := t.Failures(ctx, key, now)
+	if err != nil || f.Until.After(now) {
+		return false, err
+	}
+	f.Count++
+	f.Until = now.Add(waitAfter(f.Count, free))
+	return true, t.SetFailures(ctx, key, f, now.Add(failuresKept))
+}

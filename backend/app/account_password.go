@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
+	"novacron/backend/core/wire"
+	"novacron/backend/notify"
+	"novacron/backend/store"
+)
+
+// ResetPassword takes the secret of the mail and the new password. A password that is refused does not spend the secret. All sessions
+// and API tokens end: whoever had the old password may have made them.
+func (a *Accounts) ResetPassword(ctx context.Context, token, password string, p Peer) error {
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	var hash string
+	err := a.hashing(ctx, func() (err error) { hash, err = auth.Hash(password, a.params); return err })
+	if err != nil {
+		return err
+	}
+	var u store.User
+	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		o, err := t.TakeOneUse(ctx, purposeReset, hashSecret(token), a.now())
+		if err != nil {
+			return err
+		}
+		if u, err = t.User(ctx, o.User); err != nil {
+			return err
+		}
+		if err := checkPassword(password, u.Username, u.Email); err != nil {
+			return err
+		}
+		if err := t.DeleteAPITokensOf(ctx, u.ID); err != nil {
+			return err
+		}
+		u.Unverified = false // the mail was read
+		return a.setPassword(ctx, t, &u, hash, p.as(u), "user.reset_password")
+	})
+	if err != nil {
+		return err
+	}
+	return a.sessions.EndAll(ctx, u.ID, "")
+}
+
+func (a *Accounts) setPassword(ctx context.Context, t *store.Tx, u *store.User, hash string, c auth.Caller, action string) error {
+	u.PasswordHash = hash
+	if err := t.UpdateUser(ctx, u); err != nil {
+		return err
+	}
+	if err := t.DropOneUse(ctx, u.ID, purposeReset); err != nil {
+		return err
+	}
+	if err := audit(t, c, action, u.Tenant, userSubject(u.ID), nil); err != nil {
+		return err
+	}
+	return a.post(ctx, t, notify.Changed, u.Email, "changed/"+string(id.NewToken()), notify.Data{Name: u.Username, Address: c.Address})
+}
+
+// ChangePassword takes the present password and a new one. All other sessions end.
+func (a *Accounts) ChangePassword(ctx context.Context, c auth.Caller, w wire.ChangePassword) error {
+	u, err := a.reauthenticate(ctx, c, w.CurrentPassword)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword(w.NewPassword, u.Username, u.Email); err != nil {
+		return err
+	}
+	var hash string
+	if err := a.hashing(ctx, func() (err error) { hash, err = auth.Hash(w.NewPassword, a.params); return err }); err != nil {
+		return err
+	}
+	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		now, err := t.User(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if now.PasswordHash != u.PasswordHash {
+			return fault.New(fault.Conflict, "password_changed", "the password was changed in the meantime; sign in again")
+		}
+		return a.setPassword(ctx, t, &now, hash, c, "user.change_password")
+	})
+	if err != nil {
+		return err
+	}
+	return a.sessions.EndAll(ctx, u.ID, c.Session)
+}
+
+// reauthenticate asks for the password once more, before what a stolen session must not do.
+func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password string) (store.User, error) {
+	u, err := a.user(ctx, c.User)
+	if err != nil {
+		return u, err
+	}
+	g := guardOf("password", "", u.ID, Peer{Address: c.Address})
+	if err := a.admit(ctx, g); err != nil {
+		return u, err
+	}
+	var ok bool
+	err = a.hashing(ctx, func() (err error) { ok, _, err = auth.Verify(u.PasswordHash, password, a.params); return err })
+	if err != nil || ok {
+		return u, err
+	}
+	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Audit(entry(c, "auth.reauthenticate", u.Tenant, userSubject(u.ID), "password_wrong", nil)); err != nil {
+			return err
+		}
+		return a.failed(ctx, t, g)
+	})
+	if err != nil {
+		return u, err
+	}
+	return u, fault.New(fault.Forbidden, "password_wrong", "the present password is wrong").On("password")
+}
+
+// Sessions lists where the caller is signed in.
+func (a *Accounts) Sessions(ctx context.Context, c auth.Caller) (wire.List[wire.Session], error) {
+	all, err := a.sessions.Of(ctx, c.User)
+	if err != nil {
+		return wire.List[wire.Session]{}, err
+	}
+	out := wire.List[wire.Session]{Items: make([]wire.Session, len(all)), Total: len(all)}
+	for i, l := range all {
+		out.Items[i] = wire.Session{ID: l.ID, CreatedAt: l.Created, SeenAt: l.Seen, EndsAt: l.Ends, Address: l.Address, Agent: l.Agent, Current: l.ID == c.Session}
+	}
+	return out, nil
+}
+
+// EndSession ends one of the caller's sessions.
+func (a *Accounts) EndSession(ctx context.Context, c auth.Caller, s id.Session) error {
+	l, err := a.sessions.Find(ctx, s)
+	if fault.Is(err, fault.NotFound) || err == nil && l.User != c.User {
+		return fault.New(fault.NotFound, "session_not_found", "you have no session %.80q; list them to see their ids", s)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.sessions.End(ctx, s); err != nil {
+		return err
+	}
+	return a.record(ctx, c, "auth.end_session", map[string]any{"session": s})
+}
+
+// EndSessions signs the caller out everywhere, here too.
+func (a *Accounts) EndSessions(ctx context.Context, c auth.Caller) error {
+	if err := a.sessions.EndAll(ctx, c.User, ""); err != nil {
+		return err
+	}
+	return a.record(ctx, c, "auth.end_sessions", nil)
+}
+
+func (a *Accounts) record(ctx context.Context, c auth.Caller, action string, detail map[string]any) error {
+	return a.db.Tx(ctx, func(t *store.Tx) error { return audit(t, c, action, c.Tenant, userSubject(c.User), detail) })
+}
+
+// as is the caller who proved to be the account by a secret.
+func (p Peer) as(u store.User) auth.Caller {
+	return auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role, Address: p.Address, Request: p.Request}
+}

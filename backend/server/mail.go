@@ -1,0 +1,55 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"novacron/backend/app"
+	"novacron/backend/notify"
+)
+
+// Seal and Open let the verbs encrypt what they keep.
+func (s sealer) Seal(purpose string, secret []byte) []byte { return s.seal(purpose, secret) }
+
+// Open is the inverse of Seal for the same purpose.
+func (s sealer) Open(purpose string, sealed []byte) ([]byte, error) { return s.open(purpose, sealed) }
+
+// accountDeps is what the accounts need of the settings.
+func (s *Server) accountDeps() (app.AccountDeps, error) {
+	d := app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys, Seal: s.seal, PublicURL: s.o.PublicURL, Registration: s.o.registration(), Mails: s.o.SMTPURL != ""}
+	switch d.Registration {
+	case app.RegisterOpen, app.RegisterInvited, app.RegisterClosed:
+		return d, nil
+	}
+	return d, fmt.Errorf("NOVACRON_REGISTRATION is %q; it is open, invited or closed", d.Registration)
+}
+
+// registration is the setting, or what is safe where it is not set.
+func (s Settings) registration() string {
+	switch {
+	case s.Registration != "":
+		return s.Registration
+	case s.Production():
+		return app.RegisterInvited
+	}
+	return app.RegisterOpen
+}
+
+// startMail sends what is queued. Without an SMTP server mail stays in the queue, where `novacron mail list` shows it.
+func (s *Server) startMail() error {
+	if s.o.SMTPURL == "" {
+		return nil
+	}
+	smtp, err := notify.NewSMTP(s.o.SMTPURL, s.o.SMTPFrom)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.serving.Go(func() {
+		<-s.stopping
+		cancel()
+	})
+	w := &notify.Worker{Queue: s.accounts.MailQueue(), Sender: smtp, Log: s.log}
+	s.serving.Go(func() { w.Run(ctx) })
+	return nil
+}

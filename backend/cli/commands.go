@@ -6,6 +6,7 @@ func commands(s *session) []*cobra.Command {
 	return []*cobra.Command{
 		vmCommand(s), imageCommand(s), nodeCommand(s), networkCommand(s), operationCommand(s), eventCommand(s), userCommand(s),
 		loginCommand(s), logoutCommand(s), whoamiCommand(s),
-		upCommand(s), serverCommand(s), agentCommand(s), downCommand(s), adminCommand(s), doctorCommand(s), openapiCommand(s),
+		upCommand(s), serverCommand(s), agentCommand(s), downCommand(s), adminCommand(s), mailCommand(s), auditCommand(s), doctorCommand(s), openapiCommand(s),
+		secretsCommand(s), tlsCommand(s),
 	}
 }

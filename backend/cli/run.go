@@ -253,7 +253,7 @@ func adminCommand(s *session) *cobra.Command {
 		},
 	}
 	statusSettings.register(status)
-	c.AddCommand(create, status)
+	c.AddCommand(create, status, rotateKeysCommand(s))
 	return c
 }
 

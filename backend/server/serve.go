@@ -32,7 +32,7 @@ func (s *Server) serve() error {
 		if err != nil {
 			return err
 		}
-		certificate = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: reload.get}
+		certificate = reload.config()
 	}
 	s.run("api", s.listeners["api"], s.httpServer(s.api.REST(), certificate))
 	s.run("ws", s.listeners["ws"], s.httpServer(s.api.WS(), certificate))

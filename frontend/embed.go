@@ -31,6 +31,12 @@ const absent = `<!doctype html>
 </html>
 `
 
+// Built reports whether this build has the console.
+func Built() bool {
+	_, err := fs.Stat(built, "dist/index.html")
+	return err == nil
+}
+
 // Handler serves the console's files, and its page for every path that is a place in it. A file that is missing is 404, never
 // the page: a browser with an old page would take the page for a script.
 func Handler() http.Handler {

@@ -112,7 +112,12 @@ func (s *session) announce(ctx context.Context, srv *server.Server, o server.Opt
 	link, err := srv.SetupLink(ctx)
 	switch {
 	case err == nil:
-		fmt.Fprintf(s.out, "\nTo sign in for the first time, open this link (good once, for a day):\n  %s\nor make an account on this machine:\n  %s admin create-user NAME --email E --role administrator --password-stdin\n", link.URL, command())
+		if server.HasConsole() {
+			fmt.Fprintf(s.out, "\nTo sign in for the first time, open this link (good once, for a day):\n  %s\nor make an account on this machine:\n", link.URL)
+		} else {
+			fmt.Fprintln(s.out, "\nThis build has no web console. To sign in for the first time, make an account on this machine:")
+		}
+		fmt.Fprintf(s.out, "  %[1]s admin create-user NAME --email E --role administrator --password-stdin\n  %[1]s login http://%[2]s --username NAME\n", command(), a["api"])
 	case fault.Is(err, fault.Conflict):
 		fmt.Fprintf(s.out, "\nSign in at %s or with\n  %s login http://%s --username NAME\n", o.PublicURL, command(), a["api"])
 	default:

@@ -1,0 +1,33 @@
+import { useId } from 'react'
+
+type Props = {
+  label: string
+  /** One sentence why it cannot be done now; absent: it can. */
+  why?: string | undefined
+  onAction: () => void
+  className?: string
+  /** Shows the reason below the words, as in a menu; otherwise it is a tooltip and a description. */
+  explain?: boolean
+}
+
+/** A button that says why it cannot be pressed. It stays focusable, so that a keyboard finds the reason too. */
+export function Action({ label, why, onAction, className = '', explain = false }: Props) {
+  const id = useId()
+  return (
+    <button
+      type="button"
+      className={`button ${className}`}
+      aria-disabled={why ? true : undefined}
+      aria-describedby={why ? id : undefined}
+      title={why}
+      onClick={() => !why && onAction()}
+    >
+      {label}
+      {why ? (
+        <span id={id} className={explain ? 'why' : 'visually-hidden'}>
+          {why}
+        </span>
+      ) : null}
+    </button>
+  )
+}

@@ -1,0 +1,23 @@
+import { type Tone, toneOf } from '../lib/state.ts'
+
+/** Shapes differ as the colours do: a state can be told in grey, too. */
+const shapes: Record<Tone, React.ReactNode> = {
+  ok: <circle cx="5" cy="5" r="4.5" fill="currentColor" />,
+  busy: <circle cx="5" cy="5" r="3.6" fill="none" stroke="currentColor" strokeWidth="1.8" strokeDasharray="15 8" />,
+  warn: <path d="M5 .5 9.8 9.3H.2z" fill="currentColor" />,
+  danger: <path d="M3 .5h4L9.5 3v4L7 9.5H3L.5 7V3z" fill="currentColor" />,
+  idle: <rect x="1.2" y="1.2" width="7.6" height="7.6" rx="1" fill="none" stroke="currentColor" strokeWidth="1.6" />,
+  unknown: <circle cx="5" cy="5" r="3.8" fill="none" stroke="currentColor" strokeWidth="1.4" strokeDasharray="2 1.6" />,
+}
+
+export function State({ word, of }: { word: string; of?: 'thing' | 'operation' }) {
+  const tone = toneOf(word, of)
+  return (
+    <span className={`state ${tone}`}>
+      <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
+        {shapes[tone]}
+      </svg>
+      {word.replaceAll('_', ' ')}
+    </span>
+  )
+}

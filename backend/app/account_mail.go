@@ -27,6 +27,10 @@ const mailPurpose = "mail"
 
 // post queues a mail in the transaction of what it tells. event names it: there is one mail per event.
 func (a *Accounts) post(ctx context.Context, t *store.Tx, kind, to, event string, d notify.Data) error {
+	return a.postAs(ctx, t, string(id.NewToken()), kind, to, event, d)
+}
+
+func (a *Accounts) postAs(ctx context.Context, t *store.Tx, mail, kind, to, event string, d notify.Data) error {
 	if a.seal == nil {
 		return fault.New(fault.Internal, "seal_missing", "mail cannot be kept without the key that encrypts it")
 	}
@@ -36,7 +40,7 @@ func (a *Accounts) post(ctx context.Context, t *store.Tx, kind, to, event string
 	if err != nil {
 		return fmt.Errorf("mail %s: %w", kind, err)
 	}
-	return t.InsertMail(ctx, &store.Mail{ID: string(id.NewToken()), Event: event, Kind: kind, To: to, Sealed: a.seal.Seal(mailPurpose, raw), Created: a.now()})
+	return t.InsertMail(ctx, &store.Mail{ID: mail, Event: event, Kind: kind, To: to, Sealed: a.seal.Seal(mailPurpose, raw), Created: a.now()})
 }
 
 // link is where a person uses a one-use secret. It stands behind the #, which browsers send to nobody; the host is the
@@ -161,12 +165,14 @@ func (a *Accounts) TestMail(ctx context.Context, c auth.Caller, to string) (wire
 	if err := auth.CheckEmail(to); err != nil {
 		return wire.Mail{}, err
 	}
-	event := "test/" + string(id.NewToken())
-	err := a.db.Tx(ctx, func(t *store.Tx) error { return a.post(ctx, t, notify.Test, to, event, notify.Data{}) })
+	mail := string(id.NewToken())
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
+		return a.postAs(ctx, t, mail, notify.Test, to, "test/"+mail, notify.Data{})
+	})
 	if err != nil {
 		return wire.Mail{}, err
 	}
-	return wire.Mail{Kind: notify.Test, To: to, State: string(store.MailQueued), CreatedAt: a.now()}, nil
+	return wire.Mail{ID: mail, Kind: notify.Test, To: to, State: string(store.MailQueued), CreatedAt: a.now()}, nil
 }
 
 // RetryMail puts a mail back into the queue, also a dead one.

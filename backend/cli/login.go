@@ -103,7 +103,7 @@ func (s *session) client() (*client.Client, error) {
 }
 
 func loginCommand(s *session) *cobra.Command {
-	var username string
+	var username, code string
 	var fromStdin bool
 	c := &cobra.Command{
 		Use:     "login [URL]",
@@ -129,6 +129,14 @@ func loginCommand(s *session) *cobra.Command {
 				return err
 			}
 			u, err := cl.Login(c.Context(), username, password)
+			if two, ok := errors.AsType[*client.TwoFactor](err); ok {
+				if code == "" {
+					if code, err = s.password("Code of the authenticator app, or a backup code: ", false); err != nil {
+						return err
+					}
+				}
+				u, err = cl.VerifyLogin(c.Context(), two.Challenge, code)
+			}
 			if err != nil {
 				return err
 			}
@@ -139,6 +147,7 @@ func loginCommand(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&username, "username", "", "user name or e-mail address")
+	c.Flags().StringVar(&code, "code", "", "code of the authenticator app or backup code, for accounts that ask for one")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
 	return c
 }

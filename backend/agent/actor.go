@@ -335,6 +335,7 @@ func (x *actor) publish() vm.Seen {
 	if x.inst != nil {
 		info := x.inst.Info()
 		s.Boot, s.PID, s.Accel, s.SSH = info.Boot, info.PID, info.Accel, x.ssh
+		s.Stale = x.stale || info.Generation != s.Generation
 		s.Hostname, s.Agent = x.guest.Hostname, x.agentUp
 		if len(x.guest.Addresses) > 0 {
 			s.Addresses = x.guest.Addresses

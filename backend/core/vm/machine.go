@@ -109,6 +109,7 @@ type Seen struct {
 	State      RunState `json:"state"`
 	Reason     string   `json:"reason,omitempty"`    // a sentence, when the state alone does not explain itself
 	GuestOff   bool     `json:"guest_off,omitempty"` // with SeenStopped: the guest powered off by itself, nobody asked for it
+	Stale      bool     `json:"stale,omitempty"`     // the process does not follow this generation yet: a change could not be made
 	Seq        int64    `json:"seq"`                 // grows with every report of this node for this VM: an older one never replaces a newer one
 	PID        int      `json:"pid,omitempty"`
 	Accel      string   `json:"accel,omitempty"` // kvm or tcg

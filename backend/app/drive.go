@@ -100,17 +100,33 @@ func (a *App) tell(ctx context.Context, v store.VMView) error {
 	return err
 }
 
-// connected gives the VM's node, or the sentence why it cannot be asked.
+// codeUnreachable is the code of the errors of a node that does not answer. agent/remote uses it too.
+const codeUnreachable = "node_unreachable"
+
+// connected gives the VM's node, or the sentence why it cannot be asked. A node that is only between two connections is
+// unavailable, and asked again; one that is given up for lost ends the step at once.
 func (a *App) connected(v store.VMView) (agent.API, error) {
 	if v.NodeState == node.Dead || v.NodeState == node.Removed || v.NodeState == "" {
 		return nil, fault.New(fault.Conflict, "node_dead", "the node of %s was confirmed dead; delete the VM", v.Name)
 	}
 	api, ok := a.d.Nodes.Node(v.Node)
 	if !ok {
-		return nil, fault.New(fault.Unavailable, "node_unreachable", "node %s is not connected; this goes on when it is back", v.NodeName).After(time.Second)
+		if !v.NodeState.Answers() {
+			return nil, fault.New(fault.Conflict, codeUnreachable, "node %s cannot be reached", v.NodeName)
+		}
+		return nil, fault.New(fault.Unavailable, codeUnreachable, "node %s cannot be reached", v.NodeName).After(time.Second)
 	}
 	return api, nil
 }
+
+// isUnreachable reports whether an error means that the VM's node does not answer, for now or for longer.
+func isUnreachable(err error) bool {
+	f := asFault(err)
+	return f != nil && f.Code == codeUnreachable
+}
+
+// isLost reports whether an error means that the VM's node was given up for lost, so that nothing is gained by waiting.
+func isLost(err error) bool { return isUnreachable(err) && fault.Is(err, fault.Conflict) }
 
 // machine resolves what the VM's node must make true.
 func (a *App) machine(ctx context.Context, v store.VM) (vm.Machine, error) {
@@ -160,8 +176,8 @@ func suspends(v store.VMView, s vm.Seen) (bool, error) {
 
 func absent(_ store.VMView, s vm.Seen) (bool, error) { return s.State == vm.SeenAbsent, nil }
 
-// heard is reached by any report of the present generation.
-func heard(_ store.VMView, _ vm.Seen) (bool, error) { return true, nil }
+// heard is reached when the node has done what it could of the present generation.
+func heard(_ store.VMView, s vm.Seen) (bool, error) { return !s.Stale, nil }
 
 func reasonOr(s vm.Seen, otherwise string) string {
 	if s.Reason != "" {

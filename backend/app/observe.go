@@ -111,6 +111,9 @@ func (a *App) observeOne(ctx context.Context, t *store.Tx, v store.VMView, s vm.
 	if err := a.settle(ctx, t, v, before); err != nil {
 		return false, err
 	}
+	if err := releaseUnused(ctx, t, v, before); err != nil {
+		return false, err
+	}
 	seen := seenOf(v)
 	return v.Doing.Operation == "" && (seen.Generation < v.Generation || seen.Epoch < v.Epoch), nil
 }
@@ -144,6 +147,34 @@ func (a *App) learn(ctx context.Context, t *store.Tx, v *store.VMView) error {
 		return nil
 	}
 	return t.SaveVM(ctx, &v.VM)
+}
+
+// releaseUnused gives addresses back that the VM had for interfaces which are gone, once its node has taken them from the guest:
+// any earlier, another guest could get an address that is still in use. before is the report that was stored until now.
+func releaseUnused(ctx context.Context, t *store.Tx, v store.VMView, before *vm.Seen) error {
+	if !follows(v, v.Seen) || follows(v, before) {
+		return nil
+	}
+	given, err := t.Addresses(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	for _, g := range given {
+		if slices.ContainsFunc(v.Spec.NICs, func(n vm.NIC) bool { return n.ID == g.NIC }) {
+			continue
+		}
+		if err := t.ReleaseAddress(ctx, g.NIC); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follows reports whether nothing on the node uses a machine older than the one that is wanted: no process, and no memory on the
+// disk that goes on with the devices that it knows.
+func follows(v store.VMView, s *vm.Seen) bool {
+	return s != nil && s.Epoch == v.Epoch && s.Generation >= v.Generation && !s.Stale && len(s.Restart) == 0 &&
+		s.State != vm.SeenSuspending && s.State != vm.SeenSuspended
 }
 
 // powersOff says whether a VM that should run is off for a reason that its user has to undo: its guest powered off, or its machine

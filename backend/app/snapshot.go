@@ -115,10 +115,31 @@ func (a *App) onNode(action agent.SnapshotAction) func(context.Context, op.Run, 
 // unshoot removes what there is of the snapshot.
 func (a *App) unshoot(ctx context.Context, r op.Run, s *shot) error {
 	err := a.onNode(agent.SnapshotDelete)(ctx, r, s)
+	if isLost(err) {
+		return a.failShot(ctx, r, s)
+	}
 	if err != nil && !fault.Is(err, fault.NotFound) && !nodeIsDead(err) {
 		return err
 	}
 	return a.dropShot(ctx, r, s)
+}
+
+// failShot keeps a snapshot of which something may be on a node that is lost, so that its user can delete it later.
+func (a *App) failShot(ctx context.Context, r op.Run, s *shot) error {
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		p, err := t.Snapshot(ctx, s.Snapshot)
+		if fault.Is(err, fault.NotFound) || err == nil && p.State == store.SnapshotFailed {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.State, p.StateReason = store.SnapshotFailed, "its node could not be reached while it was taken; delete it when the node is back"
+		return t.UpdateSnapshot(ctx, &p)
+	})
 }
 
 func nodeIsDead(err error) bool {

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
@@ -113,6 +115,9 @@ type operations struct {
 // Save stores the record and what follows from its end.
 func (s *operations) Save(ctx context.Context, r *op.Record) error {
 	return s.a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := tellAftermath(ctx, &t.Reader, r); err != nil {
+			return err
+		}
 		if err := t.SaveOperation(ctx, r); err != nil {
 			return err
 		}
@@ -122,4 +127,30 @@ func (s *operations) Save(ctx context.Context, r *op.Record) error {
 		}
 		return s.a.refresh(ctx, t, v)
 	})
+}
+
+// tellAftermath says in the error of an operation that its node kept from success what becomes of the VM. Only its end knows:
+// until then the operation tries again, and takes back what it can.
+func tellAftermath(ctx context.Context, t *store.Reader, r *op.Record) error {
+	which, ok := vmOf(r.Subject)
+	if !ok || r.Status != op.Failed || r.Error == nil || r.Error.Code != codeUnreachable {
+		return nil
+	}
+	v, err := t.VMView(ctx, which)
+	if fault.Is(err, fault.NotFound) {
+		r.Error.Message = "its node cannot be reached; nothing of the VM is left, create it again"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	became := fmt.Sprintf("%s is to be %s, and the node is told so when it is back", v.Name, v.Power)
+	switch {
+	case v.Power == vm.Gone:
+		became = fmt.Sprintf("what there is of %s on it is removed when it is back", v.Name)
+	case strings.HasPrefix(r.Kind, "snapshot."):
+		became = "ask again when it is back"
+	}
+	r.Error.Message = fmt.Sprintf("node %s cannot be reached; %s", v.NodeName, became)
+	return nil
 }

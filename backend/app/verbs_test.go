@@ -114,7 +114,7 @@ func TestStartVM_onANodeThatIsNotConnectedSaysSoAndTakesTheWishBack(t *testing.T
 	w.settle()
 	o, err := w.app.Operation(w.ctx, w.admin, r.Operation.ID)
 	w.must(err)
-	if o.Status != "failed" || o.Error == nil || !strings.Contains(o.Error.Message, "not connected") {
+	if o.Status != "failed" || o.Error == nil || o.Error.Message != "node thor cannot be reached; web-1 is to be stopped, and the node is told so when it is back" {
 		t.Errorf("it ended %s: %+v", o.Status, o.Error)
 	}
 	if v := w.vm("web-1"); v.Wanted != vm.Off {

@@ -73,7 +73,7 @@ func cloned(src vm.Spec, linked bool) vm.Spec {
 
 func (a *App) cloneVM() *op.Definition {
 	return op.Define("vm.clone",
-		op.Do("Reserve room beside the source", a.place).Undo(a.forget),
+		op.Do("Reserve room beside the source", a.place).Undo(a.unplace),
 		op.Do("Copy the disks", a.make).Undo(a.unmake),
 		op.Do("Let go of the source", a.finishClone).NoUndo("the undo of the copy removes the bond with the VM"),
 	)

@@ -137,7 +137,7 @@ func (a *App) quota(ctx context.Context, t *store.Tx, tenant id.Tenant, more sto
 
 func (a *App) createVM() *op.Definition {
 	return op.Define("vm.create",
-		op.Do("Choose a node", a.place).Undo(a.forget),
+		op.Do("Choose a node", a.place).Undo(a.unplace),
 		op.Do("Bring the image to the node", a.bringImages).NoUndo("an image in a node's cache serves other VMs too"),
 		op.Do("Make the disks and start the guest", a.make).Undo(a.unmake),
 	)
@@ -242,8 +242,20 @@ func imagesOf(s vm.Spec) []string {
 	return all
 }
 
-// forget takes the row away with everything that the verb reserved. It is the undo of the first step, since the verb itself has
-// none.
+// unplace is the undo of the first step and of the verb. Of a VM whose node is lost the row stays, wanted gone, with its addresses
+// and its user: the guest may use them. The reconciler deletes it when the node is back.
+func (a *App) unplace(ctx context.Context, r op.Run, s *making) error {
+	view, err := a.db.VMView(ctx, s.VM)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if seen := seenOf(view); err == nil && view.Power == vm.Gone && !nothingOn(view) && seen.State != vm.SeenAbsent {
+		return nil
+	}
+	return a.forget(ctx, r, s)
+}
+
+// forget takes the row away with everything that the verb reserved.
 func (a *App) forget(ctx context.Context, r op.Run, s *making) error {
 	return a.db.Tx(ctx, func(t *store.Tx) error {
 		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
@@ -336,7 +348,10 @@ func made(v store.VMView, s vm.Seen) (bool, error) {
 	return s.State == vm.SeenStopped, nil
 }
 
-// unmake removes everything that the node has of the VM.
+// unmake removes everything that the node has of the VM. A node that is lost is not waited for; see unplace.
 func (a *App) unmake(ctx context.Context, r op.Run, s *making) error {
-	return a.remove(ctx, r, s.VM)
+	if err := a.remove(ctx, r, s.VM); !isLost(err) {
+		return err
+	}
+	return nil
 }

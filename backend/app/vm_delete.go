@@ -67,6 +67,11 @@ func (a *App) remove(ctx context.Context, r op.Run, v id.VM) error {
 	return a.drive(ctx, r, v, generation, absent)
 }
 
+// nothingOn reports whether a VM has nothing that a node would have to remove.
+func nothingOn(v store.VMView) bool {
+	return v.Node == "" || v.NodeState == node.Dead || v.NodeState == node.Removed || v.NodeState == ""
+}
+
 // wantGone records that nothing of the VM may remain. gone: nothing can.
 func (a *App) wantGone(ctx context.Context, r op.Run, v id.VM) (generation int64, gone bool, err error) {
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
@@ -85,7 +90,7 @@ func (a *App) wantGone(ctx context.Context, r op.Run, v id.VM) (generation int64
 		if err != nil {
 			return err
 		}
-		gone = row.Node == "" || view.NodeState == node.Dead || view.NodeState == node.Removed || view.NodeState == ""
+		gone = nothingOn(view)
 		if row.Power != vm.Gone {
 			row.Power, row.Force = vm.Gone, true
 			row.Generation++

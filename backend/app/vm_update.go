@@ -20,8 +20,6 @@ type updating struct {
 	VM         id.VM       `json:"vm"`
 	Generation int64       `json:"generation"`
 	Before     vm.Spec     `json:"before"`
-	Added      []id.NIC    `json:"added,omitempty"`   // interfaces whose addresses go when it is undone
-	Removed    []id.NIC    `json:"removed,omitempty"` // interfaces whose addresses go when it is done
 	Dropped    []id.Volume `json:"dropped,omitempty"` // disks that do not come back
 }
 
@@ -121,7 +119,7 @@ func (a *App) apply(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM
 	if err := a.applyDisks(ctx, t, c, s, w, state); err != nil {
 		return err
 	}
-	if err := applyNICs(ctx, t, c, v, w, state); err != nil {
+	if err := applyNICs(ctx, t, c, v, w); err != nil {
 		return err
 	}
 	return s.Check()
@@ -185,7 +183,9 @@ func noDisk(v id.Volume, field string) error {
 	return fault.New(fault.Invalid, "disk_not_found", "the VM has no disk %.80q", v).On(field)
 }
 
-func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w wire.UpdateVM, state *updating) error {
+// applyNICs adds and removes interfaces. The address of one that is removed stays taken until the node says that the guest has
+// it no longer; see releaseUnused.
+func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w wire.UpdateVM) error {
 	nics := slices.Clone(v.Spec.NICs)
 	for i, gone := range w.RemoveNICs {
 		n := slices.IndexFunc(nics, func(n vm.NIC) bool { return n.ID == gone })
@@ -193,7 +193,6 @@ func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w w
 			return fault.New(fault.Invalid, "nic_not_found", "the VM has no network interface %.80q", gone).On(fmt.Sprintf("remove_nics[%d]", i))
 		}
 		nics = slices.Delete(nics, n, n+1)
-		state.Removed = append(state.Removed, gone)
 	}
 	if len(nics)+len(w.AddNICs) > vm.MaxNICs {
 		return fault.New(fault.Invalid, "", "a VM has up to %d network interfaces, not %d", vm.MaxNICs, len(nics)+len(w.AddNICs)).On("add_nics")
@@ -206,7 +205,6 @@ func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w w
 		if err := giveAddress(ctx, t, v.ID, &n); err != nil {
 			return err
 		}
-		state.Added = append(state.Added, n.ID)
 		nics = append(nics, n)
 	}
 	v.Spec.NICs = nics
@@ -218,7 +216,6 @@ func (a *App) updateVM() *op.Definition {
 		// The verb has changed the row already, so the first step takes it back, whichever step failed.
 		op.Do("Bring new images to the node", a.bringUpdated).Undo(a.unchange),
 		op.Do("Change the VM on its node", a.changeVM).NoUndo("the undo of the first step tells the node too"),
-		op.Do("Give back addresses that are no longer used", a.releaseRemoved).NoUndo("the interfaces are gone"),
 	)
 }
 
@@ -238,7 +235,7 @@ func (a *App) changeVM(ctx context.Context, r op.Run, s *updating) error {
 }
 
 func later(err error) error {
-	if f := asFault(err); f != nil && f.Code == "node_unreachable" {
+	if isUnreachable(err) {
 		return nil
 	}
 	return err
@@ -247,31 +244,9 @@ func later(err error) error {
 // unchange puts the old spec back, less the disks that were dropped: what they held is lost, and an empty disk under an old name
 // would be worse than none.
 func (a *App) unchange(ctx context.Context, r op.Run, s *updating) error {
-	err := a.rewish(ctx, r, s.VM, s.Generation, func(v *store.VM, _ vm.Seen) {
+	return a.rewish(ctx, r, s.VM, s.Generation, func(v *store.VM, _ vm.Seen) {
 		back := s.Before
 		back.Disks = slices.DeleteFunc(slices.Clone(back.Disks), func(d vm.Disk) bool { return slices.Contains(s.Dropped, d.ID) })
 		v.Spec = back
-	})
-	if err != nil {
-		return err
-	}
-	return a.release(ctx, r, s.Added)
-}
-
-func (a *App) releaseRemoved(ctx context.Context, r op.Run, s *updating) error {
-	return a.release(ctx, r, s.Removed)
-}
-
-func (a *App) release(ctx context.Context, r op.Run, nics []id.NIC) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
-		for _, n := range nics {
-			if err := t.ReleaseAddress(ctx, n); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }

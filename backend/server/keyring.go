@@ -164,7 +164,7 @@ func (k *keyring) follow(ctx context.Context) error {
 		return nil
 	}
 	return k.add(ctx, false, func(rows []store.SigningKey) bool {
-		return !slices.ContainsFunc(rows, func(r store.SigningKey) bool { return time.Since(r.Created) < keyAge })
+		return !slices.ContainsFunc(rows, func(r store.SigningKey) bool { return signs(r) && time.Since(r.Created) < keyAge })
 	})
 }
 

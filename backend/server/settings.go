@@ -25,7 +25,7 @@ type Settings struct {
 	NodeAddr       string // node connections, mutual TLS
 	Listen         string // host for the API, WebSocket and console in place of loopback
 	DatabaseURL    string // postgres://…; empty: SQLite in the data folder
-	RedisURL       string // redis://…; checked by doctor
+	RedisURL       string // redis://… or rediss://…; empty: sessions are kept in the database
 	QdrantURL      string // http://…; checked by doctor
 	SMTPURL        string // smtp://…; checked by doctor
 	SMTPFrom       string // sender of mail, for example NovaCron <cloud@example.org>

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"novacron/backend/core/fault"
@@ -24,6 +25,9 @@ const (
 	windowKey  = "limit:"       // + key of the limit: list of event times, oldest first, in Unix microseconds
 	ticketKey  = "ticket:"      // + hash of the ticket: end in Unix microseconds, newline, content
 )
+
+// The client would print each connection that fails, beside the error that it returns.
+func init() { logging.Disable() }
 
 // Redis keeps sessions in a Redis of at least version 6.2 (one instance or one with replicas, not a cluster: a sign-in and its
 // account's list change in one script). Calls end within a second, fail with fault.Unavailable and code redis_unavailable while

@@ -1,5 +1,5 @@
 // Sets the theme before the first paint. "system" follows the machine; src/lib/theme.ts changes it later.
-(() => {
+;(() => {
   let choice = 'system'
   try {
     choice = localStorage.getItem('novacron-theme') || 'system'

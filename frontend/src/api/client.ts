@@ -48,7 +48,8 @@ export const api = createClient<paths>({ baseUrl: '', fetch: authorised })
 // A repeated POST does its work once: the same key is used when the request is sent again after a 401.
 api.use({
   onRequest({ request }) {
-    if (request.method === 'POST') request.headers.set('Idempotency-Key', randomKey())
+    if (request.method === 'POST' && !request.headers.has('Idempotency-Key'))
+      request.headers.set('Idempotency-Key', randomKey())
     return request
   },
 })

@@ -12,7 +12,12 @@ export const vmList = (filter: VMFilter) =>
   infiniteQueryOptions({
     queryKey: ['vms', 'list', filter] as const,
     queryFn: ({ pageParam, signal }) =>
-      body(api.GET('/api/v1/vms', { params: { query: { ...filter, limit: vmPage, cursor: pageParam || undefined } }, signal })),
+      body(
+        api.GET('/api/v1/vms', {
+          params: { query: { ...filter, limit: vmPage, cursor: pageParam || undefined } },
+          signal,
+        }),
+      ),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor || undefined,
     placeholderData: keepPreviousData,
@@ -91,7 +96,8 @@ export type OperationFilter = { status?: 'open' | Schemas['Operation']['status']
 export const operations = (filter: OperationFilter) =>
   queryOptions({
     queryKey: ['operations', 'list', filter] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/operations', { params: { query: { limit: 50, ...filter } }, signal })),
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/operations', { params: { query: { limit: 50, ...filter } }, signal })),
     placeholderData: keepPreviousData,
   })
 

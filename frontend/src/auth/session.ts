@@ -34,6 +34,7 @@ async function post(path: string, body?: unknown, token?: string): Promise<Respo
 
 function begin(answer: Answer) {
   const { access_token: token, expires_in: seconds, user } = answer
+  if (!token || !seconds || !user) throw new Problem(500, { detail: words.errors.emptyAnswer })
   session.set({ status: 'in', user, token, endsAt: Date.now() + seconds * 1000 })
   schedule(seconds * 1000)
 }
@@ -49,8 +50,17 @@ function end(reason?: 'expired') {
   session.set(reason ? { status: 'out', reason } : { status: 'out' })
 }
 
-export async function signIn(username: string, password: string): Promise<void> {
-  begin(await (await post('/api/auth/login', { username, password })).json())
+/** Signs in. With a second factor the answer is the challenge that a code ends; without one it is nothing. */
+export async function signIn(username: string, password: string): Promise<string | undefined> {
+  const answer: Answer = await (await post('/api/auth/login', { username, password })).json()
+  if (answer.two_factor_required) return answer.challenge_token
+  begin(answer)
+  return undefined
+}
+
+/** Ends a sign-in with a code of the authenticator, or a backup code. */
+export async function proveSecondFactor(challenge: string, code: string): Promise<void> {
+  begin(await (await post('/api/auth/2fa/verify-login', { challenge_token: challenge, code })).json())
 }
 
 export async function setUp(request: components['schemas']['Setup']): Promise<void> {
@@ -79,8 +89,8 @@ export function refresh(): Promise<boolean> {
   return running
 }
 
-function alone<T>(work: () => Promise<T>): Promise<T> {
-  return navigator.locks ? navigator.locks.request('novacron-refresh', work) : work()
+async function alone(work: () => Promise<boolean>): Promise<boolean> {
+  return navigator.locks ? await navigator.locks.request('novacron-refresh', work) : work()
 }
 
 async function exchange(): Promise<boolean> {

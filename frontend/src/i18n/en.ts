@@ -82,6 +82,13 @@ export const words = {
     caps: 'Caps Lock is on.',
     wait: (s: number) => `Too many attempts. Try again in ${plural(s, 'second', 'seconds')}.`,
   },
+  secondFactor: {
+    title: 'Second factor',
+    code: 'Code of your authenticator',
+    hint: 'Six digits, or one of your backup codes.',
+    submit: 'Go on',
+    back: 'Back to the sign-in',
+  },
   setup: {
     title: 'First administrator',
     intro: 'This one-time link makes the first account of this installation.',
@@ -90,7 +97,8 @@ export const words = {
     password: 'Password',
     hint: 'At least 12 characters.',
     submit: 'Create the account and sign in',
-    noToken: 'This page needs the one-time link that `novacron up` printed. Open that link, or make an account with `novacron admin create-user`.',
+    noToken:
+      'This page needs the one-time link that `novacron up` printed. Open that link, or make an account with `novacron admin create-user`.',
   },
   dashboard: {
     title: 'Dashboard',
@@ -187,7 +195,8 @@ export const words = {
     anyNode: 'One with room',
     submit: 'Create',
     summary: 'Summary',
-    needs: (image: string, memory: string, disk: string) => `${image} needs at least ${memory} memory and ${disk} disk.`,
+    needs: (image: string, memory: string, disk: string) =>
+      `${image} needs at least ${memory} memory and ${disk} disk.`,
   },
   vm: {
     tabs: 'Parts of this VM',
@@ -220,7 +229,8 @@ export const words = {
     id: 'Id',
     restartRequired: 'Waits for the next start',
     boot: 'boots first',
-    limits: (iops: number, rate: number) => [iops ? `${n(iops)} IOPS` : '', rate ? `${n(rate)} MiB/s` : ''].filter(Boolean).join(', '),
+    limits: (iops: number, rate: number) =>
+      [iops ? `${n(iops)} IOPS` : '', rate ? `${n(rate)} MiB/s` : ''].filter(Boolean).join(', '),
     deleteTitle: (name: string) => `Delete ${name}?`,
     deleteWhat: 'The VM is stopped, and this goes with it for good:',
     deleteDisks: (count: number, size: string) => `${plural(count, 'disk', 'disks')}, ${size} in all`,
@@ -294,7 +304,8 @@ export const words = {
   },
   operation: {
     tray: 'Operations',
-    trayCount: (count: number) => (count === 0 ? 'No running operations' : plural(count, 'running operation', 'running operations')),
+    trayCount: (count: number) =>
+      count === 0 ? 'No running operations' : plural(count, 'running operation', 'running operations'),
     all: 'All operations',
     cancel: 'Cancel',
     cancelling: 'Cancelling…',

@@ -15,12 +15,15 @@ test('bytes have the unit that keeps them short', () => {
 })
 
 test('sizes are read as people type them', () => {
-  expect(['512', '512M', '2 GiB', '1.5g', '16 GB', '1t', '1024k'].map((s) => parseMebibytes(s))).toEqual([512, 512, 2048, 1536, 16384, 1048576, 1])
+  expect(['512', '512M', '2 GiB', '1.5g', '16 GB', '1t', '1024k'].map((s) => parseMebibytes(s))).toEqual([
+    512, 512, 2048, 1536, 16384, 1048576, 1,
+  ])
   expect(parseMebibytes('2', 'GiB')).toBe(2048)
 })
 
 test('what is no size is refused', () => {
-  for (const typed of ['', 'lots', '-1', '1.5', '2 G G', '1e3', '10 PiB']) expect(parseMebibytes(typed), typed).toBeNull()
+  for (const typed of ['', 'lots', '-1', '1.5', '2 G G', '1e3', '10 PiB'])
+    expect(parseMebibytes(typed), typed).toBeNull()
 })
 
 test('times are told from now', () => {

@@ -64,7 +64,9 @@ function rereadLists(client: QueryClient, reread: (key: readonly unknown[]) => v
 }
 
 function patchVM(client: QueryClient, id: string, { operation, ...patch }: VMPatch) {
-  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, id, (row) => ({ ...row, ...patch })))
+  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) =>
+    mapRows(data, id, (row) => ({ ...row, ...patch })),
+  )
   for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'one'] })) {
     const now = query.state.data as VM | undefined
     if (now?.id === id) client.setQueryData<VM>(query.queryKey, { ...now, ...patch, operation_id: operation })

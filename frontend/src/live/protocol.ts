@@ -14,7 +14,12 @@ export function readFrame(text: string): Frame | null {
   if (typeof value !== 'object' || value === null || !('type' in value) || typeof value.type !== 'string') return null
   if (value.type === 'ping') return { type: 'ping' }
   if (value.type === 'ready') return 'cursor' in value ? { type: 'ready', cursor: String(value.cursor) } : null
-  if (!('subject' in value) || typeof value.subject !== 'string' || !('time' in value) || typeof value.time !== 'string')
+  if (
+    !('subject' in value) ||
+    typeof value.subject !== 'string' ||
+    !('time' in value) ||
+    typeof value.time !== 'string'
+  )
     return null
   return value as Event // type, subject and time were looked at; data is read with care by the reducer
 }

@@ -5,7 +5,14 @@ import { type Live, nothing, reduce, stampOf } from './reducer.ts'
 let at = 0
 function event(type: string, subject: string, data: unknown, time?: string): Event {
   at++
-  return { id: `AAAAAAAA-${at.toString(36)}`, type, subject, tenant: 't', time: time ?? `2026-01-01T00:00:${String(at % 60).padStart(2, '0')}.5Z`, data }
+  return {
+    id: `AAAAAAAA-${at.toString(36)}`,
+    type,
+    subject,
+    tenant: 't',
+    time: time ?? `2026-01-01T00:00:${String(at % 60).padStart(2, '0')}.5Z`,
+    data,
+  }
 }
 
 /** A small generator with a seed, so that a failure can be repeated. */
@@ -48,8 +55,12 @@ describe('reduce', () => {
         const vm = `vm/v${Math.floor(next() * 3)}`
         const o = `o${Math.floor(next() * 3)}`
         const what = next()
-        if (what < 0.5) events.push(event('vm.state', vm, { status: next() < 0.5 ? 'running' : 'stopped', reason: `r${i}` }))
-        else if (what < 0.9) events.push(event('operation.updated', `operation/${o}`, { status: 'running', progress: next(), subject: vm }))
+        if (what < 0.5)
+          events.push(event('vm.state', vm, { status: next() < 0.5 ? 'running' : 'stopped', reason: `r${i}` }))
+        else if (what < 0.9)
+          events.push(
+            event('operation.updated', `operation/${o}`, { status: 'running', progress: next(), subject: vm }),
+          )
         else if (what < 0.95) events.push(event('vm.deleted', vm, {}))
       }
       events.push(event('operation.ended', 'operation/o1', { status: 'succeeded', subject: 'vm/v1' }))
@@ -65,7 +76,12 @@ describe('reduce', () => {
 
   test('an operation that has ended stays ended', () => {
     const end = event('operation.ended', 'operation/a', { status: 'failed', subject: 'vm/a' }, '2026-01-01T00:00:01Z')
-    const late = event('operation.progress', 'operation/a', { status: 'running', subject: 'vm/a' }, '2026-01-01T00:00:09Z')
+    const late = event(
+      'operation.progress',
+      'operation/a',
+      { status: 'running', subject: 'vm/a' },
+      '2026-01-01T00:00:09Z',
+    )
     expect(run([end, late]).operations.get('a')?.patch.status).toBe('failed')
   })
 
@@ -75,7 +91,10 @@ describe('reduce', () => {
   })
 
   test('progress makes no list old', () => {
-    const { changes } = reduce(nothing, event('operation.progress', 'operation/a', { status: 'running', subject: 'vm/a', kind: 'vm.create' }))
+    const { changes } = reduce(
+      nothing,
+      event('operation.progress', 'operation/a', { status: 'running', subject: 'vm/a', kind: 'vm.create' }),
+    )
     expect(changes.map((c) => c.kind)).toEqual(['operation'])
   })
 
@@ -86,7 +105,14 @@ describe('reduce', () => {
 
 describe('stampOf', () => {
   test('orders times with fractions of any length, and cursors of one moment', () => {
-    const make = (time: string, id: string): Event => ({ id, type: 'vm.state', subject: 'vm/a', tenant: '', time, data: {} })
+    const make = (time: string, id: string): Event => ({
+      id,
+      type: 'vm.state',
+      subject: 'vm/a',
+      tenant: '',
+      time,
+      data: {},
+    })
     const ordered = [
       make('2026-01-01T00:00:01Z', 'A-9'),
       make('2026-01-01T00:00:01.05Z', 'A-1'),

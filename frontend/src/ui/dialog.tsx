@@ -1,7 +1,15 @@
 import { useEffect, useId, useRef } from 'react'
 
 /** A modal of the browser's own: it holds the focus, closes on Escape and gives the focus back. Mount it to open it. */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: React.ReactNode }) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string
+  onClose: () => void
+  children: React.ReactNode
+}) {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {

@@ -1,7 +1,12 @@
 import { useId } from 'react'
 
 type Control = { id: string; className: string; 'aria-invalid'?: true; 'aria-describedby'?: string }
-type Props = { label: string; hint?: string | undefined; fault?: string | undefined; children: (control: Control) => React.ReactNode }
+type Props = {
+  label: string
+  hint?: string | undefined
+  fault?: string | undefined
+  children: (control: Control) => React.ReactNode
+}
 
 /** A label, a control, what helps and what is wrong, tied together for those who cannot see them side by side. */
 export function Field({ label, hint, fault, children }: Props) {
@@ -30,7 +35,11 @@ export function Field({ label, hint, fault, children }: Props) {
   )
 }
 
-export function Check({ label, hint, ...input }: { label: string; hint?: string } & React.InputHTMLAttributes<HTMLInputElement>) {
+export function Check({
+  label,
+  hint,
+  ...input
+}: { label: string; hint?: string } & React.InputHTMLAttributes<HTMLInputElement>) {
   return (
     <label className="check">
       <input type="checkbox" {...input} />

@@ -2,13 +2,22 @@ import { useEffect, useRef } from 'react'
 import { words } from '../i18n/en.ts'
 
 /** A page's heading with its main actions. The focus goes to the heading on arrival, so that a screen reader tells the page. */
-export function PageHead({ title, children, beside }: { title: string; children?: React.ReactNode; beside?: React.ReactNode }) {
+export function PageHead({
+  title,
+  children,
+  beside,
+}: {
+  title: string
+  children?: React.ReactNode
+  beside?: React.ReactNode
+}) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · ${words.product}`
   }, [title])
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement?.closest('.sidenav')) heading.current?.focus({ preventScroll: true })
+    if (document.activeElement === document.body || document.activeElement?.closest('.sidenav'))
+      heading.current?.focus({ preventScroll: true })
   }, [])
   return (
     <div className="page-head">

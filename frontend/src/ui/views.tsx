@@ -25,7 +25,11 @@ export function Skeleton({ lines = 3 }: { lines?: number }) {
 /** What failed, in the server's words, with what support asks for. Overload tries again by itself. */
 export function ErrorView({ error, retry }: { error: unknown; retry?: () => void }) {
   const problem = error instanceof Problem ? error : undefined
-  const details = [sentence(error), problem && `${words.errors.code} ${problem.code} (${problem.status})`, problem?.requestId && `${words.errors.request} ${problem.requestId}`]
+  const details = [
+    sentence(error),
+    problem && `${words.errors.code} ${problem.code} (${problem.status})`,
+    problem?.requestId && `${words.errors.request} ${problem.requestId}`,
+  ]
     .filter(Boolean)
     .join('\n')
   return (
@@ -63,7 +67,15 @@ function Countdown({ seconds, then }: { seconds: number; then: () => void }) {
 type Read<T> = { data: T | undefined; error: unknown; refetch: () => unknown }
 
 /** Shows a query: old data while new data comes, a shape before the first, the problem when there is nothing else. */
-export function Loaded<T>({ query, lines, children }: { query: Read<T>; lines?: number; children: (data: T) => React.ReactNode }) {
+export function Loaded<T>({
+  query,
+  lines,
+  children,
+}: {
+  query: Read<T>
+  lines?: number
+  children: (data: T) => React.ReactNode
+}) {
   if (query.data !== undefined) return children(query.data)
   if (query.error) return <ErrorView error={query.error} retry={() => void query.refetch()} />
   return <Skeleton lines={lines} />

@@ -1,0 +1,51 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { Problem } from './api/problem.ts'
+import { session } from './auth/session.ts'
+import { router, safeNext } from './router.tsx'
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/shell.css'
+import './styles/pages.css'
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000, // events make things old before
+      refetchOnWindowFocus: false,
+      retry: (failures, error) =>
+        failures < 2 && error instanceof Problem && (error.status === 0 || error.status >= 500),
+    },
+  },
+})
+
+// Nothing of one account may be seen by the next, and a page that shows data is no place for who has signed out.
+let before = session.get().status
+session.subscribe(() => {
+  const now = session.get().status
+  if (before === 'in' && now === 'out') {
+    client.clear()
+    void router.navigate({ to: '/auth/login', search: { next: safeNext(router.state.location.href) } })
+  }
+  before = now
+})
+
+// A chunk of an older build is gone after an update: the page is loaded again, once.
+window.addEventListener('vite:preloadError', (event) => {
+  if (sessionStorage.getItem('novacron-reloaded') === location.href) return
+  sessionStorage.setItem('novacron-reloaded', location.href)
+  event.preventDefault()
+  location.reload()
+})
+
+const element = document.getElementById('root')
+if (!element) throw new Error('index.html has no element #root')
+createRoot(element).render(
+  <StrictMode>
+    <QueryClientProvider client={client}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+)

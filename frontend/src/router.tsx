@@ -1,0 +1,203 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import type { VMSummary } from './api/client.ts'
+import { ensureSession } from './auth/session.ts'
+import { Crashed, NotFound } from './routes/fault.tsx'
+
+// What stands in an address may be anything: each field is read with care, and what makes no sense is left out.
+const text = (value: unknown) =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) || undefined : undefined
+const choice = <T extends string>(list: readonly T[], value: unknown) => list.find((each) => each === value)
+
+export const statuses = [
+  'running',
+  'stopped',
+  'creating',
+  'starting',
+  'stopping',
+  'paused',
+  'suspended',
+  'migrating',
+  'error',
+  'unknown',
+] as const satisfies readonly VMSummary['status'][]
+export const sorts = ['name', '-name', 'created_at', '-created_at', 'status', '-status', 'node', '-node'] as const
+export const operationStatuses = [
+  'open',
+  'queued',
+  'running',
+  'undoing',
+  'succeeded',
+  'failed',
+  'canceled',
+  'stuck',
+] as const
+
+/** Where to go after signing in: a path of this console, never another host. */
+export function safeNext(value: unknown): string | undefined {
+  return typeof value === 'string' && /^\/(?![/\\])/.test(value) && !value.startsWith('/auth/') ? value : undefined
+}
+
+const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: Crashed })
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/login',
+  validateSearch: (s: Record<string, unknown>): { next?: string } => ({ next: safeNext(s.next) }),
+  component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
+})
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('./routes/setup.tsx'), 'SetupPage'),
+})
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  beforeLoad: async ({ location }) => {
+    // A server that does not answer is shown by the page itself; nobody is sent to the sign-in for it.
+    const now = await ensureSession()
+    if (now.status !== 'in') throw redirect({ to: '/auth/login', search: { next: safeNext(location.href) } })
+  },
+  component: lazyRouteComponent(() => import('./shell/shell.tsx'), 'Shell'),
+})
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/dashboard' })
+  },
+})
+const dashboard = createRoute({
+  getParentRoute: () => shell,
+  path: '/dashboard',
+  component: lazyRouteComponent(() => import('./routes/dashboard.tsx'), 'DashboardPage'),
+})
+
+export type VMSearch = { status?: VMSummary['status']; node?: string; name?: string; sort?: (typeof sorts)[number] }
+const vms = createRoute({
+  getParentRoute: () => shell,
+  path: '/vms',
+  validateSearch: (s: Record<string, unknown>): VMSearch => ({
+    status: choice(statuses, s.status),
+    node: text(s.node),
+    name: text(s.name),
+    sort: choice(sorts, s.sort),
+  }),
+  component: lazyRouteComponent(() => import('./routes/vms.tsx'), 'VMsPage'),
+})
+const newVM = createRoute({
+  getParentRoute: () => shell,
+  path: '/vms/new',
+  validateSearch: (s: Record<string, unknown>): { image?: string } => ({ image: text(s.image) }),
+  component: lazyRouteComponent(() => import('./routes/vm-new.tsx'), 'NewVMPage'),
+})
+const vm = createRoute({
+  getParentRoute: () => shell,
+  path: '/vms/$id',
+  component: lazyRouteComponent(() => import('./routes/vm.tsx'), 'VMPage'),
+})
+const vmOverview = createRoute({
+  getParentRoute: () => vm,
+  path: '/',
+  component: lazyRouteComponent(() => import('./routes/vm-overview.tsx'), 'VMOverview'),
+})
+const vmConsole = createRoute({
+  getParentRoute: () => vm,
+  path: '/console',
+  validateSearch: (s: Record<string, unknown>): { kind?: 'serial' | 'vnc' } => ({
+    kind: choice(['serial', 'vnc'] as const, s.kind),
+  }),
+  component: lazyRouteComponent(() => import('./routes/vm-console.tsx'), 'VMConsole'),
+})
+const vmSnapshots = createRoute({
+  getParentRoute: () => vm,
+  path: '/snapshots',
+  component: lazyRouteComponent(() => import('./routes/vm-snapshots.tsx'), 'VMSnapshots'),
+})
+const vmActivity = createRoute({
+  getParentRoute: () => vm,
+  path: '/activity',
+  component: lazyRouteComponent(() => import('./routes/vm-activity.tsx'), 'VMActivity'),
+})
+const images = createRoute({
+  getParentRoute: () => shell,
+  path: '/images',
+  component: lazyRouteComponent(() => import('./routes/images.tsx'), 'ImagesPage'),
+})
+const newImage = createRoute({
+  getParentRoute: () => shell,
+  path: '/images/new',
+  validateSearch: (s: Record<string, unknown>): { from?: 'upload' | 'url' | 'catalogue' } => ({
+    from: choice(['upload', 'url', 'catalogue'] as const, s.from),
+  }),
+  component: lazyRouteComponent(() => import('./routes/image-new.tsx'), 'NewImagePage'),
+})
+const nodes = createRoute({
+  getParentRoute: () => shell,
+  path: '/nodes',
+  component: lazyRouteComponent(() => import('./routes/nodes.tsx'), 'NodesPage'),
+})
+const node = createRoute({
+  getParentRoute: () => shell,
+  path: '/nodes/$id',
+  component: lazyRouteComponent(() => import('./routes/node.tsx'), 'NodePage'),
+})
+const networks = createRoute({
+  getParentRoute: () => shell,
+  path: '/networks',
+  component: lazyRouteComponent(() => import('./routes/networks.tsx'), 'NetworksPage'),
+})
+const events = createRoute({
+  getParentRoute: () => shell,
+  path: '/events',
+  validateSearch: (s: Record<string, unknown>): { kind?: string } => ({ kind: text(s.kind) }),
+  component: lazyRouteComponent(() => import('./routes/events.tsx'), 'EventsPage'),
+})
+const operations = createRoute({
+  getParentRoute: () => shell,
+  path: '/operations',
+  validateSearch: (s: Record<string, unknown>): { status?: (typeof operationStatuses)[number] } => ({
+    status: choice(operationStatuses, s.status),
+  }),
+  component: lazyRouteComponent(() => import('./routes/operations.tsx'), 'OperationsPage'),
+})
+const users = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/users',
+  component: lazyRouteComponent(() => import('./routes/users.tsx'), 'UsersPage'),
+})
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./routes/settings.tsx'), 'SettingsPage'),
+})
+
+const tree = root.addChildren([
+  login,
+  setup,
+  home,
+  shell.addChildren([
+    dashboard,
+    vms,
+    newVM,
+    vm.addChildren([vmOverview, vmConsole, vmSnapshots, vmActivity]),
+    images,
+    newImage,
+    nodes,
+    node,
+    networks,
+    events,
+    operations,
+    users,
+    settings,
+  ]),
+])
+
+export const router = createRouter({ routeTree: tree, defaultPreload: 'intent', scrollRestoration: true })
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,87 @@
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { words } from '../i18n/en.ts'
+import { absolute, timeOfDay } from '../lib/format.ts'
+import { useStore } from '../lib/store.ts'
+import { recent } from '../live/socket.ts'
+import { SubjectLink } from '../operations/view.tsx'
+import { PageHead, Ready } from '../ui/page.tsx'
+import { Empty } from '../ui/views.tsx'
+import { tell } from './vm-activity.tsx'
+
+const w = words.events
+const kinds = ['vm', 'operation', 'node', 'image'] as const
+const shown = 300 // rows; older ones are in the activity of each VM
+
+export function EventsPage() {
+  const { kind } = useSearch({ from: '/shell/events' })
+  const navigate = useNavigate({ from: '/events' })
+  const live = useStore(recent)
+  const [held, setHeld] = useState<typeof live>()
+  const matching = (held ?? live).filter((e) => !kind || e.type.startsWith(`${kind}.`))
+  const list = matching.slice(0, shown)
+  return (
+    <>
+      <PageHead title={w.title}>
+        <button
+          type="button"
+          className="button"
+          aria-pressed={Boolean(held)}
+          onClick={() => setHeld(held ? undefined : live)}
+        >
+          {held ? w.go : w.pause}
+        </button>
+      </PageHead>
+      <div className="filters">
+        <select
+          className="input"
+          aria-label={w.filter}
+          value={kind ?? ''}
+          onChange={(e) => void navigate({ search: { kind: e.target.value || undefined }, replace: true })}
+        >
+          <option value="">{w.any}</option>
+          {kinds.map((k) => (
+            <option key={k}>{k}</option>
+          ))}
+        </select>
+        {held && live.length > held.length ? (
+          <button type="button" className="button" onClick={() => setHeld(live)}>
+            {w.waiting(live.length - held.length)}
+          </button>
+        ) : null}
+        <span className="muted">{w.live}</span>
+      </div>
+      {list.length === 0 ? (
+        <Empty text={w.empty} />
+      ) : (
+        <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{w.when}</th>
+                <th scope="col">{w.what}</th>
+                <th scope="col">{w.on}</th>
+                <th scope="col">{words.common.details}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map((e) => (
+                <tr key={e.id}>
+                  <td className="nowrap" title={absolute(Date.parse(e.time))}>
+                    {timeOfDay(Date.parse(e.time))}
+                  </td>
+                  <td className="mono">{e.type}</td>
+                  <td>
+                    <SubjectLink subject={e.subject} />
+                  </td>
+                  <td>{tell(e)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      <Ready />
+    </>
+  )
+}

@@ -1,0 +1,154 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, body, type Image } from '../api/client.ts'
+import { images } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
+import { words } from '../i18n/en.ts'
+import { UploadView } from '../images/upload-view.tsx'
+import { startUpload, uploads } from '../images/uploads.ts'
+import { bytes, percent } from '../lib/format.ts'
+import { useStore } from '../lib/store.ts'
+import { Action } from '../ui/action.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { PageHead, Ready } from '../ui/page.tsx'
+import { State } from '../ui/state.tsx'
+import { Time } from '../ui/time.tsx'
+import { toastError } from '../ui/toast.tsx'
+import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+
+const w = words.images
+
+export function ImagesPage() {
+  const query = useQuery(images())
+  const sending = [...useStore(uploads).values()]
+  const [leaving, setLeaving] = useState<Image>()
+  return (
+    <>
+      <PageHead title={w.title}>
+        <Link to="/images/new" className="button primary">
+          {w.add}
+        </Link>
+      </PageHead>
+      <div className="stack">
+        {sending.map((u) => (
+          <div key={u.image} className="card">
+            <UploadView upload={u} />
+          </div>
+        ))}
+        <Loaded query={query}>
+          {(list) => (
+            <>
+              {list.items.length === 0 ? <Empty text={w.empty} /> : <Table list={list.items} remove={setLeaving} />}
+              <Ready />
+            </>
+          )}
+        </Loaded>
+      </div>
+      {leaving ? <Remove image={leaving} onClose={() => setLeaving(undefined)} /> : null}
+    </>
+  )
+}
+
+function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) {
+  const { write } = useRights()
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.common.name}</th>
+            <th scope="col">{words.common.state}</th>
+            <th scope="col">{w.os}</th>
+            <th scope="col">{w.arch}</th>
+            <th scope="col">{w.virtual}</th>
+            <th scope="col">{w.stored}</th>
+            <th scope="col">{words.common.created}</th>
+            <th scope="col">
+              <span className="visually-hidden">{words.common.more}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((i) => (
+            <tr key={i.id}>
+              <th scope="row">
+                {i.name}
+                <span className="why">{i.tenant ? i.source : [w.everyone, i.source].filter(Boolean).join(', ')}</span>
+              </th>
+              <td>
+                <State word={i.state} />
+                {i.state_reason ? <span className="why">{i.state_reason}</span> : null}
+                {i.state === 'uploading' ? <GoOn image={i} /> : null}
+              </td>
+              <td>{i.os}</td>
+              <td>{i.arch}</td>
+              <td className="nowrap">{i.virtual_bytes ? bytes(i.virtual_bytes) : ''}</td>
+              <td className="nowrap">{i.bytes ? bytes(i.bytes) : ''}</td>
+              <td>
+                <Time at={i.created_at} />
+              </td>
+              <td className="end">
+                <Action
+                  label={w.delete}
+                  className="danger"
+                  why={write ? undefined : words.common.forbidden('image.write')}
+                  onAction={() => remove(i)}
+                />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** An upload that stopped, maybe in another browser: the same file goes on where the server has it. */
+function GoOn({ image }: { image: Image }) {
+  const client = useQueryClient()
+  const running = useStore(uploads).has(image.id)
+  if (running) return null
+  const choose = (file: File | undefined) => {
+    if (!file) return
+    if (file.size !== image.upload_bytes) toastError(new Error(w.otherSize))
+    else startUpload(image, file, client)
+  }
+  return (
+    <label className="why">
+      {w.chooseAgain(image.name)} ({percent(image.upload_bytes ? image.upload_offset / image.upload_bytes : 0)}){' '}
+      <input type="file" onChange={(e) => choose(e.target.files?.[0])} />
+    </label>
+  )
+}
+
+function Remove({ image, onClose }: { image: Image; onClose: () => void }) {
+  const client = useQueryClient()
+  const remove = useMutation({
+    mutationFn: () =>
+      body(api.DELETE('/api/v1/images/{id}', { params: { path: { id: image.id }, query: { wait: '10s' } } })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ['images'] })
+      onClose()
+    },
+  })
+  return (
+    <Dialog title={w.deleteTitle(image.name)} onClose={onClose}>
+      <p>{w.deleteText}</p>
+      {remove.error ? <ErrorView error={remove.error} /> : null}
+      <div className="row">
+        <button type="button" className="button" onClick={onClose}>
+          {words.common.cancel}
+        </button>
+        <button
+          type="button"
+          className="button danger primary"
+          aria-disabled={remove.isPending}
+          onClick={() => !remove.isPending && remove.mutate()}
+        >
+          {w.delete}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,124 @@
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, body, type Node } from '../api/client.ts'
+import { nodes } from '../api/queries.ts'
+import { words } from '../i18n/en.ts'
+import { absolute, bytes, count, mebibytes } from '../lib/format.ts'
+import { Copy } from '../ui/copy.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { PageHead, Ready } from '../ui/page.tsx'
+import { State } from '../ui/state.tsx'
+import { Time } from '../ui/time.tsx'
+import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+
+const w = words.nodes
+
+export function NodesPage() {
+  const query = useQuery(nodes())
+  const [joining, setJoining] = useState(false)
+  return (
+    <>
+      <PageHead title={w.title}>
+        <button type="button" className="button primary" onClick={() => setJoining(true)}>
+          {w.join}
+        </button>
+      </PageHead>
+      <Loaded query={query}>
+        {(list) => (
+          <>
+            {list.items.length === 0 ? <Empty text={w.empty} /> : <Table list={list.items} />}
+            <Ready />
+          </>
+        )}
+      </Loaded>
+      {joining ? <Join onClose={() => setJoining(false)} /> : null}
+    </>
+  )
+}
+
+function Table({ list }: { list: Node[] }) {
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.common.name}</th>
+            <th scope="col">{words.common.state}</th>
+            <th scope="col" className="end">
+              {w.vms}
+            </th>
+            <th scope="col">{w.cpus}</th>
+            <th scope="col">{w.memory}</th>
+            <th scope="col">{w.disk}</th>
+            <th scope="col">{w.accel}</th>
+            <th scope="col">{w.seen}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((n) => (
+            <tr key={n.id}>
+              <th scope="row">
+                <Link to="/nodes/$id" params={{ id: n.id }}>
+                  {n.name}
+                </Link>
+                {n.cordoned ? <span className="why">{w.cordoned}</span> : null}
+              </th>
+              <td title={n.state_reason || undefined}>
+                <State word={n.state} />
+              </td>
+              <td className="end">{count(n.vms)}</td>
+              <td className="nowrap">{words.dashboard.allocated(count(n.cpus_allocated), count(n.cpus))}</td>
+              <td className="nowrap">
+                {words.dashboard.allocated(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))}
+              </td>
+              <td className="nowrap">
+                {words.dashboard.used(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))}
+              </td>
+              <td title={n.accel_reason || undefined}>{n.accel}</td>
+              <td>{n.last_seen ? <Time at={n.last_seen} /> : words.common.never}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** The command holds a secret: it is made when somebody asks, and shown once. */
+function Join({ onClose }: { onClose: () => void }) {
+  const make = useMutation({ mutationFn: () => body(api.POST('/api/v1/nodes/join-tokens')) })
+  return (
+    <Dialog title={w.joinTitle} onClose={onClose}>
+      {make.error ? <ErrorView error={make.error} /> : null}
+      {make.data ? (
+        <>
+          <p>
+            {w.joinText} {absolute(Date.parse(make.data.expires_at))}.
+          </p>
+          <div className="command">
+            <code>{make.data.command || make.data.token}</code>
+            <Copy text={make.data.command || make.data.token} />
+          </div>
+          <p className="muted">{w.joinWait}</p>
+        </>
+      ) : (
+        <div>
+          <button
+            type="button"
+            className="button primary"
+            aria-disabled={make.isPending}
+            onClick={() => !make.isPending && make.mutate()}
+          >
+            {w.makeCommand}
+          </button>
+        </div>
+      )}
+      <div>
+        <button type="button" className="button" onClick={onClose}>
+          {words.common.close}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

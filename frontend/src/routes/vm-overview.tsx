@@ -1,0 +1,114 @@
+import { useSuspenseQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import type { VM } from '../api/client.ts'
+import { vm } from '../api/queries.ts'
+import { words } from '../i18n/en.ts'
+import { gibibytes, mebibytes } from '../lib/format.ts'
+import { Copy } from '../ui/copy.tsx'
+import { Ready } from '../ui/page.tsx'
+import { Time } from '../ui/time.tsx'
+
+const w = words.vm
+
+export function VMOverview() {
+  const { id } = useParams({ from: '/shell/vms/$id/' })
+  const { data: v } = useSuspenseQuery(vm(id))
+  return (
+    <div className="cards">
+      <Summary vm={v} />
+      <section className="card">
+        <h2>{w.disks}</h2>
+        <ul className="list">
+          {v.disks.map((d, i) => (
+            <li key={d.id}>
+              <span>
+                {d.cdrom ? w.cdrom : w.disk(i + 1)} <span className="muted mono">{d.id}</span>
+              </span>
+              <span>
+                {d.cdrom ? '' : gibibytes(d.size_gib)} {d.boot_from ? w.boot : ''}{' '}
+                {w.limits(d.iops ?? 0, d.mib_per_s ?? 0)}
+              </span>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section className="card">
+        <h2>{w.nics}</h2>
+        {v.nics.length === 0 ? <p className="muted">{words.common.none}</p> : null}
+        <ul className="list">
+          {v.nics.map((n) => (
+            <li key={n.id}>
+              <span>{n.network_name}</span>
+              <span className="mono">{n.address}</span>
+              <span className="mono muted">{n.mac}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <Guest vm={v} />
+      <Ready />
+    </div>
+  )
+}
+
+function Summary({ vm: v }: { vm: VM }) {
+  return (
+    <section className="card">
+      <h2>{w.overview}</h2>
+      <dl className="facts">
+        <Fact name={w.cpus}>{v.cpus}</Fact>
+        <Fact name={w.memory}>{mebibytes(v.memory_mib)}</Fact>
+        <Fact name={w.node}>
+          {v.node_id ? (
+            <Link to="/nodes/$id" params={{ id: v.node_id }}>
+              {v.node}
+            </Link>
+          ) : (
+            words.vms.notPlaced
+          )}
+        </Fact>
+        <Fact name={w.addresses}>
+          <span className="mono">{v.addresses.join(', ') || words.common.none}</span>
+        </Fact>
+        <Fact name={w.firmware}>{v.firmware}</Fact>
+        {v.accel ? <Fact name={w.accel}>{v.accel}</Fact> : null}
+        <Fact name={w.protected}>{v.protected ? w.yes : w.no}</Fact>
+        <Fact name={words.common.created}>
+          <Time at={v.created_at} />
+        </Fact>
+        {v.description ? <Fact name={w.description}>{v.description}</Fact> : null}
+        <Fact name={w.id}>
+          <span className="row">
+            <span className="mono">{v.id}</span> <Copy text={v.id} />
+          </span>
+        </Fact>
+      </dl>
+    </section>
+  )
+}
+
+function Guest({ vm: v }: { vm: VM }) {
+  return (
+    <section className="card">
+      <h2>{w.agent}</h2>
+      <dl className="facts">
+        <Fact name={w.agent}>{v.guest_agent ? w.agentYes : w.agentNo}</Fact>
+        {v.hostname ? <Fact name={w.hostname}>{v.hostname}</Fact> : null}
+        {v.ssh ? (
+          <Fact name={w.ssh}>
+            <span className="mono">{v.ssh}</span>
+          </Fact>
+        ) : null}
+      </dl>
+    </section>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  )
+}

@@ -1,0 +1,198 @@
+import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from '@tanstack/react-query'
+import { useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, body, type Snapshot, type VM } from '../api/client.ts'
+import { snapshots, vm } from '../api/queries.ts'
+import { words } from '../i18n/en.ts'
+import { absolute } from '../lib/format.ts'
+import { Action } from '../ui/action.tsx'
+import { Dialog } from '../ui/dialog.tsx'
+import { Check, Field } from '../ui/field.tsx'
+import { Ready } from '../ui/page.tsx'
+import { State } from '../ui/state.tsx'
+import { Time } from '../ui/time.tsx'
+import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+import { reason } from '../vm/actions.tsx'
+
+const w = words.snapshot
+
+type Asked = { what: 'take' } | { what: 'revert' | 'delete'; snapshot: Snapshot }
+
+export function VMSnapshots() {
+  const { id } = useParams({ from: '/shell/vms/$id/snapshots' })
+  const { data: v } = useSuspenseQuery(vm(id))
+  const query = useQuery(snapshots(id))
+  const [asked, setAsked] = useState<Asked>()
+  const close = () => setAsked(undefined)
+  return (
+    <div className="stack">
+      <div>
+        <Action
+          label={w.take}
+          className="primary"
+          why={reason(v, 'snapshot')}
+          onAction={() => setAsked({ what: 'take' })}
+        />
+      </div>
+      <Loaded query={query}>
+        {(list) => (
+          <>
+            {list.items.length === 0 ? <Empty text={w.empty} /> : <Table vm={v} list={list.items} ask={setAsked} />}
+            <Ready />
+          </>
+        )}
+      </Loaded>
+      {asked?.what === 'take' ? <Take vm={v} onClose={close} /> : null}
+      {asked && asked.what !== 'take' ? (
+        <Confirm vm={v} what={asked.what} snapshot={asked.snapshot} onClose={close} />
+      ) : null}
+    </div>
+  )
+}
+
+function Table({ vm: v, list, ask }: { vm: VM; list: Snapshot[]; ask: (asked: Asked) => void }) {
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={words.vm.snapshots}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{w.name}</th>
+            <th scope="col">{words.common.state}</th>
+            <th scope="col">{w.kind}</th>
+            <th scope="col">{words.common.created}</th>
+            <th scope="col">
+              <span className="visually-hidden">{words.common.more}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((s) => (
+            <tr key={s.id}>
+              <th scope="row">
+                {s.name}
+                {s.description ? <span className="why">{s.description}</span> : null}
+              </th>
+              <td title={s.state_reason || undefined}>
+                <State word={s.state} />
+              </td>
+              <td>{s.memory ? w.disksMemory : w.disksOnly}</td>
+              <td>
+                <Time at={s.created_at} />
+              </td>
+              <td className="end">
+                <span className="row">
+                  <Action
+                    label={w.revert}
+                    why={reason(v, 'revert')}
+                    onAction={() => ask({ what: 'revert', snapshot: s })}
+                  />
+                  <Action
+                    label={w.delete}
+                    why={reason(v, 'update')}
+                    className="danger"
+                    onAction={() => ask({ what: 'delete', snapshot: s })}
+                  />
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function useRefresh(id: string) {
+  const client = useQueryClient()
+  return () => {
+    void client.invalidateQueries({ queryKey: ['snapshots'] })
+    void client.invalidateQueries({ queryKey: ['vms', 'one', id] })
+  }
+}
+
+function Take({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
+  const refresh = useRefresh(v.id)
+  const take = useMutation({
+    mutationFn: (form: FormData) =>
+      body(
+        api.POST('/api/v1/vms/{id}/snapshots', {
+          params: { path: { id: v.id } },
+          body: {
+            name: String(form.get('name')) || undefined,
+            description: String(form.get('description')) || undefined,
+            memory: form.has('memory'),
+            quiesce: form.has('quiesce'),
+          },
+        }),
+      ),
+    onSuccess: () => {
+      refresh()
+      onClose()
+    },
+  })
+  const submit = (event: React.FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    if (!take.isPending) take.mutate(new FormData(event.currentTarget))
+  }
+  const awake = v.status === 'running' || v.status === 'paused'
+  return (
+    <Dialog title={w.take} onClose={onClose}>
+      <form className="stack" onSubmit={submit}>
+        {take.error ? <ErrorView error={take.error} /> : null}
+        <Field label={w.name} hint={w.nameHint}>
+          {(c) => <input {...c} name="name" autoComplete="off" maxLength={63} />}
+        </Field>
+        <Field label={w.description}>
+          {(c) => <input {...c} name="description" autoComplete="off" maxLength={1000} />}
+        </Field>
+        {awake ? <Check label={w.memory} hint={w.memoryHint} name="memory" /> : null}
+        {v.guest_agent ? <Check label={w.quiesce} name="quiesce" /> : null}
+        <div className="row">
+          <button type="button" className="button" onClick={onClose}>
+            {words.common.cancel}
+          </button>
+          <button type="submit" className="button primary" aria-disabled={take.isPending}>
+            {w.take}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}
+
+type ConfirmProps = { vm: VM; what: 'revert' | 'delete'; snapshot: Snapshot; onClose: () => void }
+
+function Confirm({ vm: v, what, snapshot: s, onClose }: ConfirmProps) {
+  const refresh = useRefresh(v.id)
+  const go = useMutation({
+    mutationFn: async () => {
+      const params = { path: { id: v.id, snapshot: s.id } }
+      if (what === 'revert') await body(api.POST('/api/v1/vms/{id}/snapshots/{snapshot}/revert', { params }))
+      else await body(api.DELETE('/api/v1/vms/{id}/snapshots/{snapshot}', { params }))
+    },
+    onSuccess: () => {
+      refresh()
+      onClose()
+    },
+  })
+  const revert = what === 'revert'
+  return (
+    <Dialog title={revert ? w.revertTitle(s.name) : w.deleteTitle(s.name)} onClose={onClose}>
+      <p>{revert ? w.revertText(absolute(Date.parse(s.created_at))) : w.deleteText}</p>
+      {go.error ? <ErrorView error={go.error} /> : null}
+      <div className="row">
+        <button type="button" className="button" onClick={onClose}>
+          {words.common.cancel}
+        </button>
+        <button
+          type="button"
+          className="button danger primary"
+          aria-disabled={go.isPending}
+          onClick={() => !go.isPending && go.mutate()}
+        >
+          {revert ? w.revert : w.delete}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,133 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { Link, Outlet, useLocation } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { type Rights, rightsOf } from '../auth/rights.ts'
+import { session, signOut, type User } from '../auth/session.ts'
+import { words } from '../i18n/en.ts'
+import { useNow } from '../lib/clock.ts'
+import { timeOfDay } from '../lib/format.ts'
+import { useStore } from '../lib/store.ts'
+import { connection, startLive } from '../live/socket.ts'
+import { OperationsTray } from '../operations/tray.tsx'
+import { Menu } from '../ui/menu.tsx'
+import { Toasts, toastError } from '../ui/toast.tsx'
+import { Brand } from './brand.tsx'
+
+const w = words.nav
+
+export function Shell() {
+  const client = useQueryClient()
+  const now = useStore(session)
+  const [open, setOpen] = useState(false)
+  const path = useLocation({ select: (l) => l.pathname })
+  useEffect(() => startLive(client), [client])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of small screens closes when the page changes
+  useEffect(() => setOpen(false), [path])
+  if (now.status !== 'in') return null // on the way to the sign-in
+  return (
+    <div className="shell">
+      <a href="#main" className="button skip">
+        {words.common.skip}
+      </a>
+      <header className="topbar">
+        <button
+          type="button"
+          className="button quiet nav-toggle"
+          aria-expanded={open}
+          aria-label={w.open}
+          onClick={() => setOpen(!open)}
+        >
+          ☰
+        </button>
+        <Link to="/dashboard" className="brand" aria-label={words.product}>
+          <Brand />
+        </Link>
+        <span className="grow" />
+        <ConnectionChip />
+        <OperationsTray />
+        <UserMenu user={now.user} />
+      </header>
+      <Nav open={open} rights={rightsOf(now.user.role)} />
+      <main id="main" className="main" tabIndex={-1}>
+        <Outlet />
+      </main>
+      <Toasts />
+    </div>
+  )
+}
+
+function Nav({ open, rights }: { open: boolean; rights: Rights }) {
+  return (
+    <nav className={`sidenav ${open ? 'open' : ''}`} aria-label={w.label}>
+      <ul>
+        <NavLink to="/dashboard">{w.dashboard}</NavLink>
+        <li className="group">{w.compute}</li>
+        <NavLink to="/vms">{w.vms}</NavLink>
+        <NavLink to="/images">{w.images}</NavLink>
+        <NavLink to="/networks">{w.networks}</NavLink>
+        {rights.platform ? <NavLink to="/nodes">{w.nodes}</NavLink> : null}
+        <li className="group">{w.observe}</li>
+        <NavLink to="/operations">{w.operations}</NavLink>
+        <NavLink to="/events">{w.events}</NavLink>
+        <li className="group">{w.admin}</li>
+        {rights.accounts ? <NavLink to="/admin/users">{w.users}</NavLink> : null}
+        <NavLink to="/settings">{w.settings}</NavLink>
+      </ul>
+    </nav>
+  )
+}
+
+type Place =
+  | '/dashboard'
+  | '/vms'
+  | '/images'
+  | '/networks'
+  | '/nodes'
+  | '/operations'
+  | '/events'
+  | '/admin/users'
+  | '/settings'
+
+function NavLink({ to, children }: { to: Place; children: string }) {
+  return (
+    <li>
+      <Link to={to} activeOptions={{ includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
+        {children}
+      </Link>
+    </li>
+  )
+}
+
+/** Says how fresh the page is, always. */
+function ConnectionChip() {
+  const c = useStore(connection)
+  useNow()
+  const t = words.connection
+  const word = t[c.state]
+  const age = c.state === 'reconnecting' || c.state === 'offline' ? t.from(timeOfDay(c.since)) : ''
+  return (
+    <span className={`chip ${c.state}`} role="status" title={c.state === 'live' ? t.explainLive : t.explainLost}>
+      {word}
+      {age ? <span className="age"> – {age}</span> : null}
+    </span>
+  )
+}
+
+function UserMenu({ user }: { user: User }) {
+  const leave = () => void signOut().catch(toastError)
+  return (
+    <Menu
+      className="user-menu"
+      label={w.account(user.username)}
+      quiet
+      face={<span className="user-name">{user.username}</span>}
+    >
+      <Link to="/settings" className="button quiet">
+        {w.settings}
+      </Link>
+      <button type="button" className="button quiet" onClick={leave}>
+        {w.signOut}
+      </button>
+    </Menu>
+  )
+}

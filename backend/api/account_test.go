@@ -454,3 +454,33 @@ func statusOf(err error) int {
 	}
 	return http.StatusUnauthorized
 }
+
+func TestResetPassword_leavesTheSecondFactorOnAndTellsTheOwner(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.factor(w.admin())
+	w.ask("POST", "/api/auth/forgot-password", `{"email":"grace@example.org"}`).wants(t, "forgot", http.StatusAccepted, "")
+	secret, _ := w.mail("reset", "grace@example.org")
+	w.ask("POST", "/api/auth/reset-password", fmt.Sprintf(`{"token":%q,"password":%q}`, secret, password)).wants(t, "reset", http.StatusNoContent, "")
+	if c := w.challenge("grace"); c == "" {
+		t.Error("after the reset nobody asks for a code")
+	}
+	if _, n := w.mail("changed", "grace@example.org"); n != 1 {
+		t.Errorf("the owner got %d mails of the change", n)
+	}
+}
+
+func TestLinks_beginWithThePublicURLWhateverTheHostHeaderSays(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.user("grace", auth.Developer)
+	w.ask("POST", "/api/auth/forgot-password", `{"email":"grace@example.org"}`, "Host", "evil.example", "X-Forwarded-Host", "evil.example").wants(t, "forgot", http.StatusAccepted, "")
+	list, err := w.accounts.Mails(ctx, auth.Platform("test"))
+	w.must(err)
+	for _, m := range list.Items {
+		if m.Link != "" && !strings.HasPrefix(m.Link, "http://localhost:8092/") {
+			t.Errorf("got %s", m.Link)
+		}
+	}
+	if len(list.Items) != 1 {
+		t.Errorf("got %d mails, want one", len(list.Items))
+	}
+}

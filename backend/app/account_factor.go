@@ -29,7 +29,7 @@ const (
 	totpSkew     = 1  // steps
 	qrPixels     = 256
 	backupCodes  = 10
-	backupBytes  = 10 // 80 random bits, so that a hash of a code tells nobody the code
+	backupBytes  = 15 // 120 random bits: from 112 on a plain hash keeps a code (ASVS 6.5.2)
 	stepTries    = 5  // codes for one challenge
 	totpPurpose  = "totp"
 	codeWrong    = "the code is wrong or was used; take the next one that the app shows"
@@ -143,8 +143,8 @@ func (a *Accounts) newCodes(ctx context.Context, t *store.Tx, u store.User, c au
 	for i := range out.Codes {
 		raw := make([]byte, backupBytes)
 		rand.Read(raw)
-		s := strings.ToLower(base32.StdEncoding.EncodeToString(raw)) // 16 characters
-		out.Codes[i] = s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:]
+		s := strings.ToLower(base32.StdEncoding.EncodeToString(raw)) // 24 characters
+		out.Codes[i] = strings.Join([]string{s[:4], s[4:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
 		hashes[i] = backupHash(u.ID, out.Codes[i])
 	}
 	if err := t.PutBackupCodes(ctx, u.ID, hashes); err != nil {

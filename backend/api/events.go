@@ -38,7 +38,7 @@ type stream struct {
 	api    *API
 	conn   *websocket.Conn
 	access app.Access
-	renew  chan app.Access // later auth messages
+	renew  chan app.Access // the newest of the later auth messages
 }
 
 // events serves /ws/events/v1: an auth message, ready, the events behind the cursor, then what happens.
@@ -53,7 +53,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer done()
 	conn.SetReadLimit(maxAuth)
-	s := &stream{api: a, conn: conn, renew: make(chan app.Access)}
+	s := &stream{api: a, conn: conn, renew: make(chan app.Access, 1)}
 	first, err := s.hello(ctx, r)
 	if err != nil {
 		return // hello has closed it
@@ -168,12 +168,17 @@ func (s *stream) listen(ctx context.Context) error {
 		if next.Caller.User != s.access.Caller.User {
 			return fault.New(fault.Unauthenticated, "token_invalid", "a renewal must be of the same account; open another connection")
 		}
-		select {
-		case s.renew <- next:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		s.renewed(next)
 	}
+}
+
+// renewed hands a renewal to guard and does not wait for it: guard may be waiting for a pong, which only listen can read.
+func (s *stream) renewed(next app.Access) {
+	select {
+	case <-s.renew: // outdated by this one
+	default:
+	}
+	s.renew <- next // there is room: nobody else writes
 }
 
 // guard pings, and ends the stream with its token or its session.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,6 +35,10 @@ func (a *API) handler(prefixes ...string) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		rec.Header().Set("X-Request-Id", e.id)
 		defer a.logged(r, rec, e, start)
+		// The deadline of the request before on this connection would still stand, also for what is refused right here.
+		if err := until(http.NewResponseController(w).SetWriteDeadline, writeTime); err != nil {
+			panic(http.ErrAbortHandler) // the connection is gone
+		}
 		a.secure(rec, r)
 		if a.cors(rec, r) {
 			return
@@ -102,14 +107,13 @@ func (a *API) bounded(w *recorder, r *http.Request, once bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), handlerTime+hold)
 	defer cancel()
 	r = r.WithContext(ctx)
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	rc := http.NewResponseController(w)
-	// Listeners that know no deadlines (tests, pipes) bound nothing; the context still does.
-	if err := rc.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		writeProblem(w, r, err)
-		return
+	err = limitBody(rc, r, bodyTime)
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if err == nil {
+		err = until(rc.SetWriteDeadline, handlerTime+hold+writeTime)
 	}
-	if err := rc.SetWriteDeadline(time.Now().Add(handlerTime + hold + writeTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err != nil {
 		writeProblem(w, r, err)
 		return
 	}
@@ -118,6 +122,38 @@ func (a *API) bounded(w *recorder, r *http.Request, once bool) {
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// until sets a deadline. Listeners that know none (tests, pipes) bound nothing; the context still does.
+func until(set func(time.Time) error, d time.Duration) error {
+	if err := set(time.Now().Add(d)); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// limitBody gives the sender of a body that long for all of it.
+func limitBody(rc *http.ResponseController, r *http.Request, d time.Duration) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	r.Body = &timedBody{r.Body, rc}
+	return until(rc.SetReadDeadline, d)
+}
+
+// timedBody ends the read deadline with the body. Behind it the HTTP server reads on by itself, to see that the client goes
+// away, and takes a deadline for that: an answer that is held by ?wait would be cut off.
+type timedBody struct {
+	io.ReadCloser
+	rc *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.rc.SetReadDeadline(time.Time{}) // what cannot be set was not set before
+	}
+	return n, err
 }
 
 // unknown answers what no route does: 405 with what the path allows, or 404.

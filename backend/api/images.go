@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"reflect"
@@ -97,7 +96,10 @@ type patient struct {
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.rc.SetReadDeadline(time.Now().Add(uploadIdle)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := until(p.rc.SetReadDeadline, uploadIdle); err != nil {
+		return 0, err
+	}
+	if err := until(p.rc.SetWriteDeadline, uploadIdle+writeTime); err != nil { // the answer comes after the last byte
 		return 0, err
 	}
 	return p.r.Read(b)

@@ -1,0 +1,137 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+const binary = process.env.NOVACRON_BIN ?? fileURLToPath(new URL('../../bin/novacron', import.meta.url))
+
+export const password = 'a long phrase for the tests'
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (!address || typeof address === 'string') throw new Error('no port was given')
+  return address.port
+}
+
+/** A platform of its own: the real binary with one simulated node (or a real one), a data folder and four ports. */
+export class Server {
+  readonly url: string
+  readonly setupLink: () => string
+  private readonly env: NodeJS.ProcessEnv
+  private readonly args: string[]
+  private readonly folder: string
+  private process: ChildProcess | undefined
+  private output = ''
+
+  private constructor(folder: string, ports: number[], args: string[], extra: NodeJS.ProcessEnv) {
+    const [api, ws, console, node] = ports.map((p) => `127.0.0.1:${p}`)
+    this.folder = folder
+    this.args = args
+    this.url = `http://${console}`
+    this.env = {
+      PATH: process.env.PATH,
+      HOME: folder,
+      NOVACRON_DATA_DIR: folder,
+      NOVACRON_API_ADDR: api,
+      NOVACRON_WS_ADDR: ws,
+      NOVACRON_CONSOLE_ADDR: console,
+      NOVACRON_NODE_ADDR: node,
+      NOVACRON_PUBLIC_URL: this.url,
+      NOVACRON_LIMIT_LOGIN: 'off',
+      NOVACRON_LIMIT_API: 'off',
+      NOVACRON_LIMIT_WS: 'off',
+      ...extra,
+    }
+    this.setupLink = () => /http\S+\/setup#\S+/.exec(this.output)?.[0] ?? ''
+  }
+
+  static async start(args: string[] = ['--sim'], extra: NodeJS.ProcessEnv = {}): Promise<Server> {
+    const folder = await mkdtemp(`${tmpdir()}/novacron-e2e-`)
+    const ports = [await freePort(), await freePort(), await freePort(), await freePort()]
+    const server = new Server(folder, ports, args, extra)
+    await server.run()
+    return server
+  }
+
+  async run() {
+    const child = spawn(binary, ['up', ...this.args], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.process = child
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.output += text))
+    const gone = once(child, 'exit').then(() => {
+      throw new Error(`novacron up ended:\n${this.output}`)
+    })
+    await Promise.race([this.answers(), gone])
+    gone.catch(() => undefined)
+  }
+
+  private async answers() {
+    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+      if (await fetch(`${this.url}/api/ready`).then((r) => r.ok, () => false)) return
+      await new Promise((go) => setTimeout(go, 50))
+    }
+    throw new Error(`novacron up did not get ready:\n${this.output}`)
+  }
+
+  async createUser(name: string, role: 'administrator' | 'operator' | 'developer' | 'viewer') {
+    const child = execFile(binary, ['admin', 'create-user', name, '--email', `${name}@example.org`, '--role', role, '--password-stdin'], { env: this.env })
+    child.stdin?.end(password)
+    const [code] = await once(child, 'exit')
+    if (code !== 0) throw new Error(`create-user ${name} ended with ${code}`)
+  }
+
+  /** Ends the process and keeps the data, as a crash of the machine does. */
+  async kill() {
+    if (!this.process || this.process.exitCode !== null) return
+    const gone = once(this.process, 'exit')
+    this.process.kill('SIGKILL')
+    await gone
+  }
+
+  async stop() {
+    if (this.process && this.process.exitCode === null) {
+      const down = execFile(binary, ['down'], { env: this.env })
+      const gone = once(this.process, 'exit')
+      await once(down, 'exit')
+      await Promise.race([gone, new Promise((go) => setTimeout(go, 10_000))])
+      await this.kill()
+    }
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** The API as a program sees it, for making what a story needs and for holding the screen against. */
+export class Client {
+  private readonly url: string
+  private token = ''
+
+  constructor(url: string) {
+    this.url = url
+  }
+
+  async login(username: string) {
+    const answer = (await this.send('POST', '/api/auth/login', { username, password })) as { access_token: string }
+    this.token = answer.access_token
+    return this
+  }
+
+  async send(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { 'Content-Type': 'application/json', ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return text ? JSON.parse(text) : undefined
+  }
+
+  async createVM(name: string, more: Record<string, unknown> = {}): Promise<{ id: string; name: string }> {
+    return (await this.send('POST', '/api/v1/vms?wait=30s', { name, image: 'tiny', memory_mib: 256, ...more })) as { id: string; name: string }
+  }
+}

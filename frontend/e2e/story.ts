@@ -1,0 +1,75 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { test as base, expect, type Page } from '@playwright/test'
+import { Client, password, Server } from './server.ts'
+
+type Worker = { server: Server; api: Client }
+type Each = { watched: undefined; signIn: (name?: string) => Promise<void>; allow: (what: RegExp) => void }
+
+/** A story against the real binary. It fails on console errors, unhandled rejections, refused content and foreign requests. */
+export const test = base.extend<Each, Worker>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright asks for a pattern
+    async ({}, use) => {
+      const server = await Server.start()
+      await server.createUser('ada', 'administrator')
+      await use(server)
+      await server.stop()
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  api: [
+    async ({ server }, use) => {
+      await use(await new Client(server.url).login('ada'))
+    },
+    { scope: 'worker' },
+  ],
+  baseURL: async ({ server }, use) => use(server.url),
+  allow: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright asks for a pattern
+    async ({}, use) => {
+      const allowed: RegExp[] = []
+      const allow = Object.assign((what: RegExp) => void allowed.push(what), { allowed })
+      await use(allow)
+    },
+    {},
+  ],
+  watched: [
+    async ({ context, server, allow }, use) => {
+      const wrong: string[] = []
+      const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
+      context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
+      context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))
+      context.on('request', (r) => {
+        if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(server.url).host) wrong.push(`foreign request: ${r.url()}`)
+      })
+      await use(undefined)
+      expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
+    },
+    { auto: true },
+  ],
+  signIn: async ({ page }, use) => {
+    await use(async (name = 'ada') => {
+      await page.goto('/auth/login')
+      await page.fill("input[name='username']", name)
+      await page.fill("input[name='password']", password)
+      await page.click("button[type='submit']")
+      await page.locator('.dashboard').waitFor()
+    })
+  },
+})
+
+const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+
+/** No rule of WCAG 2.2 AA that a program can check is broken, in either theme. */
+export async function expectAccessible(page: Page) {
+  for (const theme of ['light', 'dark']) {
+    await page.evaluate((t) => {
+      document.documentElement.dataset.theme = t
+    }, theme)
+    const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze()
+    const told = violations.map((v) => `${theme}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`)
+    expect(told).toEqual([])
+  }
+}
+
+export { expect }

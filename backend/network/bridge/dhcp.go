@@ -25,6 +25,10 @@ const (
 	// maxFrame is the longest frame that is read; DHCP messages have 300 to 600 bytes.
 	maxFrame = 2048
 
+	// maxClientID is the longest client identifier that is repeated to its guest: that of one option. One in pieces (RFC 3396) would
+	// make an answer that is longer than the bridge carries.
+	maxClientID = 255
+
 	// dhcpPerSec and dhcpBurst bound the answers of one network: a thousand guests that boot at once have theirs in ten seconds,
 	// and clients ask again for a minute. A guest's own are bounded to guestPerSec and guestBurst, so that it cannot take the rest.
 	dhcpPerSec, dhcpBurst   = 200, 400
@@ -130,8 +134,9 @@ func (s *dhcpServer) run() error {
 		if frame == nil {
 			continue
 		}
-		// A full queue loses the answer as a wire would: the client asks again.
-		if _, err := s.socket.Write(frame); err != nil && !errors.Is(err, unix.ENOBUFS) {
+		// A full queue loses the answer as a wire would: the client asks again. No answer is too long for the bridge, but if one
+		// were, its guest alone goes without.
+		if _, err := s.socket.Write(frame); err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EMSGSIZE) {
 			return err
 		}
 	}
@@ -226,7 +231,7 @@ func offer(request *dhcpv4.DHCPv4, g guest, subnet netip.Prefix, gateway netip.A
 	if g.mtu != 0 {
 		set = append(set, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, []byte{byte(g.mtu >> 8), byte(g.mtu)})))
 	}
-	if id := request.Options.Get(dhcpv4.OptionClientIdentifier); id != nil {
+	if id := request.Options.Get(dhcpv4.OptionClientIdentifier); id != nil && len(id) <= maxClientID {
 		set = append(set, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientIdentifier, id))) // RFC 6842
 	}
 	return dhcpv4.NewReplyFromRequest(request, set...)

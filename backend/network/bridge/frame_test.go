@@ -9,6 +9,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/net/bpf"
+	"golang.org/x/time/rate"
 )
 
 var (
@@ -91,6 +92,22 @@ func TestDatagram_andTheKernelsFilterTakeTheSame(t *testing.T) {
 }
 
 // Whatever a guest sends, the server lives, and what it says is for that guest, with its own address or none.
+func TestReply_fitsAFrameWhateverTheGuestWantsRepeated(t *testing.T) {
+	l := &lan{subnet: netip.MustParsePrefix("10.77.3.0/24"), gateway: gatewayIP}
+	l.guests.Store(&directory{byMAC: map[string]guest{string(guestMAC): {mac: guestMAC, address: guestIP, hostname: "web-1"}}})
+	s := &dhcpServer{lan: l, mac: net.HardwareAddr{2, 0, 0, 0, 0, 2}, all: rate.NewLimiter(dhcpPerSec, dhcpBurst), each: map[string]*rate.Limiter{}}
+	for _, length := range []int{7, 255, 1200} { // a longer option comes in pieces
+		discover, err := dhcpv4.NewDiscovery(guestMAC, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientIdentifier, bytes.Repeat([]byte{7}, length))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame := s.reply(request(discover.ToBytes()))
+		if most := etherLen + 1500; frame == nil || len(frame) > most {
+			t.Errorf("a client identifier of %d bytes: the answer has %d bytes", length, len(frame))
+		}
+	}
+}
+
 func FuzzReply(f *testing.F) {
 	discover, err := dhcpv4.NewDiscovery(guestMAC)
 	if err != nil {

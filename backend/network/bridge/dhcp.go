@@ -184,6 +184,11 @@ func answerDHCP(request *dhcpv4.DHCPv4, g guest, subnet netip.Prefix, gateway ne
 	if request.OpCode != dhcpv4.OpcodeBootRequest || string(request.ClientHWAddr) != string(g.mac) || !isUnset(request.GatewayIPAddr) {
 		return nil, nil // another's MAC inside, or through a relay: not from a guest of ours
 	}
+	// An answer repeats the client identifier (RFC 6842) and what a relay says.
+	request.Options.Del(dhcpv4.OptionRelayAgentInformation)
+	if len(request.Options.Get(dhcpv4.OptionClientIdentifier)) > maxClientID {
+		request.Options.Del(dhcpv4.OptionClientIdentifier)
+	}
 	switch request.MessageType() {
 	case dhcpv4.MessageTypeDiscover:
 		return offer(request, g, subnet, gateway, dhcpv4.MessageTypeOffer)
@@ -230,9 +235,6 @@ func offer(request *dhcpv4.DHCPv4, g guest, subnet netip.Prefix, gateway netip.A
 	}
 	if g.mtu != 0 {
 		set = append(set, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, []byte{byte(g.mtu >> 8), byte(g.mtu)})))
-	}
-	if id := request.Options.Get(dhcpv4.OptionClientIdentifier); id != nil && len(id) <= maxClientID {
-		set = append(set, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientIdentifier, id))) // RFC 6842
 	}
 	return dhcpv4.NewReplyFromRequest(request, set...)
 }

@@ -96,14 +96,19 @@ func TestReply_fitsAFrameWhateverTheGuestWantsRepeated(t *testing.T) {
 	l := &lan{subnet: netip.MustParsePrefix("10.77.3.0/24"), gateway: gatewayIP}
 	l.guests.Store(&directory{byMAC: map[string]guest{string(guestMAC): {mac: guestMAC, address: guestIP, hostname: "web-1"}}})
 	s := &dhcpServer{lan: l, mac: net.HardwareAddr{2, 0, 0, 0, 0, 2}, all: rate.NewLimiter(dhcpPerSec, dhcpBurst), each: map[string]*rate.Limiter{}}
-	for _, length := range []int{7, 255, 1200} { // a longer option comes in pieces
-		discover, err := dhcpv4.NewDiscovery(guestMAC, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClientIdentifier, bytes.Repeat([]byte{7}, length))))
-		if err != nil {
-			t.Fatal(err)
-		}
-		frame := s.reply(request(discover.ToBytes()))
-		if most := etherLen + 1500; frame == nil || len(frame) > most {
-			t.Errorf("a client identifier of %d bytes: the answer has %d bytes", length, len(frame))
+	for _, option := range []dhcpv4.OptionCode{dhcpv4.OptionClientIdentifier, dhcpv4.OptionRelayAgentInformation} {
+		for _, length := range []int{7, 255, 1200} { // a longer option comes in pieces
+			discover, err := dhcpv4.NewDiscovery(guestMAC, dhcpv4.WithOption(dhcpv4.OptGeneric(option, bytes.Repeat([]byte{7}, length))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := s.reply(request(discover.ToBytes()))
+			if most := etherLen + 1500; frame == nil || len(frame) > most {
+				t.Errorf("%s of %d bytes: the answer has %d bytes", option, length, len(frame))
+			}
+			if option == dhcpv4.OptionClientIdentifier && length <= maxClientID && !bytes.Contains(frame, bytes.Repeat([]byte{7}, length)) {
+				t.Errorf("%s of %d bytes is not repeated", option, length)
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Pool interface {
 	// Ensure makes the volume if it is not there, from its image or its source, and gives the file that a driver opens.
 	// A half-made volume of an earlier crash is made anew; a finished one is never touched. The whole chain below the file is
 	// spelled out: no header decides what is opened. fault.Precondition: v.Epoch is older than an earlier caller's.
+	// fault.NotFound: v.Made is set and the volume is gone.
 	// fault.Exhausted: no room. fault.Conflict: v.From is open, or has snapshots and v.Linked is set.
 	Ensure(ctx context.Context, v Volume) (hypervisor.File, error)
 	// Grow makes a volume that no process has open at least size bytes large. It never shrinks.
@@ -38,6 +39,7 @@ type Volume struct {
 	Image     string    // digest; an overlay over the cached image
 	From      id.Volume // a copy of this volume, which no process may have open
 	Linked    bool      // with From: both become overlays over a frozen base
+	Made      bool      // it was whole before: where it is missing it was lost, and is never made anew as an empty one
 	Epoch     int64     // owner epoch written beside the volume: a caller with an older one is refused
 }
 

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"regexp"
 
 	"novacron/backend/core/fault"
@@ -96,6 +97,19 @@ func HasSnapshots(v id.Volume, n int) error {
 func StaleEpoch(v id.Volume, got, have int64) error {
 	return fault.New(fault.Precondition, "volume_epoch", "volume %s belongs to owner epoch %d and this call speaks for the older %d", v, have, got)
 }
+
+// Lost refuses to make a volume anew that was whole before.
+func Lost(v id.Volume) error {
+	return fault.New(fault.NotFound, codeLost, "disk %s is no longer on its node; bring its storage back and start the VM again, or delete the VM", v)
+}
+
+// IsLost reports whether an error is that of Lost.
+func IsLost(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Code == codeLost
+}
+
+const codeLost = "volume_lost"
 
 // TooSmall refuses a volume smaller than what it starts from.
 func TooSmall(v id.Volume, size, least int64) error {

@@ -29,6 +29,9 @@ func (p *Pool) Ensure(ctx context.Context, v storage.Volume) (hypervisor.File, e
 	defer unlock()
 	m, err := p.get(v.ID)
 	if fault.Is(err, fault.NotFound) {
+		if v.Made {
+			return hypervisor.File{}, storage.Lost(v.ID)
+		}
 		m, err = p.create(ctx, v)
 	} else if err == nil {
 		m, err = p.own(v, m)

@@ -132,6 +132,9 @@ func (p *Pool) Ensure(ctx context.Context, v storage.Volume) (hypervisor.File, e
 		old.epoch = v.Epoch
 		return file(v.ID, v.Image), nil
 	}
+	if v.Made {
+		return hypervisor.File{}, storage.Lost(v.ID)
+	}
 	made, err := p.make(v)
 	if err != nil {
 		return hypervisor.File{}, err

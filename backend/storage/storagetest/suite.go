@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) World) {
 		{"refuses a volume smaller than what it starts from", small},
 		{"refuses fields out of bounds", bounds},
 		{"makes a half-made volume anew", half},
+		{"makes no volume anew that was lost", lost},
 		{"lists whole and half-made volumes", list},
 		{"refuses an older owner and obeys a newer one", epochs},
 		{"grows and never shrinks", grow},
@@ -137,6 +138,19 @@ func half(t *testing.T, w World) {
 	w.Half(v.ID)
 	ensure(t, w, v)
 	wantList(t, w, storage.Found{ID: v.ID, SizeBytes: 4 * mib, Whole: true})
+}
+
+// lost: a volume that was whole before is not made anew.
+func lost(t *testing.T, w World) {
+	v := storage.Volume{ID: id.NewVolume(), SizeBytes: 4 * mib, Made: true}
+	wantKind(t, fault.NotFound, second(w.Pool.Ensure(t.Context(), v)))
+	wantList(t, w)
+	v.Made = false
+	path := ensure(t, w, v)
+	v.Made = true
+	if again := ensure(t, w, v); again != path {
+		t.Errorf("the volume that is there moved from %s to %s", path, again)
+	}
 }
 
 func list(t *testing.T, w World) {

@@ -329,13 +329,14 @@ func (x *actor) publish() vm.Seen {
 		}
 		s.Restart = e.Restart
 		s.GuestOff = s.State == vm.SeenStopped && e.Reason == reasonGuestOff
+		s.Stale = !e.hasDisks()
 	} else {
 		s.Epoch, s.Generation = x.newest.epoch, x.newest.generation
 	}
 	if x.inst != nil {
 		info := x.inst.Info()
 		s.Boot, s.PID, s.Accel, s.SSH = info.Boot, info.PID, info.Accel, x.ssh
-		s.Stale = x.stale || info.Generation != s.Generation
+		s.Stale = s.Stale || x.stale || info.Generation != s.Generation
 		s.Hostname, s.Agent = x.guest.Hostname, x.agentUp
 		if len(x.guest.Addresses) > 0 {
 			s.Addresses = x.guest.Addresses

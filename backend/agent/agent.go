@@ -87,6 +87,7 @@ func (a *Agent) Start(ctx context.Context) error {
 	a.mu.Lock()
 	a.ready = true
 	a.mu.Unlock()
+	a.board.complete()
 	a.goWhileOpen(a.autostart)
 	return nil
 }

@@ -27,7 +27,8 @@ type API interface {
 	// Facts says what the node is and has.
 	Facts(ctx context.Context) (Facts, error)
 	// Reports gives every VM's present report at once and then each change, until ctx ends. A slow reader gets the newest
-	// report per VM, never an endless queue. Reports of VMs that are gone come once with SeenAbsent.
+	// report per VM, never an endless queue. Reports of VMs that are gone come once with SeenAbsent. Behind the first report of
+	// every VM that the node has stands one without a VM: what was not named until then is not on the node.
 	Reports(ctx context.Context) (<-chan vm.Seen, error)
 	// Lease tells the node that the server renewed its lease for d, counted from the moment that the node asked.
 	Lease(ctx context.Context, l Lease) error

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
@@ -67,13 +68,15 @@ func (x *actor) volume(ctx context.Context, d vm.Disk) (hypervisor.File, error) 
 		return image.Disk, err
 	}
 	size := int64(d.SizeGiB) << 30
-	file, err := x.a.o.Pool.Ensure(ctx, storage.Volume{ID: d.ID, SizeBytes: size, Image: d.Image, From: d.From, Linked: d.Linked, Epoch: x.e.Machine.Epoch})
+	had, known := x.e.Sizes[d.ID]
+	file, err := x.a.o.Pool.Ensure(ctx, storage.Volume{
+		ID: d.ID, SizeBytes: size, Image: d.Image, From: d.From, Linked: d.Linked, Made: known || slices.Contains(x.e.Machine.Made, d.ID), Epoch: x.e.Machine.Epoch,
+	})
 	if err != nil {
 		return file, err
 	}
 	// With a process, and with memory in a file, the guest believes in the size that it knows: Apply and the next start
 	// grow the disk.
-	had, known := x.e.Sizes[d.ID]
 	if known && had < size && x.inst == nil && x.e.Phase == phaseStopped {
 		err = x.a.o.Pool.Grow(ctx, d.ID, size)
 	}

@@ -10,6 +10,7 @@ import (
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/hypervisor"
+	"novacron/backend/storage"
 )
 
 // checkMachine refuses what no node can obey. The control plane has checked everything that a user may get wrong.
@@ -24,7 +25,7 @@ func checkMachine(m vm.Machine) error {
 		return invalid("the epoch, generation and boot of a machine cannot be negative")
 	case m.GraceS < 0 || m.GraceS > maxGraceS:
 		return invalid("a guest can be given 0 to %d seconds to power off, not %d", maxGraceS, m.GraceS)
-	case len(m.Disks) > vm.MaxDisks || len(m.NICs) > vm.MaxNICs || len(m.Forwards) > vm.MaxForwards:
+	case len(m.Disks) > vm.MaxDisks || len(m.Made) > vm.MaxDisks || len(m.NICs) > vm.MaxNICs || len(m.Forwards) > vm.MaxForwards:
 		return invalid("a machine has at most %d disks, %d NICs and %d forwards", vm.MaxDisks, vm.MaxNICs, vm.MaxForwards)
 	case m.Role == vm.Receive:
 		return fault.New(fault.Unsupported, "migration_unsupported", "this node cannot take in a running VM; stop %s first", m.Name)
@@ -136,6 +137,9 @@ func (x *actor) toOff(ctx context.Context) error {
 	// A stopped VM has its disks too: they are what a create of a VM that is not started answers for.
 	made, gone := x.e.Sizes, len(x.e.Dropped)
 	if _, err := x.volumes(ctx); err != nil {
+		if storage.IsLost(err) {
+			x.set(vm.SeenFailed, fault.Sentence(err))
+		}
 		return err
 	}
 	if err := x.dropVolumes(ctx); err != nil {

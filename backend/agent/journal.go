@@ -57,6 +57,16 @@ type entry struct {
 
 type volumeSizes map[id.Volume]int64
 
+// hasDisks reports whether every disk of the machine was made. One that is missing later was lost.
+func (e *entry) hasDisks() bool {
+	for _, d := range e.Machine.Disks {
+		if _, made := e.Sizes[d.ID]; !made && !d.CDROM {
+			return false
+		}
+	}
+	return true
+}
+
 // maxEntryBytes bounds one journal file: user data and keys at their limits, twice (machine and saved configuration).
 const maxEntryBytes = 1 << 20
 

@@ -20,11 +20,14 @@ import (
 type board struct {
 	mu      sync.Mutex
 	now     map[id.VM]*vm.Seen
+	whole   bool // now has every VM of the node
 	readers map[*reader]struct{}
 }
 
 type reader struct {
-	waiting map[id.VM]*vm.Seen // guarded by board.mu
+	waiting map[id.VM]*vm.Seen // guarded by board.mu, like all but wake
+	first   map[id.VM]struct{} // VMs whose first report is still to be handed over before the mark
+	marked  bool               // the mark was handed over
 	wake    chan struct{}      // one token: something waits
 }
 
@@ -53,6 +56,28 @@ func (b *board) post(s *vm.Seen) {
 	}
 }
 
+// complete says that every VM of the node was posted. Readers from before get the mark behind what waits for them.
+func (b *board) complete() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.whole = true
+	for r := range b.readers {
+		r.expect()
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// expect notes what must be handed over before the mark.
+func (r *reader) expect() {
+	r.first = make(map[id.VM]struct{}, len(r.waiting))
+	for v := range r.waiting {
+		r.first[v] = struct{}{}
+	}
+}
+
 // subscribe gives all present reports and then each change, until ctx or alive ends.
 func (b *board) subscribe(ctx context.Context, closed <-chan struct{}) (<-chan vm.Seen, error) {
 	r := &reader{waiting: map[id.VM]*vm.Seen{}, wake: make(chan struct{}, 1)}
@@ -65,6 +90,7 @@ func (b *board) subscribe(ctx context.Context, closed <-chan struct{}) (<-chan v
 	for v, s := range b.now {
 		r.waiting[v] = s
 	}
+	r.expect()
 	r.wake <- struct{}{}
 	out := make(chan vm.Seen)
 	go b.deliver(ctx, closed, r, out)
@@ -98,12 +124,17 @@ func (b *board) deliver(ctx context.Context, closed <-chan struct{}, r *reader, 
 	}
 }
 
-// next takes one waiting report, nil when none waits.
+// next takes one waiting report or the mark, nil when none waits.
 func (b *board) next(r *reader) *vm.Seen {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.whole && !r.marked && len(r.first) == 0 {
+		r.marked, r.first = true, nil
+		return &vm.Seen{}
+	}
 	for v, s := range r.waiting {
 		delete(r.waiting, v)
+		delete(r.first, v)
 		return s
 	}
 	return nil
@@ -128,8 +159,9 @@ func (s *sequence) open(now time.Time) error {
 		return err
 	}
 	n, parseErr := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
-	if err == nil && (parseErr != nil || n < 0) {
-		// The file is damaged. Nanoseconds since 1970 are greater than any number of reports that a node has made.
+	if err != nil || parseErr != nil || n < 0 {
+		// The file is new, lost with its disk, or damaged. Nanoseconds since 1970 are greater than any number of reports that a
+		// node has made.
 		n = now.UnixNano()
 	}
 	s.next, s.reserved = n, n

@@ -33,6 +33,9 @@ func TestReports_giveTheNewestPerVMToASlowReaderAndAnEndOnce(t *testing.T) {
 	if first.State != vm.SeenRunning {
 		t.Errorf("first report: %+v", first)
 	}
+	if mark := <-reports; mark.VM != "" {
+		t.Errorf("no mark behind the only VM: %+v", mark)
+	}
 	for range 50 {
 		m = with(m, power(vm.Paused))
 		w.ensure(a, m)
@@ -57,11 +60,35 @@ func TestReports_giveTheNewestPerVMToASlowReaderAndAnEndOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if mark := <-late; mark.VM != "" {
+		t.Errorf("a later reader hears of the VM that is gone: %+v", mark)
+	}
 	other := w.machine("web-2")
 	other.NICs = nil
 	w.ensure(a, other)
 	if s := <-late; s.VM != other.ID {
 		t.Errorf("a later reader hears of the VM that is gone: %+v", s)
+	}
+}
+
+func TestReports_markTheEndOfTheFirstOnesOnceAllVMsAreAdopted(t *testing.T) {
+	b := newBoard()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	early, err := b.subscribe(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := []id.VM{id.NewVM(), id.NewVM()}
+	b.post(&vm.Seen{VM: v[0], State: vm.SeenRunning, Seq: 1})
+	if s := <-early; s.VM != v[0] {
+		t.Errorf("before the agent knows all its VMs: %+v", s)
+	}
+	b.post(&vm.Seen{VM: v[1], State: vm.SeenStopped, Seq: 2})
+	b.complete()
+	got := []id.VM{(<-early).VM, (<-early).VM}
+	if got[0] != v[1] || got[1] != "" {
+		t.Errorf("got reports of %q, want the second VM and then the mark", got)
 	}
 }
 

@@ -42,18 +42,19 @@ type Machine struct {
 	MachineType string `json:"machine_type"` // for example pc-q35-7.2, fixed at the first start so that state can be restored
 	CPUModel    string `json:"cpu_model"`
 
-	Arch      Arch      `json:"arch"`
-	Firmware  Firmware  `json:"firmware"`
-	Secure    bool      `json:"secure_boot"`
-	TPM       bool      `json:"tpm"`
-	Display   bool      `json:"display"`
-	CPUs      int       `json:"cpus"`
-	MemoryMiB int       `json:"memory_mib"`
-	Kernel    *Kernel   `json:"kernel,omitempty"` // set with Direct
-	Disks     []Disk    `json:"disks"`
-	NICs      []Port    `json:"nics"`
-	Forwards  []Forward `json:"forwards,omitempty"`
-	Seed      Seed      `json:"seed"`
+	Arch      Arch        `json:"arch"`
+	Firmware  Firmware    `json:"firmware"`
+	Secure    bool        `json:"secure_boot"`
+	TPM       bool        `json:"tpm"`
+	Display   bool        `json:"display"`
+	CPUs      int         `json:"cpus"`
+	MemoryMiB int         `json:"memory_mib"`
+	Kernel    *Kernel     `json:"kernel,omitempty"` // set with Direct
+	Disks     []Disk      `json:"disks"`
+	Made      []id.Volume `json:"made,omitempty"` // disks that were whole before: one that is missing is not made anew
+	NICs      []Port      `json:"nics"`
+	Forwards  []Forward   `json:"forwards,omitempty"`
+	Seed      Seed        `json:"seed"`
 
 	Autostart Autostart `json:"autostart"` // obeyed by the node itself after its machine restarted, also while it is cut off
 	Restart   Restart   `json:"restart"`   // empty: Stay
@@ -109,7 +110,7 @@ type Seen struct {
 	State      RunState `json:"state"`
 	Reason     string   `json:"reason,omitempty"`    // a sentence, when the state alone does not explain itself
 	GuestOff   bool     `json:"guest_off,omitempty"` // with SeenStopped: the guest powered off by itself, nobody asked for it
-	Stale      bool     `json:"stale,omitempty"`     // the process does not follow this generation yet: a change could not be made
+	Stale      bool     `json:"stale,omitempty"`     // process or disks do not follow this generation yet
 	Seq        int64    `json:"seq"`                 // grows with every report of this node for this VM: an older one never replaces a newer one
 	PID        int      `json:"pid,omitempty"`
 	Accel      string   `json:"accel,omitempty"` // kvm or tcg

@@ -38,7 +38,7 @@ func Resolve(s Spec, o Order, networks map[id.Network]Network) (Machine, error) 
 		ID: o.ID, Name: o.Name, Tenant: o.Tenant, Epoch: o.Epoch, Generation: o.Generation, Role: o.Role, Power: o.Power,
 		Boot: o.Boot, Force: o.Force, GraceS: o.GraceS, UID: o.UID, MachineType: o.MachineType, CPUModel: o.CPUModel,
 		Arch: s.Arch, Firmware: s.Firmware, Secure: s.Secure, TPM: s.TPM, Display: s.Display,
-		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, Disks: s.Disks, Forwards: s.Forwards,
+		CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, Disks: s.Disks, Made: s.Made, Forwards: s.Forwards,
 		Autostart: s.Autostart, Restart: s.Restart,
 		Seed: Seed{Hostname: o.Name, SSHKeys: s.SSHKeys, UserData: s.UserData},
 	}

@@ -38,6 +38,10 @@ type Spec struct {
 	Autostart Autostart `json:"autostart"`
 	Restart   Restart   `json:"restart"`
 	Protected bool      `json:"protected"` // refuses delete
+
+	// Made is kept by the platform: the disks that the VM's node had whole. Where one of them is missing it was lost, and an
+	// empty one in its place would hide that.
+	Made []id.Volume `json:"made,omitempty"`
 }
 
 // Arch is a processor architecture in Linux' names.

@@ -42,6 +42,9 @@ func (a *App) Observe(ctx context.Context, node id.Node, reports []vm.Seen) (Obs
 func newest(node id.Node, reports []vm.Seen) []vm.Seen {
 	byVM := make(map[id.VM]vm.Seen, len(reports))
 	for _, s := range reports {
+		if s.VM == "" {
+			continue // the mark behind the first of all; see agent.API
+		}
 		s.Node = node
 		if old, ok := byVM[s.VM]; !ok || older(old, s) {
 			byVM[s.VM] = s
@@ -132,6 +135,9 @@ func (a *App) learn(ctx context.Context, t *store.Tx, v *store.VMView) error {
 	if v.MachineType == "" && s.MachineType != "" || v.CPUModel == "" && s.CPUModel != "" {
 		v.MachineType, v.CPUModel, save = s.MachineType, s.CPUModel, true
 	}
+	if s.Epoch == v.Epoch && s.Generation >= v.Generation && !s.Stale && slices.Contains(whole, s.State) {
+		save = markMade(&v.Spec) || save
+	}
 	if powersOff(*v, s) {
 		v.Power, v.Force, save = vm.Off, false, true
 		v.Generation++
@@ -147,6 +153,24 @@ func (a *App) learn(ctx context.Context, t *store.Tx, v *store.VMView) error {
 		return nil
 	}
 	return t.SaveVM(ctx, &v.VM)
+}
+
+// whole are the states in which a VM has all its disks.
+var whole = []vm.RunState{vm.SeenStopped, vm.SeenRunning, vm.SeenPaused, vm.SeenSuspended}
+
+// markMade notes that the disks are there, and says whether that was news.
+func markMade(s *vm.Spec) (news bool) {
+	var made []id.Volume
+	for _, d := range s.Disks {
+		if !d.CDROM {
+			made = append(made, d.ID)
+			news = news || !slices.Contains(s.Made, d.ID)
+		}
+	}
+	if news {
+		s.Made = made
+	}
+	return news
 }
 
 // releaseUnused gives addresses back that the VM had for interfaces which are gone, once its node has taken them from the guest:

@@ -57,7 +57,7 @@ func noSnapshots(ctx context.Context, t *store.Tx, src store.VM) error {
 // lead to both, and the protection is the source's alone.
 func cloned(src vm.Spec, linked bool) vm.Spec {
 	s := src
-	s.Forwards, s.Protected = nil, false
+	s.Forwards, s.Protected, s.Made = nil, false, nil
 	s.Disks, s.NICs = slices.Clone(src.Disks), slices.Clone(src.NICs)
 	for i, d := range s.Disks {
 		s.Disks[i].ID = id.NewVolume()

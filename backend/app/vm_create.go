@@ -345,7 +345,7 @@ func made(v store.VMView, s vm.Seen) (bool, error) {
 	if s.State == vm.SeenFailed {
 		return false, fault.New(fault.Conflict, "vm_failed", "%s could not be made: %s", v.Name, reasonOr(s, "its node gave up"))
 	}
-	return s.State == vm.SeenStopped, nil
+	return s.State == vm.SeenStopped && !s.Stale, nil
 }
 
 // unmake removes everything that the node has of the VM. A node that is lost is not waited for; see unplace.

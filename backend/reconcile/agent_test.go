@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,51 @@ func TestAgent_goesThroughTheLifeOfAVM(t *testing.T) {
 	left, err := machine.Pool.List(w.ctx)
 	if err != nil || len(left) != 0 {
 		t.Errorf("%d volumes are left (%v)", len(left), err)
+	}
+}
+
+func TestAgent_thatLostItsDataMakesNothingAnew(t *testing.T) {
+	w, machine, a := platform(t)
+	req := wire.CreateVM{Name: "web-1", Image: "tiny", CPUs: 1, MemoryMiB: 64}
+	w.ok(w.app.CreateVM(w.ctx, w.admin, req))
+	w.loops.Down(machine.Node)
+	w.nodes.Connect(machine.Node, nil)
+	w.must(a.Close())
+	// The machine comes back with a new disk and the identity that it had.
+	fresh := agenttest.NewWorld(t)
+	fresh.Node = machine.Node
+	b := fresh.Start(nil)
+	w.nodes.Connect(machine.Node, b)
+	w.loops.Up(machine.Node, b)
+	w.eventually("the VM is in error with the reason", func() bool {
+		v := w.vm("web-1")
+		return v.Status == vm.StateError && strings.Contains(v.StatusReason, "came back without it")
+	})
+	r, err := w.app.StartVM(w.ctx, w.admin, "web-1")
+	w.must(err)
+	end, err := w.app.WaitOperation(w.ctx, w.admin, r.Operation.ID, time.Minute)
+	w.must(err)
+	if end.Succeeded() || !strings.Contains(end.Error.Message, "no longer on its node") {
+		t.Errorf("a start ended %s: %+v", end.Status, end.Error)
+	}
+	if made, err := fresh.Pool.List(w.ctx); err != nil || len(made) != 0 {
+		t.Errorf("%d volumes were made anew (%v)", len(made), err)
+	}
+	w.ok(w.app.DeleteVM(w.ctx, w.admin, "web-1", 0))
+	w.ok(w.app.CreateVM(w.ctx, w.admin, req))
+}
+
+func TestAgent_thatComesBackKeepsItsVMs(t *testing.T) {
+	w, machine, a := platform(t)
+	w.ok(w.app.CreateVM(w.ctx, w.admin, wire.CreateVM{Name: "web-1", Image: "tiny", CPUs: 1, MemoryMiB: 64}))
+	w.loops.Down(machine.Node)
+	w.must(a.Close())
+	b := machine.Start(nil)
+	w.nodes.Connect(machine.Node, b)
+	w.loops.Up(machine.Node, b)
+	w.ok(w.app.PauseVM(w.ctx, w.admin, "web-1"))
+	if v := w.vm("web-1"); v.Status != vm.StatePaused {
+		t.Errorf("it is %s (%s)", v.Status, v.StatusReason)
 	}
 }
 

@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +92,10 @@ func alike(a, b agent.Facts) bool {
 
 // follow reads reports until the stream ends: first one of every VM, then each change.
 func (f *follower) follow(ctx context.Context) error {
+	missing, err := f.l.o.App.Expected(ctx, f.node)
+	if err != nil {
+		return err
+	}
 	reports, err := f.api.Reports(ctx)
 	if err != nil {
 		return err
@@ -97,10 +103,8 @@ func (f *follower) follow(ctx context.Context) error {
 	for s := range reports {
 		batch := collect(ctx, s, reports)
 		for {
-			o, err := f.l.o.App.Observe(ctx, f.node, batch)
+			err := f.take(ctx, batch, missing)
 			if err == nil {
-				f.tellAll(ctx, o.Behind)
-				f.strays(ctx, o.Stray)
 				break
 			}
 			if ctx.Err() != nil {
@@ -114,6 +118,29 @@ func (f *follower) follow(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// take stores reports and does what follows from them. missing is what the node has not named yet; behind the mark it is what
+// the node has lost.
+func (f *follower) take(ctx context.Context, batch []vm.Seen, missing map[id.VM]bool) error {
+	o, err := f.l.o.App.Observe(ctx, f.node, batch)
+	if err != nil {
+		return err
+	}
+	f.tellAll(ctx, o.Behind)
+	f.strays(ctx, o.Stray)
+	for _, s := range batch {
+		delete(missing, s.VM)
+	}
+	if len(missing) == 0 || !slices.ContainsFunc(batch, func(s vm.Seen) bool { return s.VM == "" }) {
+		return nil
+	}
+	f.l.o.Log.Error("a node came back without VMs that it had; their disks may be lost", "node", f.node, "vms", len(missing))
+	err = f.l.o.App.Missing(ctx, f.node, slices.Collect(maps.Keys(missing)))
+	if err == nil {
+		clear(missing)
+	}
+	return err
 }
 
 // collect takes what comes within a moment, so that a burst costs few transactions.

@@ -226,6 +226,7 @@ func (n *Node) Reports(ctx context.Context) (<-chan vm.Seen, error) {
 	for _, g := range n.vms {
 		ch <- g.seen
 	}
+	ch <- vm.Seen{} // that was every VM
 	n.readers[ch] = true
 	context.AfterFunc(ctx, func() {
 		n.mu.Lock()

@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.tools/go/bin:$(CURDIR)/.tools/node/bin:$(CURDIR)/.tool
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ARCH := $(patsubst arm64,aarch64,$(shell uname -m))
 TINY := build/images/tiny-$(ARCH).tar
+CONSOLE := frontend/dist/index.html
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := .tools/bin/staticcheck-$(STATICCHECK_VERSION)
 # Prints a line per package, and every skipped test with its reason.
@@ -27,10 +28,16 @@ up: ## install what is missing, build, start everything here and boot a first VM
 down: ## stop the platform that `make up` started, and its guests
 	@if [ -x bin/novacron ]; then exec bin/novacron down; else echo 'nothing is built here, so nothing was started from here'; fi
 
-build: binary $(TINY) ## bin/novacron and, once, the tiny guest image
+build: binary $(TINY) ## bin/novacron with the web console, and once the tiny guest image
+
+# Where Node is too old the binary has no console and says so; scripts/setup.sh puts a new one into .tools.
+$(CONSOLE): $(shell find frontend/src frontend/public frontend/scripts -type f 2>/dev/null) $(wildcard frontend/*.json frontend/*.html frontend/*.ts)
+	@if node -e 'process.exit(process.versions.node.split(".")[0] < 24 ? 1 : 0)' 2>/dev/null; \
+	then cd frontend && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build; \
+	else echo 'no Node 24 is here (scripts/setup.sh fetches it): building without the web console'; fi
 
 # go decides by itself what is out of date.
-binary:
+binary: $(CONSOLE)
 	@mkdir -p bin
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X novacron/backend/cli.Version=$(VERSION)' -o bin/ ./backend/cmd/...
 

@@ -15,13 +15,19 @@ import (
 	"novacron/backend/core/wire"
 	"novacron/backend/op"
 	"novacron/backend/store"
+	"novacron/backend/store/storetest"
 )
 
 // platform is the whole of one machine but its API: store, verbs, runner, loops, and the agent that runs in production on a
 // simulated hypervisor.
 func platform(t *testing.T) (*world, *agenttest.World, *agent.Agent) {
 	t.Helper()
-	w := newWorld(t)
+	return platformOn(t, storetest.SQLite(t))
+}
+
+func platformOn(t *testing.T, db *store.DB) (*world, *agenttest.World, *agent.Agent) {
+	t.Helper()
+	w := newWorldOn(t, db)
 	machine := agenttest.NewWorld(t)
 	machine.Node = w.node.ID
 	a := machine.Start(nil)

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"novacron/backend/core/wire"
 	"novacron/backend/op"
 	"novacron/backend/store"
+	"novacron/backend/store/storetest"
 )
 
 // world is a platform with one node that obeys in memory, runners, and the loops with a clock of the test's own.
@@ -35,11 +35,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ctx: context.Background(), nodes: &apptest.Nodes{}}
+	return newWorldOn(t, storetest.SQLite(t))
+}
+
+func newWorldOn(t *testing.T, db *store.DB) *world {
+	t.Helper()
+	w := &world{t: t, ctx: context.Background(), db: db, nodes: &apptest.Nodes{}}
 	var err error
-	w.db, err = store.Open(w.ctx, store.Options{Path: filepath.Join(t.TempDir(), "db")})
-	w.must(err)
-	t.Cleanup(func() { w.must(w.db.Close()) })
 	w.app, err = app.New(app.Deps{Store: w.db, Nodes: w.nodes})
 	w.must(err)
 	w.must(w.app.Prepare(w.ctx, ""))
@@ -94,7 +96,12 @@ func (w *world) nodeRow() store.Node {
 
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !f(); {
+	w.eventuallyWithin(10*time.Second, what, f)
+}
+
+func (w *world) eventuallyWithin(limit time.Duration, what string, f func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(limit); !f(); {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("in vain: %s", what)
 		}

@@ -36,6 +36,9 @@ func (db *DB) fail(ctx context.Context, err error) error {
 	case full:
 		return fault.Wrap(err, fault.Unavailable, "database_full",
 			"the disk of the database is full; free some room and try again").After(retryAfter)
+	case damaged:
+		return fault.Wrap(err, fault.Internal, "database_damaged",
+			"the database file novacron.db is damaged or is no database; stop NovaCron and put the file back from a backup")
 	case unique:
 		return fault.Wrap(err, fault.Conflict, "already_there", "something with this name or key is already there; pick another")
 	case dangling:

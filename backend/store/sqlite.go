@@ -82,6 +82,8 @@ func classifySQLite(err error) class {
 		return busy
 	case lib.SQLITE_FULL:
 		return full
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return damaged
 	case lib.SQLITE_CANTOPEN, lib.SQLITE_IOERR, lib.SQLITE_READONLY:
 		return gone
 	}

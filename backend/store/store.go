@@ -143,6 +143,7 @@ const (
 	unique          // a unique index refused
 	dangling        // a reference refused
 	malformed       // a text that the engine cannot hold
+	damaged         // the file is not, or no longer, a database
 )
 
 // now is the present in the resolution of the database.

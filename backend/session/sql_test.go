@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,6 +24,20 @@ func TestSQL_onSQLite(t *testing.T) {
 			return s
 		}
 	})
+}
+
+func TestOpenFile_keepsTheFileFromOtherUsers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	s, err := session.OpenFile(context.Background(), path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if fi, err := os.Stat(name); err != nil || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", name, fi, err)
+		}
+	}
 }
 
 func TestSQL_onPostgreSQL(t *testing.T) {

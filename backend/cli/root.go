@@ -38,7 +38,10 @@ func Main(args []string) int {
 	s := &session{in: os.Stdin, out: os.Stdout, err: os.Stderr, format: asTable}
 	root := newRoot(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := unknownWord(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	switch {
 	case err == nil:
 		return 0
@@ -87,6 +90,23 @@ func newRoot(s *session) *cobra.Command {
 	)
 	root.AddCommand(commands(s)...)
 	return root
+}
+
+// unknownWord refuses a word that is no command behind one that only groups others. Cobra would print the group's help and succeed,
+// and a script with a typing error would go on.
+func unknownWord(root *cobra.Command, args []string) error {
+	c, rest, err := root.Find(args)
+	if err != nil || c.Runnable() {
+		return nil // execution says what is wrong
+	}
+	c.InitDefaultHelpFlag()
+	if c.ParseFlags(rest) != nil || c.Flags().NArg() == 0 {
+		return nil
+	}
+	if help, err := c.Flags().GetBool("help"); err == nil && help {
+		return nil
+	}
+	return usageError{fmt.Errorf("%q is no command; see `%s --help`", c.Flags().Arg(0), c.CommandPath())}
 }
 
 // exactArgs is cobra.ExactArgs with a sentence that says what is missing.

@@ -172,7 +172,11 @@ func toPeer(ctx context.Context, conn *websocket.Conn, guest io.Reader) error {
 func frame(ctx context.Context, conn *websocket.Conn, p []byte) error {
 	limit, cancel := beyond(ctx, frameTime)
 	defer cancel()
-	return conn.Write(limit, websocket.MessageBinary, p)
+	err := conn.Write(limit, websocket.MessageBinary, p)
+	if err != nil && limit.Err() != nil {
+		return fault.Wrap(err, fault.Unavailable, "too_slow", "the console was not read fast enough; connect again")
+	}
+	return err
 }
 
 // toGuest hands binary frames on. Text frames are control: a serial line has no size to set, so there is nothing to do yet.

@@ -82,7 +82,9 @@ func private(dir string, tighten bool) error {
 		return fmt.Errorf("%s belongs to user %d, not to the user that runs NovaCron (%d); move it away or choose another data folder", dir, st.Uid, os.Geteuid())
 	}
 	if tighten && fi.Mode().Perm()&0o077 != 0 {
-		return os.Chmod(dir, 0o700)
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return fmt.Errorf("%s is open to other users and cannot be closed to them (%w); close it with `chmod 700`, or choose another data folder", dir, err)
+		}
 	}
 	return nil
 }

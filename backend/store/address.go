@@ -22,8 +22,9 @@ func scanAddress(r row) (a Address, err error) {
 	return a, r.Scan(&a.Network, &a.Address, &a.NIC, &a.VM, &a.MAC)
 }
 
-// AllocateAddress gives the NIC the lowest free address of the network, never the gateway's. Repeated for a NIC that has one, it
-// gives that. fault.Exhausted: the network is full. fault.Conflict: the MAC is in use. The VM's row must be there.
+// AllocateAddress gives the NIC the address behind the highest that is taken, and the lowest free one once the network's end is
+// reached; never the gateway's. So an address that became free rests for a while, and finding one takes no longer with many.
+// Repeated for a NIC that has one, it gives that. fault.Exhausted: the network is full. fault.Conflict: the MAC is in use. The VM's row must be there.
 func (t *Tx) AllocateAddress(ctx context.Context, network id.Network, nic id.NIC, vm id.VM, mac string) (Address, error) {
 	var none Address
 	w, err := t.Network(ctx, network) // locked: two allocations must not find the same gap
@@ -39,10 +40,13 @@ func (t *Tx) AllocateAddress(ctx context.Context, network id.Network, nic id.NIC
 	if err != nil {
 		return none, err
 	}
-	n, err := t.lowestFree(ctx, `select min(n) from (select cast($2 as bigint) as n union select number + 1 from addresses
-		where network = $1 and number >= $2 and number < $3 union select cast($4 as bigint) + 1) as c
-		where n >= $2 and n <= $3 and n <> $4 and not exists (select 1 from addresses a where a.network = $1 and a.number = c.n)`,
-		network, first, last, gateway)
+	n, err := t.behindHighest(ctx, first, last, gateway, "select max(number) from addresses where network = $1 and number >= $2 and number <= $3", network, first, last)
+	if err == nil && n == nil {
+		n, err = t.number(ctx, `select min(n) from (select cast($2 as bigint) as n union select number + 1 from addresses
+			where network = $1 and number >= $2 and number < $3 union select cast($4 as bigint) + 1) as c
+			where n >= $2 and n <= $3 and n <> $4 and not exists (select 1 from addresses a where a.network = $1 and a.number = c.n)`,
+			network, first, last, gateway)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -58,8 +62,28 @@ func (t *Tx) AllocateAddress(ctx context.Context, network id.Network, nic id.NIC
 	return a, err
 }
 
-// lowestFree reads a number, nil when there is none.
-func (t *Tx) lowestFree(ctx context.Context, query string, args ...any) (*int64, error) {
+// behindHighest gives the number behind the one that the query reads, or first when it reads none; but not the one to skip. nil: it
+// would be behind last.
+func (t *Tx) behindHighest(ctx context.Context, first, last, skip int64, query string, args ...any) (*int64, error) {
+	n, err := t.number(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	next := first
+	if n != nil {
+		next = *n + 1
+	}
+	if next == skip {
+		next++
+	}
+	if next > last {
+		return nil, nil
+	}
+	return &next, nil
+}
+
+// number reads a number, nil when there is none.
+func (t *Tx) number(ctx context.Context, query string, args ...any) (*int64, error) {
 	return one(ctx, &t.Reader, nil, func(r row) (n *int64, err error) { return n, r.Scan(&n) }, query, args...)
 }
 
@@ -101,7 +125,8 @@ func (t *Tx) ReleaseAddress(ctx context.Context, nic id.NIC) error {
 	return err
 }
 
-// AllocateUID gives the VM the lowest free user id from first to last, or the one that it has. fault.Exhausted: all are
+// AllocateUID gives the VM a free user id from first to last, in the order of AllocateAddress, or the one that it has: a process that
+// a deleted VM may have left does not meet its id's next owner at once. fault.Exhausted: all are
 // taken. The VM's row must be there.
 func (t *Tx) AllocateUID(ctx context.Context, vm id.VM, first, last int) (int, error) {
 	if err := t.Lock(ctx, "uid"); err != nil {
@@ -111,8 +136,11 @@ func (t *Tx) AllocateUID(ctx context.Context, vm id.VM, first, last int) (int, e
 	if err != nil || have != 0 {
 		return have, err
 	}
-	n, err := t.lowestFree(ctx, `select min(n) from (select cast($1 as bigint) as n union select uid + 1 from uids
-		where uid >= $1 and uid < $2) as c where n >= $1 and n <= $2 and not exists (select 1 from uids u where u.uid = c.n)`, first, last)
+	n, err := t.behindHighest(ctx, int64(first), int64(last), 0, "select max(uid) from uids where uid >= $1 and uid <= $2", first, last)
+	if err == nil && n == nil {
+		n, err = t.number(ctx, `select min(n) from (select cast($1 as bigint) as n union select uid + 1 from uids
+			where uid >= $1 and uid < $2) as c where n >= $1 and n <= $2 and not exists (select 1 from uids u where u.uid = c.n)`, first, last)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -143,6 +143,18 @@ func testNetworks(t *testing.T, s *suite) {
 	same(t, "addresses of the VM", len(must[[]store.Address](t)(s.db.Addresses(s.ctx, a.ID))), 4)
 }
 
+func testAddressesRest(t *testing.T, s *suite) {
+	w := s.insertNetwork("wide", "10.9.0.0/24", "10.9.0.2")
+	v := s.insertVM("web")
+	next := func(mac string) store.Address { return must[store.Address](t)(s.allocate(w.ID, v.ID, mac)) }
+	first := next("mac-1")
+	same(t, "in order, without the gateway's", []string{first.Address, next("mac-2").Address}, []string{"10.9.0.1", "10.9.0.3"})
+	s.tx(func(x *store.Tx) error { return x.ReleaseAddress(s.ctx, first.NIC) })
+	same(t, "while there are others, not the one that became free", next("mac-3").Address, "10.9.0.4")
+	s.tx(func(x *store.Tx) error { return x.ReleaseAddresses(s.ctx, v.ID) })
+	same(t, "of a network that is empty again", next("mac-4").Address, "10.9.0.1")
+}
+
 func testConcurrentAddresses(t *testing.T, s *suite) {
 	const n = 60
 	w := s.insertNetwork("default", "10.7.0.0/24", "10.7.0.1")

@@ -26,7 +26,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 		{"VMs", testVMs}, {"VM lists", testVMLists}, {"reports of VMs", testSeen}, {"operations", testOperations},
 		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"events of concurrent writers", testEventOrder},
 		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"networks", testNetworks},
-		{"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
+		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
 		{"accounts", testAccounts}, {"audit", testAudit}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},
 		{"hostile texts", testHostileTexts}, {"concurrent claims", testConcurrentClaims},
 	} {

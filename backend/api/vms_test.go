@@ -162,6 +162,31 @@ func TestCreateVM_givesANameOnceHoweverManyAsk(t *testing.T) {
 	if count[http.StatusAccepted] != 1 || count[http.StatusConflict] != cap(codes)-1 {
 		t.Errorf("got %v, want one 202 and the rest 409", count)
 	}
+	w.ask("POST", "/api/v1/vms/web-1/stop?wait=20s", `{"force":true}`, token(c)...)
+	if list, err := c.VMs(ctx, client.ListOptions{}); err != nil || list.Total != 1 {
+		t.Errorf("got %d VMs, %v; want the one", list.Total, err)
+	}
+}
+
+func TestCreateVM_200AtOnce(t *testing.T) {
+	const many = 200
+	w := newWorld(t, unlimited, nil)
+	c := w.admin()
+	var group sync.WaitGroup
+	for i := range many {
+		group.Go(func() {
+			body := fmt.Sprintf(`{"name":"web-%d","image":"tiny","memory_mib":64,"disk_gib":1}`, i)
+			w.ask("POST", "/api/v1/vms?wait=120s", body, token(c)...).wants(t, fmt.Sprintf("create %d", i), http.StatusOK, "")
+		})
+	}
+	group.Wait()
+	running, err := c.VMs(ctx, client.ListOptions{Limit: 1})
+	if err != nil || running.Total != many {
+		t.Errorf("got %d VMs, %v", running.Total, err)
+	}
+	if n := w.machine.Host.Guests(); n != many {
+		t.Errorf("%d guests run", n)
+	}
 }
 
 func TestListVMs_pagesFiltersAndCaps(t *testing.T) {

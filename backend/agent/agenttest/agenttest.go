@@ -45,8 +45,9 @@ func (w *World) Start(change func(*agent.Options)) *agent.Agent {
 	w.t.Helper()
 	o := agent.Options{Node: w.Node, Version: "test", DataDir: w.Dir, Driver: w.Host.Driver(), Pool: w.Pool, Images: w.Images, Fabric: simnet.New(w.Net),
 		Log: slog.New(slog.DiscardHandler), NoSync: true,
-		Limits: agent.Limits{Call: 5 * time.Second, Start: 10 * time.Second, Copy: 10 * time.Second, GuestPoll: time.Hour, GuestPollMax: time.Hour},
-		Seed:   func(path string, m vm.Machine) error { return os.WriteFile(path, []byte(m.Name), 0o600) }}
+		Simulated: &agent.Capacity{CPUs: 1024, MemoryMiB: 1 << 20, DiskBytes: 1 << 44}, // the same wherever the test runs
+		Limits:    agent.Limits{Call: 5 * time.Second, Start: 10 * time.Second, Copy: 10 * time.Second, GuestPoll: time.Hour, GuestPollMax: time.Hour},
+		Seed:      func(path string, m vm.Machine) error { return os.WriteFile(path, []byte(m.Name), 0o600) }}
 	if change != nil {
 		change(&o)
 	}

@@ -27,11 +27,20 @@ type process struct {
 	status string        // how it ended, once gone is closed
 }
 
+// processUser is the user that a guest's processes run as, 0 for the agent's own. Every VM has a user of its own, but only root can
+// start a process as another one.
+func processUser(uid int) int {
+	if os.Geteuid() != 0 {
+		return 0
+	}
+	return uid
+}
+
 // spawn starts cmd in a session of its own as the user and without a way to gain privileges. uid 0 keeps the agent's user.
 func spawn(cmd *exec.Cmd, uid int) (*process, error) {
 	fd := -1
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, PidFD: &fd}
-	if uid != 0 {
+	if uid = processUser(uid); uid != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), Groups: []uint32{}}
 	}
 	out, in, err := os.Pipe()

@@ -51,7 +51,7 @@ func openTPMState(cfg hypervisor.Config) (*os.File, error) {
 		return nil, err
 	}
 	state, err := os.OpenFile(cfg.TPMDir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
-	if err != nil || cfg.UID == 0 {
+	if err != nil || processUser(cfg.UID) == 0 {
 		return state, err
 	}
 	// The entries too: a VM whose user has changed must still reach them.

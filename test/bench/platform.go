@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"novacron/backend/client"
@@ -104,4 +106,26 @@ func (p *platform) boot(ctx context.Context, name string) (id.VM, time.Duration,
 	}
 	err = rig.WaitInFile(ctx, rig.SerialLog(p.dir, a.ID), rig.FirstLine)
 	return a.ID, time.Since(began), err
+}
+
+// ticks of processor time in a second, as /proc counts them on Linux.
+const ticks = 100
+
+// cpu is the processor time that the platform's process has used, in seconds.
+func (p *platform) cpu() (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(raw), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("the process' stat line is too short")
+	}
+	user, err := strconv.ParseFloat(fields[11], 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / ticks, err
 }

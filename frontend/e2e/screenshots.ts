@@ -4,15 +4,28 @@ import { test } from './story.ts'
 
 // Writes docs/screenshots: every page in both themes and two widths. `npm run screenshots` runs it.
 const folder = fileURLToPath(new URL('../../docs/screenshots', import.meta.url))
-const sizes = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } }
+const sizes = {
+  wide: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844 },
+}
 
 test('draws every page', async ({ page, api, signIn }) => {
   test.setTimeout(300_000)
   await mkdir(folder, { recursive: true })
   const web = await api.createVM('web-1', { cpus: 2, memory_mib: 2048 })
-  for (const [name, more] of Object.entries({ 'web-2': { cpus: 2 }, 'db-1': { cpus: 4, memory_mib: 8192, protected: true }, 'build-7': { start: false }, mail: {} })) await api.createVM(name, more)
-  await api.send('POST', `/api/v1/vms/${web.id}/snapshots?wait=30s`, { name: 'before-upgrade' })
-  const nodes = (await api.send('GET', '/api/v1/nodes')) as { items: { id: string }[] }
+  for (const [name, more] of Object.entries({
+    'web-2': { cpus: 2 },
+    'db-1': { cpus: 4, memory_mib: 8192, protected: true },
+    'build-7': { start: false },
+    mail: {},
+  }))
+    await api.createVM(name, more)
+  await api.send('POST', `/api/v1/vms/${web.id}/snapshots?wait=30s`, {
+    name: 'before-upgrade',
+  })
+  const nodes = (await api.send('GET', '/api/v1/nodes')) as {
+    items: { id: string }[]
+  }
   const pages: Record<string, string> = {
     dashboard: '/dashboard',
     vms: '/vms',

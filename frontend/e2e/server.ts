@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
+const repository = fileURLToPath(new URL('../..', import.meta.url)) // build/images is found from here
 const binary = process.env.NOVACRON_BIN ?? fileURLToPath(new URL('../../bin/novacron', import.meta.url))
 
 export const password = 'a long phrase for the tests'
@@ -60,7 +61,11 @@ export class Server {
   }
 
   async run() {
-    const child = spawn(binary, ['up', ...this.args], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(binary, ['up', ...this.args], {
+      env: this.env,
+      cwd: repository,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.process = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (this.output += text))
     const gone = once(child, 'exit').then(() => {
@@ -72,14 +77,24 @@ export class Server {
 
   private async answers() {
     for (const end = Date.now() + 30_000; Date.now() < end; ) {
-      if (await fetch(`${this.url}/api/ready`).then((r) => r.ok, () => false)) return
+      if (
+        await fetch(`${this.url}/api/ready`).then(
+          (r) => r.ok,
+          () => false,
+        )
+      )
+        return
       await new Promise((go) => setTimeout(go, 50))
     }
     throw new Error(`novacron up did not get ready:\n${this.output}`)
   }
 
   async createUser(name: string, role: 'administrator' | 'operator' | 'developer' | 'viewer') {
-    const child = execFile(binary, ['admin', 'create-user', name, '--email', `${name}@example.org`, '--role', role, '--password-stdin'], { env: this.env })
+    const child = execFile(
+      binary,
+      ['admin', 'create-user', name, '--email', `${name}@example.org`, '--role', role, '--password-stdin'],
+      { env: this.env },
+    )
     child.stdin?.end(password)
     const [code] = await once(child, 'exit')
     if (code !== 0) throw new Error(`create-user ${name} ended with ${code}`)
@@ -115,7 +130,10 @@ export class Client {
   }
 
   async login(username: string) {
-    const answer = (await this.send('POST', '/api/auth/login', { username, password })) as { access_token: string }
+    const answer = (await this.send('POST', '/api/auth/login', {
+      username,
+      password,
+    })) as { access_token: string }
     this.token = answer.access_token
     return this
   }
@@ -123,7 +141,10 @@ export class Client {
   async send(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(this.url + path, {
       method,
-      headers: { 'Content-Type': 'application/json', ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}) },
+      headers: {
+        'Content-Type': 'application/json',
+        ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
@@ -131,7 +152,24 @@ export class Client {
     return text ? JSON.parse(text) : undefined
   }
 
+  /** Waits until the tiny image can be used. */
+  async tinyReady() {
+    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+      const { items } = (await this.send('GET', '/api/v1/images?name=tiny')) as {
+        items: { name: string; state: string }[]
+      }
+      if (items.some((i) => i.name === 'tiny' && i.state === 'ready')) return
+      await new Promise((go) => setTimeout(go, 50))
+    }
+    throw new Error('the image tiny did not get ready; make build builds it')
+  }
+
   async createVM(name: string, more: Record<string, unknown> = {}): Promise<{ id: string; name: string }> {
-    return (await this.send('POST', '/api/v1/vms?wait=30s', { name, image: 'tiny', memory_mib: 256, ...more })) as { id: string; name: string }
+    return (await this.send('POST', '/api/v1/vms?wait=30s', {
+      name,
+      image: 'tiny',
+      memory_mib: 256,
+      ...more,
+    })) as { id: string; name: string }
   }
 }

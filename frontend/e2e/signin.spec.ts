@@ -1,7 +1,11 @@
 import { password } from './server.ts'
 import { expect, expectAccessible, test } from './story.ts'
 
-for (const [width, height] of [[800, 600], [1280, 720], [390, 844]] as const) {
+for (const [width, height] of [
+  [800, 600],
+  [1280, 720],
+  [390, 844],
+] as const) {
   test(`signs in at ${width}×${height} with the selectors that scripts use`, async ({ page }) => {
     await page.setViewportSize({ width, height })
     await page.goto('/auth/login')

@@ -3,12 +3,16 @@ import { test as base, expect, type Page } from '@playwright/test'
 import { Client, password, Server } from './server.ts'
 
 type Worker = { server: Server; api: Client }
-type Each = { watched: undefined; signIn: (name?: string) => Promise<void>; allow: (what: RegExp) => void }
+type Each = {
+  watched: undefined
+  signIn: (name?: string) => Promise<void>
+  allow: (what: RegExp) => void
+}
 
 /** A story against the real binary. It fails on console errors, unhandled rejections, refused content and foreign requests. */
 export const test = base.extend<Each, Worker>({
   server: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright asks for a pattern
+    // Playwright asks for a pattern
     async ({}, use) => {
       const server = await Server.start()
       await server.createUser('ada', 'administrator')
@@ -19,16 +23,20 @@ export const test = base.extend<Each, Worker>({
   ],
   api: [
     async ({ server }, use) => {
-      await use(await new Client(server.url).login('ada'))
+      const api = await new Client(server.url).login('ada')
+      await api.tinyReady()
+      await use(api)
     },
     { scope: 'worker' },
   ],
   baseURL: async ({ server }, use) => use(server.url),
   allow: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright asks for a pattern
+    // Playwright asks for a pattern
     async ({}, use) => {
       const allowed: RegExp[] = []
-      const allow = Object.assign((what: RegExp) => void allowed.push(what), { allowed })
+      const allow = Object.assign((what: RegExp) => void allowed.push(what), {
+        allowed,
+      })
       await use(allow)
     },
     {},
@@ -40,7 +48,8 @@ export const test = base.extend<Each, Worker>({
       context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
       context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))
       context.on('request', (r) => {
-        if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(server.url).host) wrong.push(`foreign request: ${r.url()}`)
+        if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(server.url).host)
+          wrong.push(`foreign request: ${r.url()}`)
       })
       await use(undefined)
       expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
@@ -67,7 +76,9 @@ export async function expectAccessible(page: Page) {
       document.documentElement.dataset.theme = t
     }, theme)
     const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze()
-    const told = violations.map((v) => `${theme}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`)
+    const told = violations.map(
+      (v) => `${theme}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`,
+    )
     expect(told).toEqual([])
   }
 }

@@ -27,7 +27,10 @@ session.subscribe(() => {
   const now = session.get().status
   if (before === 'in' && now === 'out') {
     client.clear()
-    void router.navigate({ to: '/auth/login', search: { next: safeNext(router.state.location.href) } })
+    void router.navigate({
+      to: '/auth/login',
+      search: { next: safeNext(router.state.location.href) },
+    })
   }
   before = now
 })

@@ -37,12 +37,17 @@ export function safeNext(value: unknown): string | undefined {
   return typeof value === 'string' && /^\/(?![/\\])/.test(value) && !value.startsWith('/auth/') ? value : undefined
 }
 
-const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: Crashed })
+const root = createRootRoute({
+  notFoundComponent: NotFound,
+  errorComponent: Crashed,
+})
 
 const login = createRoute({
   getParentRoute: () => root,
   path: '/auth/login',
-  validateSearch: (s: Record<string, unknown>): { next?: string } => ({ next: safeNext(s.next) }),
+  validateSearch: (s: Record<string, unknown>): { next?: string } => ({
+    next: safeNext(s.next),
+  }),
   component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
 })
 const setup = createRoute({
@@ -57,7 +62,11 @@ const shell = createRoute({
   beforeLoad: async ({ location }) => {
     // A server that does not answer is shown by the page itself; nobody is sent to the sign-in for it.
     const now = await ensureSession()
-    if (now.status !== 'in') throw redirect({ to: '/auth/login', search: { next: safeNext(location.href) } })
+    if (now.status !== 'in')
+      throw redirect({
+        to: '/auth/login',
+        search: { next: safeNext(location.href) },
+      })
   },
   component: lazyRouteComponent(() => import('./shell/shell.tsx'), 'Shell'),
 })
@@ -74,7 +83,12 @@ const dashboard = createRoute({
   component: lazyRouteComponent(() => import('./routes/dashboard.tsx'), 'DashboardPage'),
 })
 
-export type VMSearch = { status?: VMSummary['status']; node?: string; name?: string; sort?: (typeof sorts)[number] }
+export type VMSearch = {
+  status?: VMSummary['status']
+  node?: string
+  name?: string
+  sort?: (typeof sorts)[number]
+}
 const vms = createRoute({
   getParentRoute: () => shell,
   path: '/vms',
@@ -89,7 +103,9 @@ const vms = createRoute({
 const newVM = createRoute({
   getParentRoute: () => shell,
   path: '/vms/new',
-  validateSearch: (s: Record<string, unknown>): { image?: string } => ({ image: text(s.image) }),
+  validateSearch: (s: Record<string, unknown>): { image?: string } => ({
+    image: text(s.image),
+  }),
   component: lazyRouteComponent(() => import('./routes/vm-new.tsx'), 'NewVMPage'),
 })
 const vm = createRoute({
@@ -151,7 +167,9 @@ const networks = createRoute({
 const events = createRoute({
   getParentRoute: () => shell,
   path: '/events',
-  validateSearch: (s: Record<string, unknown>): { kind?: string } => ({ kind: text(s.kind) }),
+  validateSearch: (s: Record<string, unknown>): { kind?: string } => ({
+    kind: text(s.kind),
+  }),
   component: lazyRouteComponent(() => import('./routes/events.tsx'), 'EventsPage'),
 })
 const operations = createRoute({
@@ -194,7 +212,11 @@ const tree = root.addChildren([
   ]),
 ])
 
-export const router = createRouter({ routeTree: tree, defaultPreload: 'intent', scrollRestoration: true })
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+})
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -39,7 +39,10 @@ async function reach(request: Request): Promise<Response> {
     return await fetch(request)
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new Problem(0, { detail: words.errors.unreachable, code: 'unreachable' })
+    throw new Problem(0, {
+      detail: words.errors.unreachable,
+      code: 'unreachable',
+    })
   }
 }
 

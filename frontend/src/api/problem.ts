@@ -40,7 +40,9 @@ export async function problemOf(response: Response): Promise<Problem> {
   try {
     wire = await response.clone().json()
   } catch {
-    wire = { title: `The server answered ${response.status} ${response.statusText}`.trim() }
+    wire = {
+      title: `The server answered ${response.status} ${response.statusText}`.trim(),
+    }
   }
   if (!wire.request_id) wire.request_id = response.headers.get('X-Request-Id') ?? ''
   return new Problem(response.status, wire, Number.isFinite(after) ? after : undefined)

@@ -1,9 +1,25 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { learnNames } from '../lib/names.ts'
 import { api, body, type Schemas } from './client.ts'
+
+/** Remembers the names in a list for what tells ids only. */
+async function named<T extends { items: { id: string; name: string }[] }>(
+  kind: string,
+  answer: Promise<T>,
+): Promise<T> {
+  const list = await answer
+  learnNames(kind, list.items)
+  return list
+}
 
 // A key begins with the root that live events name; see live/apply.ts.
 
-export type VMFilter = { status?: Schemas['VMSummary']['status']; node?: string; name?: string; sort?: string }
+export type VMFilter = {
+  status?: Schemas['VMSummary']['status']
+  node?: string
+  name?: string
+  sort?: string
+}
 
 /** VMs of one page of the server; the list asks for the next when somebody scrolls there. */
 const vmPage = 200
@@ -12,11 +28,20 @@ export const vmList = (filter: VMFilter) =>
   infiniteQueryOptions({
     queryKey: ['vms', 'list', filter] as const,
     queryFn: ({ pageParam, signal }) =>
-      body(
-        api.GET('/api/v1/vms', {
-          params: { query: { ...filter, limit: vmPage, cursor: pageParam || undefined } },
-          signal,
-        }),
+      named(
+        'vm',
+        body(
+          api.GET('/api/v1/vms', {
+            params: {
+              query: {
+                ...filter,
+                limit: vmPage,
+                cursor: pageParam || undefined,
+              },
+            },
+            signal,
+          }),
+        ),
       ),
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor || undefined,
@@ -31,21 +56,40 @@ export const vm = (id: string) =>
 
 /** The statuses that the dashboard counts by themselves; the others are rare and short. */
 export const counted = ['running', 'stopped', 'paused', 'suspended', 'error', 'unknown'] as const
-export type VMCounts = { total: number; by: Record<(typeof counted)[number], number>; moving: number }
+export type VMCounts = {
+  total: number
+  by: Record<(typeof counted)[number], number>
+  moving: number
+}
 
 /** How many VMs stand how. One read while they are few; above, one count of the server per status. */
 export const vmCounts = () =>
   queryOptions({
     queryKey: ['vms', 'counts'] as const,
     queryFn: async ({ signal }): Promise<VMCounts> => {
-      const page = await body(api.GET('/api/v1/vms', { params: { query: { limit: vmPage } }, signal }))
+      const page = await named(
+        'vm',
+        body(
+          api.GET('/api/v1/vms', {
+            params: { query: { limit: vmPage } },
+            signal,
+          }),
+        ),
+      )
       const by = Object.fromEntries(counted.map((s) => [s, 0])) as VMCounts['by'] // every key is set here
       if (!page.next_cursor) {
         for (const row of page.items) if (row.status in by) by[row.status as keyof typeof by]++
       } else {
         await Promise.all(
           counted.map(async (status) => {
-            by[status] = (await body(api.GET('/api/v1/vms', { params: { query: { status, limit: 1 } }, signal }))).total
+            by[status] = (
+              await body(
+                api.GET('/api/v1/vms', {
+                  params: { query: { status, limit: 1 } },
+                  signal,
+                }),
+              )
+            ).total
           }),
         )
       }
@@ -57,13 +101,28 @@ export const vmCounts = () =>
 export const snapshots = (id: string) =>
   queryOptions({
     queryKey: ['snapshots', id] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/vms/{id}/snapshots', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/vms/{id}/snapshots', {
+          params: { path: { id } },
+          signal,
+        }),
+      ),
   })
 
 export const images = () =>
   queryOptions({
     queryKey: ['images'] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/images', { params: { query: { limit: 1000 } }, signal })),
+    queryFn: ({ signal }) =>
+      named(
+        'image',
+        body(
+          api.GET('/api/v1/images', {
+            params: { query: { limit: 1000 } },
+            signal,
+          }),
+        ),
+      ),
   })
 
 export const catalogue = () =>
@@ -76,7 +135,16 @@ export const catalogue = () =>
 export const nodes = () =>
   queryOptions({
     queryKey: ['nodes', 'list'] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/nodes', { params: { query: { limit: 1000 } }, signal })),
+    queryFn: ({ signal }) =>
+      named(
+        'node',
+        body(
+          api.GET('/api/v1/nodes', {
+            params: { query: { limit: 1000 } },
+            signal,
+          }),
+        ),
+      ),
   })
 
 export const node = (id: string) =>
@@ -88,33 +156,66 @@ export const node = (id: string) =>
 export const networks = () =>
   queryOptions({
     queryKey: ['networks'] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/networks', { params: { query: { limit: 1000 } }, signal })),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/networks', {
+          params: { query: { limit: 1000 } },
+          signal,
+        }),
+      ),
   })
 
-export type OperationFilter = { status?: 'open' | Schemas['Operation']['status']; subject?: string; limit?: number }
+export type OperationFilter = {
+  status?: 'open' | Schemas['Operation']['status']
+  subject?: string
+  limit?: number
+}
 
 export const operations = (filter: OperationFilter) =>
   queryOptions({
     queryKey: ['operations', 'list', filter] as const,
     queryFn: ({ signal }) =>
-      body(api.GET('/api/v1/operations', { params: { query: { limit: 50, ...filter } }, signal })),
+      body(
+        api.GET('/api/v1/operations', {
+          params: { query: { limit: 50, ...filter } },
+          signal,
+        }),
+      ),
     placeholderData: keepPreviousData,
   })
 
 export const operation = (id: string) =>
   queryOptions({
     queryKey: ['operations', 'one', id] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/operations/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/operations/{id}', {
+          params: { path: { id } },
+          signal,
+        }),
+      ),
   })
 
 export const history = (subject: string) =>
   queryOptions({
     queryKey: ['events', subject] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/events', { params: { query: { subject, limit: 1000 } }, signal })),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/events', {
+          params: { query: { subject, limit: 1000 } },
+          signal,
+        }),
+      ),
   })
 
 export const users = () =>
   queryOptions({
     queryKey: ['users'] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/users', { params: { query: { limit: 1000 } }, signal })),
+    queryFn: ({ signal }) =>
+      body(
+        api.GET('/api/v1/users', {
+          params: { query: { limit: 1000 } },
+          signal,
+        }),
+      ),
   })

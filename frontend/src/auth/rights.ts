@@ -2,7 +2,12 @@ import { useStore } from '../lib/store.ts'
 import { session, type User } from './session.ts'
 
 /** What a role lets somebody see at all: places without it are left out. What can be done to a thing the server says. */
-export type Rights = { platform: boolean; accounts: boolean; write: boolean; everyone: boolean }
+export type Rights = {
+  platform: boolean
+  accounts: boolean
+  write: boolean
+  everyone: boolean
+}
 
 export function rightsOf(role: User['role'] | undefined): Rights {
   const administrator = role === 'administrator'

@@ -24,9 +24,16 @@ async function post(path: string, body?: unknown, token?: string): Promise<Respo
   if (token) headers.set('Authorization', `Bearer ${token}`)
   let response: Response
   try {
-    response = await fetch(path, { method: 'POST', headers, body: body === undefined ? null : JSON.stringify(body) })
+    response = await fetch(path, {
+      method: 'POST',
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+    })
   } catch {
-    throw new Problem(0, { detail: words.errors.unreachable, code: 'unreachable' })
+    throw new Problem(0, {
+      detail: words.errors.unreachable,
+      code: 'unreachable',
+    })
   }
   if (!response.ok) throw await problemOf(response)
   return response
@@ -35,7 +42,12 @@ async function post(path: string, body?: unknown, token?: string): Promise<Respo
 function begin(answer: Answer) {
   const { access_token: token, expires_in: seconds, user } = answer
   if (!token || !seconds || !user) throw new Problem(500, { detail: words.errors.emptyAnswer })
-  session.set({ status: 'in', user, token, endsAt: Date.now() + seconds * 1000 })
+  session.set({
+    status: 'in',
+    user,
+    token,
+    endsAt: Date.now() + seconds * 1000,
+  })
   schedule(seconds * 1000)
 }
 
@@ -60,7 +72,14 @@ export async function signIn(username: string, password: string): Promise<string
 
 /** Ends a sign-in with a code of the authenticator, or a backup code. */
 export async function proveSecondFactor(challenge: string, code: string): Promise<void> {
-  begin(await (await post('/api/auth/2fa/verify-login', { challenge_token: challenge, code })).json())
+  begin(
+    await (
+      await post('/api/auth/2fa/verify-login', {
+        challenge_token: challenge,
+        code,
+      })
+    ).json(),
+  )
 }
 
 export async function setUp(request: components['schemas']['Setup']): Promise<void> {

@@ -43,7 +43,10 @@ export class Line {
     this.onStanding({ is: 'connecting' })
     try {
       const ticket = await body(
-        api.POST('/api/v1/vms/{id}/console', { params: { path: { id: this.vm } }, body: { kind: this.kind, mode } }),
+        api.POST('/api/v1/vms/{id}/console', {
+          params: { path: { id: this.vm } },
+          body: { kind: this.kind, mode },
+        }),
       )
       if (this.stopped) return
       this.attach(
@@ -95,7 +98,12 @@ export class Line {
   }
 
   private tell(text: string) {
-    const s = JSON.parse(text) as { type: string; you: 'typing' | 'watching'; typing: string; watching: string[] } // wire.ConsoleState
+    const s = JSON.parse(text) as {
+      type: string
+      you: 'typing' | 'watching'
+      typing: string
+      watching: string[]
+    } // wire.ConsoleState
     if (s.type !== 'who') return
     const others = s.you === 'typing' ? s.watching : [s.typing, ...s.watching.slice(1)].filter(Boolean)
     this.onStanding({ is: 'open', you: s.you, others })

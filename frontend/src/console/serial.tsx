@@ -9,11 +9,19 @@ import { styledDocument } from './styles.ts'
 
 const w = words.console
 const scrollback = 10_000 // lines
-const theme = { background: '#0c1015', foreground: '#e8ebef', cursor: '#79afff', selectionBackground: '#2f4a73' }
+const theme = {
+  background: '#0c1015',
+  foreground: '#e8ebef',
+  cursor: '#79afff',
+  selectionBackground: '#2f4a73',
+}
 
 export function Serial({ line, type }: { line: Line; type: (ready: ((text: string) => void) | null) => void }) {
   const place = useRef<HTMLDivElement>(null)
-  const [tools, setTools] = useState<{ terminal: Terminal; search: SearchAddon }>()
+  const [tools, setTools] = useState<{
+    terminal: Terminal
+    search: SearchAddon
+  }>()
 
   useEffect(() => {
     const element = place.current
@@ -32,7 +40,7 @@ export function Serial({ line, type }: { line: Line; type: (ready: ((text: strin
     const search = new SearchAddon()
     terminal.loadAddon(fit)
     terminal.loadAddon(search)
-    terminal.open(element)
+    styled.during(() => terminal.open(element))
     terminal.textarea?.setAttribute('aria-label', `${w.terminal}. ${w.leave}`)
     const encoder = new TextEncoder()
     const send = (text: string) => line.send(encoder.encode(text))

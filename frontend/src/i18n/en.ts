@@ -113,7 +113,7 @@ export const words = {
     noRecent: 'Nothing has been done yet.',
     create: 'Create a VM',
     firstVM: 'No virtual machines yet.',
-    nodesUp: (up: number, total: number) => `${n(up)} of ${plural(total, 'node', 'nodes')} up`,
+    nodesUp: (up: number, total: number) => `${n(up)} of ${plural(total, 'node is', 'nodes are')} up`,
     moving: 'Changing',
     total: 'Total',
     cpus: 'vCPUs',
@@ -444,6 +444,11 @@ export const words = {
 /** The words of an operation's kind: "vm.create" is "Create VM". */
 export function kindWords(kind: string): string {
   const [thing = '', verb = ''] = kind.split('.', 2)
-  const things: Record<string, string> = { vm: 'VM', image: 'image', snapshot: 'snapshot', node: 'node' }
+  const things: Record<string, string> = {
+    vm: 'VM',
+    image: 'image',
+    snapshot: 'snapshot',
+    node: 'node',
+  }
   return `${verb.charAt(0).toUpperCase()}${verb.slice(1).replaceAll('_', ' ')} ${things[thing] ?? thing}`.trim()
 }

@@ -40,7 +40,13 @@ export function startUpload(image: Image, file: File, client: QueryClient) {
   if (control.has(image.id)) return
   control.set(image.id, { file, abort: new AbortController(), client })
   uploads.update((all) =>
-    new Map(all).set(image.id, { image: image.id, name: image.name, sent: 0, bytes: file.size, state: 'sending' }),
+    new Map(all).set(image.id, {
+      image: image.id,
+      name: image.name,
+      sent: 0,
+      bytes: file.size,
+      state: 'sending',
+    }),
   )
   void send(image.id)
 }
@@ -67,7 +73,12 @@ const dataOf = (image: string) => `/api/v1/images/${image}/data`
 
 /** Where the server wants the next byte. */
 async function offsetOf(image: string, signal: AbortSignal): Promise<number> {
-  const response = await authorised(new Request(new URL(dataOf(image), location.href), { method: 'HEAD', signal }))
+  const response = await authorised(
+    new Request(new URL(dataOf(image), location.href), {
+      method: 'HEAD',
+      signal,
+    }),
+  )
   return Number(response.headers.get('Upload-Offset') ?? 0)
 }
 
@@ -110,7 +121,10 @@ async function sendPart(image: string, file: File, at: number, signal: AbortSign
   const response = await authorised(
     new Request(new URL(dataOf(image), location.href), {
       method: 'PATCH',
-      headers: { 'Upload-Offset': String(at), 'Content-Type': 'application/octet-stream' },
+      headers: {
+        'Upload-Offset': String(at),
+        'Content-Type': 'application/octet-stream',
+      },
       body: file.slice(at, at + part),
       signal,
     }),

@@ -19,7 +19,10 @@ export const count = (n: number): string => plain.format(n)
 
 export const percent = (share: number): string => `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
+const relative = new Intl.RelativeTimeFormat('en', {
+  numeric: 'auto',
+  style: 'short',
+})
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 60],
   ['minute', 60],
@@ -40,7 +43,10 @@ export function ago(then: number, now: number): string {
   return ''
 }
 
-const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+const full = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+})
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 export const absolute = (then: number): string => full.format(then)
 export const timeOfDay = (then: number): string => clock.format(then)

@@ -69,7 +69,12 @@ function patchVM(client: QueryClient, id: string, { operation, ...patch }: VMPat
   )
   for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'one'] })) {
     const now = query.state.data as VM | undefined
-    if (now?.id === id) client.setQueryData<VM>(query.queryKey, { ...now, ...patch, operation_id: operation })
+    if (now?.id === id)
+      client.setQueryData<VM>(query.queryKey, {
+        ...now,
+        ...patch,
+        operation_id: operation,
+      })
   }
 }
 
@@ -80,7 +85,11 @@ function mapRows(data: InfiniteData<VMPage> | undefined, id: string, change: (ro
   const pages = data.pages.map((page, i) => {
     if (i !== at) return page
     const items = page.items.map((row) => (row.id === id ? change(row) : row)).filter((row) => row !== null)
-    return { ...page, items, total: page.total - (page.items.length - items.length) }
+    return {
+      ...page,
+      items,
+      total: page.total - (page.items.length - items.length),
+    }
   })
   return { ...data, pages }
 }
@@ -100,7 +109,10 @@ function patchOperation(client: QueryClient, id: string, patch: OperationPatch):
       known = false
       return list
     }
-    return { ...list, items: list.items.map((o) => (o.id === id ? { ...o, ...patch } : o)) }
+    return {
+      ...list,
+      items: list.items.map((o) => (o.id === id ? { ...o, ...patch } : o)),
+    }
   })
   return known
 }

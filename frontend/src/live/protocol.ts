@@ -25,4 +25,11 @@ export function readFrame(text: string): Frame | null {
 }
 
 /** Close codes of the server. */
-export const closes = { signedOut: 4401, taken: 4403, noAuth: 4408, inUse: 4409, tooOld: 4410, tooMany: 4429 } as const
+export const closes = {
+  signedOut: 4401,
+  taken: 4403,
+  noAuth: 4408,
+  inUse: 4409,
+  tooOld: 4410,
+  tooMany: 4429,
+} as const

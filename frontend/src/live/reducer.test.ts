@@ -56,14 +56,28 @@ describe('reduce', () => {
         const o = `o${Math.floor(next() * 3)}`
         const what = next()
         if (what < 0.5)
-          events.push(event('vm.state', vm, { status: next() < 0.5 ? 'running' : 'stopped', reason: `r${i}` }))
+          events.push(
+            event('vm.state', vm, {
+              status: next() < 0.5 ? 'running' : 'stopped',
+              reason: `r${i}`,
+            }),
+          )
         else if (what < 0.9)
           events.push(
-            event('operation.updated', `operation/${o}`, { status: 'running', progress: next(), subject: vm }),
+            event('operation.updated', `operation/${o}`, {
+              status: 'running',
+              progress: next(),
+              subject: vm,
+            }),
           )
         else if (what < 0.95) events.push(event('vm.deleted', vm, {}))
       }
-      events.push(event('operation.ended', 'operation/o1', { status: 'succeeded', subject: 'vm/v1' }))
+      events.push(
+        event('operation.ended', 'operation/o1', {
+          status: 'succeeded',
+          subject: 'vm/v1',
+        }),
+      )
       expect(outcome(run(shuffled(events, next))), `seed ${seed}`).toEqual(outcome(run(events)))
     }
   })
@@ -93,13 +107,20 @@ describe('reduce', () => {
   test('progress makes no list old', () => {
     const { changes } = reduce(
       nothing,
-      event('operation.progress', 'operation/a', { status: 'running', subject: 'vm/a', kind: 'vm.create' }),
+      event('operation.progress', 'operation/a', {
+        status: 'running',
+        subject: 'vm/a',
+        kind: 'vm.create',
+      }),
     )
     expect(changes.map((c) => c.kind)).toEqual(['operation'])
   })
 
   test('an unknown kind of event changes nothing', () => {
-    expect(reduce(nothing, event('weather.changed', 'sky/1', {}))).toEqual({ live: nothing, changes: [] })
+    expect(reduce(nothing, event('weather.changed', 'sky/1', {}))).toEqual({
+      live: nothing,
+      changes: [],
+    })
   })
 })
 

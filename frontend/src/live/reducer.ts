@@ -12,14 +12,22 @@ export type Live = {
   operations: ReadonlyMap<string, Known<OperationPatch> & { ended: boolean }>
 }
 
-export const nothing: Live = { vms: new Map(), gone: new Set(), operations: new Map() }
+export const nothing: Live = {
+  vms: new Map(),
+  gone: new Set(),
+  operations: new Map(),
+}
 
 /** What an event asks of the cache. */
 export type Change =
   | { kind: 'vm'; id: string; patch: VMPatch }
   | { kind: 'gone'; subject: string }
   | { kind: 'operation'; id: string; patch: OperationPatch }
-  | { kind: 'stale'; root: 'vms' | 'nodes' | 'images' | 'networks' | 'users' | 'operations' | 'snapshots'; id?: string }
+  | {
+      kind: 'stale'
+      root: 'vms' | 'nodes' | 'images' | 'networks' | 'users' | 'operations' | 'snapshots'
+      id?: string
+    }
 
 /** How many things are remembered of each kind; the oldest are forgotten first. They only guard against old news. */
 const memory = 2_000
@@ -29,10 +37,22 @@ export function reduce(live: Live, event: Event): { live: Live; changes: Change[
   if (event.type.startsWith('operation.')) return reduceOperation(live, event, id)
   if (event.type.endsWith('.deleted')) {
     const gone = new Set(live.gone).add(event.subject)
-    return { live: { ...live, gone }, changes: [{ kind: 'gone', subject: event.subject }, ...stale(kind, id)] }
+    return {
+      live: { ...live, gone },
+      changes: [{ kind: 'gone', subject: event.subject }, ...stale(kind, id)],
+    }
   }
   if (event.type === 'vm.state') return reduceState(live, event, id)
-  return { live, changes: stale(kind, id) }
+  if (event.type.startsWith('vm.snapshot'))
+    return {
+      live,
+      changes: [{ kind: 'stale', root: 'snapshots', id }, ...stale(kind, id)],
+    }
+  // An audit record of a thing changes nothing about it.
+  return {
+    live,
+    changes: event.type.startsWith(`${kind}.`) ? stale(kind, id) : [],
+  }
 }
 
 function reduceState(live: Live, event: Event, id: string): { live: Live; changes: Change[] } {
@@ -68,7 +88,11 @@ function reduceOperation(live: Live, event: Event, id: string): { live: Live; ch
     ...(ended ? { ended_at: event.time } : {}),
     ...(data.error ? { error: data.error as Operation['error'] } : {}),
   }
-  const operations = remember(live.operations, id, { stamp: stampOf(event), patch, ended })
+  const operations = remember(live.operations, id, {
+    stamp: stampOf(event),
+    patch,
+    ended,
+  })
   const changes: Change[] = [{ kind: 'operation', id, patch }]
   if (event.type !== 'operation.progress') changes.push(...after(patch, ended))
   return { live: { ...live, operations }, changes }

@@ -1,14 +1,21 @@
 import type { QueryClient } from '@tanstack/react-query'
 import type { Event } from '../api/client.ts'
 import { refresh, session } from '../auth/session.ts'
+import { learnNames } from '../lib/names.ts'
 import { createStore } from '../lib/store.ts'
 import { createApply } from './apply.ts'
 import { closes, readFrame } from './protocol.ts'
 import { type Live, nothing, reduce } from './reducer.ts'
 
 /** How live the page is. since: when the server was last heard, in ms. */
-export type Connection = { state: 'connecting' | 'live' | 'reconnecting' | 'offline'; since: number }
-export const connection = createStore<Connection>({ state: 'connecting', since: Date.now() })
+export type Connection = {
+  state: 'connecting' | 'live' | 'reconnecting' | 'offline'
+  since: number
+}
+export const connection = createStore<Connection>({
+  state: 'connecting',
+  since: Date.now(),
+})
 
 /** The latest events of this page's life, newest first, for the events page. */
 export const recent = createStore<readonly Event[]>([])
@@ -18,6 +25,17 @@ const backoff = { first: 500, most: 30_000, calm: 10_000 } // ms; a connection o
 const silence = 45_000 // ms without a frame: the server pings every 20 s, so the line is dead
 const offlineAfter = 10_000 // ms without a connection: values are read by polling from then on
 const pollEvery = 10_000
+
+function learnName(event: Event) {
+  const [kind = '', id = ''] = event.subject.split('/', 2)
+  const { name } = (event.data ?? {}) as { name?: unknown }
+  // A snapshot's event is about its VM and carries the snapshot's name.
+  if (
+    typeof name === 'string' &&
+    ['vm.state', 'vm.created', 'vm.updated', 'node.state', 'node.joined', 'image.ready'].includes(event.type)
+  )
+    learnNames(kind, [{ id, name }])
+}
 
 /** Keeps one WebSocket to the event stream while somebody is signed in. Returns what ends it. */
 export function startLive(client: QueryClient): () => void {
@@ -50,6 +68,7 @@ export function startLive(client: QueryClient): () => void {
       const step = reduce(live, event)
       live = step.live
       apply(step.changes)
+      learnName(event)
     }
     const kept = events.filter((e) => e.id).reverse()
     if (kept.length > 0) recent.update((list) => [...kept, ...list].slice(0, keep))
@@ -74,7 +93,14 @@ export function startLive(client: QueryClient): () => void {
 
   const signIn = (to: WebSocket) => {
     const now = session.get()
-    if (now.status === 'in') to.send(JSON.stringify({ type: 'auth', token: now.token, since: cursor || undefined }))
+    if (now.status === 'in')
+      to.send(
+        JSON.stringify({
+          type: 'auth',
+          token: now.token,
+          since: cursor || undefined,
+        }),
+      )
   }
 
   const lost = async (code: number) => {

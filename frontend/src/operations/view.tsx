@@ -4,6 +4,8 @@ import { api, body, type Operation } from '../api/client.ts'
 import { kindWords, words } from '../i18n/en.ts'
 import { useNow } from '../lib/clock.ts'
 import { duration, percent } from '../lib/format.ts'
+import { names } from '../lib/names.ts'
+import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
 import { State } from '../ui/state.tsx'
 import { toastError } from '../ui/toast.tsx'
@@ -67,7 +69,12 @@ function Elapsed({ operation: o }: { operation: Operation }) {
 
 function Cancel({ operation: o }: { operation: Operation }) {
   const cancel = useMutation({
-    mutationFn: () => body(api.DELETE('/api/v1/operations/{id}', { params: { path: { id: o.id } } })),
+    mutationFn: () =>
+      body(
+        api.DELETE('/api/v1/operations/{id}', {
+          params: { path: { id: o.id } },
+        }),
+      ),
     onError: toastError,
   })
   const asked = o.cancel_requested || cancel.isPending || cancel.isSuccess
@@ -83,17 +90,22 @@ function Cancel({ operation: o }: { operation: Operation }) {
 /** A way to what an operation or an event is about, where it has a page. */
 export function SubjectLink({ subject }: { subject: string }) {
   const [kind, id = ''] = subject.split('/', 2)
+  const name = useStore(names).get(subject)
   if (kind === 'vm')
     return (
-      <Link to="/vms/$id" params={{ id }} className="mono">
-        {subject}
+      <Link to="/vms/$id" params={{ id }} title={subject} className={name ? undefined : 'mono'}>
+        {name ?? id}
       </Link>
     )
   if (kind === 'node')
     return (
-      <Link to="/nodes/$id" params={{ id }} className="mono">
-        {subject}
+      <Link to="/nodes/$id" params={{ id }} title={subject} className={name ? undefined : 'mono'}>
+        {name ?? id}
       </Link>
     )
-  return <span className="mono muted">{subject}</span>
+  return (
+    <span className={name ? 'muted' : 'mono muted'} title={subject}>
+      {name ?? subject}
+    </span>
+  )
 }

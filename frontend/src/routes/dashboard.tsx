@@ -27,7 +27,7 @@ export function DashboardPage() {
           {w.create}
         </Link>
       </PageHead>
-      <div className="cards">
+      <div className="cards board">
         <section className="card">
           <h2>{w.vms}</h2>
           <Loaded query={counts}>{(c) => <Counts counts={c} />}</Loaded>
@@ -60,7 +60,7 @@ export function DashboardPage() {
             }}
           </Loaded>
         </section>
-        <section className="card">
+        <section className="card wide">
           <h2>{w.recent}</h2>
           <Loaded query={last}>{(list) => <Recent operations={list.items} />}</Loaded>
         </section>
@@ -110,7 +110,7 @@ function Capacity({ nodes: list }: { nodes: Node[] }) {
   const disk = sum((n) => n.disk_total_bytes)
   return (
     <>
-      <p>
+      <p className="lead">
         <Link to="/nodes">{w.nodesUp(up.length, list.length)}</Link>
       </p>
       <div className="meters">

@@ -37,7 +37,12 @@ export function EventsPage() {
           className="input"
           aria-label={w.filter}
           value={kind ?? ''}
-          onChange={(e) => void navigate({ search: { kind: e.target.value || undefined }, replace: true })}
+          onChange={(e) =>
+            void navigate({
+              search: { kind: e.target.value || undefined },
+              replace: true,
+            })
+          }
         >
           <option value="">{w.any}</option>
           {kinds.map((k) => (

@@ -166,7 +166,11 @@ function Catalogue() {
                   onClick={() =>
                     !create.isPending &&
                     create.mutate({
-                      request: { name: e.name, catalogue: e.name, arch: e.arch as Schemas['CreateImage']['arch'] },
+                      request: {
+                        name: e.name,
+                        catalogue: e.name,
+                        arch: e.arch as Schemas['CreateImage']['arch'],
+                      },
                     })
                   }
                 >

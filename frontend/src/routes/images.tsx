@@ -126,7 +126,11 @@ function Remove({ image, onClose }: { image: Image; onClose: () => void }) {
   const client = useQueryClient()
   const remove = useMutation({
     mutationFn: () =>
-      body(api.DELETE('/api/v1/images/{id}', { params: { path: { id: image.id }, query: { wait: '10s' } } })),
+      body(
+        api.DELETE('/api/v1/images/{id}', {
+          params: { path: { id: image.id }, query: { wait: '10s' } },
+        }),
+      ),
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ['images'] })
       onClose()

@@ -115,6 +115,9 @@ function refusalOf(error: unknown): Refusal {
   if (!(error instanceof Problem)) return { text: sentence(error) }
   if (error.status === 401) return { text: w.wrong }
   if (error.status === 429 && error.retryAfter)
-    return { text: sentence(error), until: Date.now() + error.retryAfter * 1000 }
+    return {
+      text: sentence(error),
+      until: Date.now() + error.retryAfter * 1000,
+    }
   return { text: sentence(error) }
 }

@@ -42,7 +42,10 @@ function Cordon({ node: n }: { node: Node }) {
     mutationFn: () =>
       body(
         api.PATCH('/api/v1/nodes/{id}', {
-          params: { path: { id: n.id }, header: { 'If-Match': `"${n.version}"` } },
+          params: {
+            path: { id: n.id },
+            header: { 'If-Match': `"${n.version}"` },
+          },
           body: { cordoned: !n.cordoned },
         }),
       ),
@@ -78,7 +81,7 @@ function Facts({ node: n }: { node: Node }) {
     [w.agent, n.novacron],
     [
       w.labels,
-      Object.entries(n.labels)
+      Object.entries(n.labels ?? {})
         .map(([k, v]) => `${k}=${v}`)
         .join(', '),
     ],

@@ -87,7 +87,9 @@ function Table({ list }: { list: Node[] }) {
 
 /** The command holds a secret: it is made when somebody asks, and shown once. */
 function Join({ onClose }: { onClose: () => void }) {
-  const make = useMutation({ mutationFn: () => body(api.POST('/api/v1/nodes/join-tokens')) })
+  const make = useMutation({
+    mutationFn: () => body(api.POST('/api/v1/nodes/join-tokens')),
+  })
   return (
     <Dialog title={w.joinTitle} onClose={onClose}>
       {make.error ? <ErrorView error={make.error} /> : null}

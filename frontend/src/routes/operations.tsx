@@ -15,7 +15,10 @@ export function OperationsPage() {
   const navigate = useNavigate({ from: '/operations' })
   const query = useQuery(operations({ status, limit: 100 }))
   const choose = (value: string) =>
-    void navigate({ search: { status: operationStatuses.find((s) => s === value) }, replace: true })
+    void navigate({
+      search: { status: operationStatuses.find((s) => s === value) },
+      replace: true,
+    })
   return (
     <>
       <PageHead title={w.title} />

@@ -34,7 +34,7 @@ export function SecondFactor({ challenge, onBack }: { challenge: string; onBack:
             <input
               {...c}
               name="code"
-              // biome-ignore lint/a11y/noAutofocus: the only thing to do here
+              // the only thing to do here
               autoFocus
               autoComplete="one-time-code"
               spellCheck={false}

@@ -40,7 +40,12 @@ export function SetupPage() {
     setBusy(true)
     setError(undefined)
     try {
-      await setUp({ token, username: field('username'), email: field('email'), password: field('password') })
+      await setUp({
+        token,
+        username: field('username'),
+        email: field('email'),
+        password: field('password'),
+      })
       taken = ''
       await navigate({ to: '/dashboard', replace: true })
     } catch (problem) {

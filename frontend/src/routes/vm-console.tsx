@@ -12,8 +12,12 @@ import { Ready } from '../ui/page.tsx'
 import { Skeleton } from '../ui/views.tsx'
 import { reason } from '../vm/actions.tsx'
 
-const Serial = lazy(async () => ({ default: (await import('../console/serial.tsx')).Serial }))
-const Screen = lazy(async () => ({ default: (await import('../console/screen.tsx')).Screen }))
+const Serial = lazy(async () => ({
+  default: (await import('../console/serial.tsx')).Serial,
+}))
+const Screen = lazy(async () => ({
+  default: (await import('../console/screen.tsx')).Screen,
+}))
 const w = words.console
 
 export function VMConsole() {

@@ -298,7 +298,12 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
     mutationFn: (request: Schemas['CreateVM']) => {
       const of = JSON.stringify(request)
       if (key.current.of !== of) key.current = { of, value: randomKey() }
-      return body(api.POST('/api/v1/vms', { body: request, headers: { 'Idempotency-Key': key.current.value } }))
+      return body(
+        api.POST('/api/v1/vms', {
+          body: request,
+          headers: { 'Idempotency-Key': key.current.value },
+        }),
+      )
     },
     onSuccess: async (made) => {
       const { operation: _, ...vm } = made

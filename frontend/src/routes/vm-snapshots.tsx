@@ -160,7 +160,12 @@ function Take({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
   )
 }
 
-type ConfirmProps = { vm: VM; what: 'revert' | 'delete'; snapshot: Snapshot; onClose: () => void }
+type ConfirmProps = {
+  vm: VM
+  what: 'revert' | 'delete'
+  snapshot: Snapshot
+  onClose: () => void
+}
 
 function Confirm({ vm: v, what, snapshot: s, onClose }: ConfirmProps) {
   const refresh = useRefresh(v.id)

@@ -19,7 +19,12 @@ export function VMsPage() {
   const search = useSearch({ from: '/shell/vms' })
   const client = useQueryClient()
   const query = useInfiniteQuery(vmList(search))
-  const behind = useQuery({ queryKey: ['vms', 'behind'], queryFn: () => false, enabled: false, initialData: false })
+  const behind = useQuery({
+    queryKey: ['vms', 'behind'],
+    queryFn: () => false,
+    enabled: false,
+    initialData: false,
+  })
   const filtered = Boolean(search.status || search.node || search.name)
   const showNow = () => {
     client.setQueryData(['vms', 'behind'], false)
@@ -122,7 +127,12 @@ const rowHeight = 36 // px; styles/pages.css says the same
 const cardHeight = 76
 const overscan = 12 // rows: about one third of a screen
 
-type TableProps = { rows: VMSummary[]; total: number; search: VMSearch; more: (() => void) | undefined }
+type TableProps = {
+  rows: VMSummary[]
+  total: number
+  search: VMSearch
+  more: (() => void) | undefined
+}
 
 /** Only the rows in sight are in the document, however many there are. The next page is read before its rows are reached. */
 function Table({ rows, total, search, more }: TableProps) {
@@ -137,7 +147,7 @@ function Table({ rows, total, search, more }: TableProps) {
   })
   const items = virtual.getVirtualItems()
   const last = items[items.length - 1]?.index ?? 0
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a changed height measures anew
+  // a changed height measures anew
   useEffect(() => virtual.measure(), [height])
   useEffect(() => {
     if (more && last >= rows.length - 50) more()
@@ -180,7 +190,13 @@ function Head({ search, field, label }: { search: VMSearch; field?: Field; label
         type="button"
         title={w.sortBy(label)}
         onClick={() =>
-          void navigate({ search: (now) => ({ ...now, sort: next === 'name' ? undefined : next }), replace: true })
+          void navigate({
+            search: (now) => ({
+              ...now,
+              sort: next === 'name' ? undefined : next,
+            }),
+            replace: true,
+          })
         }
       >
         {label} {direction === 'ascending' ? '▲' : direction === 'descending' ? '▼' : ''}

@@ -21,7 +21,7 @@ export function Shell() {
   const [open, setOpen] = useState(false)
   const path = useLocation({ select: (l) => l.pathname })
   useEffect(() => startLive(client), [client])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of small screens closes when the page changes
+  // the menu of small screens closes when the page changes
   useEffect(() => setOpen(false), [path])
   if (now.status !== 'in') return null // on the way to the sign-in
   return (

@@ -1,6 +1,11 @@
 import { useId } from 'react'
 
-type Control = { id: string; className: string; 'aria-invalid'?: true; 'aria-describedby'?: string }
+type Control = {
+  id: string
+  className: string
+  'aria-invalid'?: true
+  'aria-describedby'?: string
+}
 type Props = {
   label: string
   hint?: string | undefined
@@ -39,7 +44,10 @@ export function Check({
   label,
   hint,
   ...input
-}: { label: string; hint?: string } & React.InputHTMLAttributes<HTMLInputElement>) {
+}: {
+  label: string
+  hint?: string
+} & React.InputHTMLAttributes<HTMLInputElement>) {
   return (
     <label className="check">
       <input type="checkbox" {...input} />

@@ -1,6 +1,12 @@
 import { useEffect, useId, useRef, useState } from 'react'
 
-type Props = { label: string; face: React.ReactNode; className?: string; quiet?: boolean; children: React.ReactNode }
+type Props = {
+  label: string
+  face: React.ReactNode
+  className?: string
+  quiet?: boolean
+  children: React.ReactNode
+}
 
 /** A button that opens a small panel of buttons and links. It closes on Escape, on a press elsewhere and after a choice. */
 export function Menu({ label, face, className = '', quiet = false, children }: Props) {
@@ -39,7 +45,7 @@ export function Menu({ label, face, className = '', quiet = false, children }: P
     if (chosen && chosen.getAttribute('aria-disabled') !== 'true' && !chosen.hasAttribute('data-stay')) setOpen(false)
   }
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys of the buttons inside come by here
+    // keys of the buttons inside come by here
     <div ref={root} className={`menu ${className}`} onKeyDown={onKeyDown}>
       <button
         ref={button}
@@ -53,8 +59,8 @@ export function Menu({ label, face, className = '', quiet = false, children }: P
         {face}
       </button>
       {open ? (
-        // biome-ignore lint/a11y/noStaticElementInteractions: presses of the buttons inside come by here
-        // biome-ignore lint/a11y/useKeyWithClickEvents: a key on a button is a click
+        // presses of the buttons inside come by here
+        // a key on a button is a click
         <div id={id} className="menu-list" onClick={onChoice}>
           {children}
         </div>

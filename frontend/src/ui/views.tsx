@@ -15,7 +15,7 @@ export function Skeleton({ lines = 3 }: { lines?: number }) {
     <div className="stack" aria-busy="true">
       <span className="visually-hidden">{words.common.loading}</span>
       {Array.from({ length: lines }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the lines are all the same
+        // the lines are all the same
         <div key={i} className={late ? 'skeleton' : undefined} />
       ))}
     </div>
@@ -57,7 +57,7 @@ function Countdown({ seconds, then }: { seconds: number; then: () => void }) {
   const [end] = useState(() => Date.now() + seconds * 1000)
   const left = Math.ceil((end - useNow()) / 1000)
   const over = left <= 0
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the time is over
+  // once, when the time is over
   useEffect(() => {
     if (over) then()
   }, [over])

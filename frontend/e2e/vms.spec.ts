@@ -1,0 +1,165 @@
+import { expect, expectAccessible, test } from './story.ts'
+
+test('makes a VM with a form, shows the steps, and lands on its page', async ({ page, signIn, api, allow }) => {
+  allow(/status of 422/) // the empty name
+  await signIn()
+  await page.getByRole('link', { name: 'Create a VM' }).first().click()
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(page.getByLabel('Name')).toBeFocused() // the first field at fault
+  await page.getByLabel('Name').fill('made-here')
+  await page.getByLabel('Memory', { exact: true }).fill('much')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(page.getByText('Write a size like 512 MiB or 4 GiB.')).toBeVisible()
+  await page.getByLabel('Memory', { exact: true }).fill('1 GiB')
+  await page.getByRole('button', { name: 'Create', exact: true }).dblclick()
+  await expect(page.getByRole('heading', { name: 'made-here' })).toBeVisible()
+  await expect(page.getByText('running', { exact: true })).toBeVisible()
+  const { items } = (await api.send('GET', '/api/v1/vms?name=made-here')) as { items: { memory_mib: number }[] }
+  expect(items.map((v) => v.memory_mib)).toEqual([1024])
+})
+
+test('a name that is taken is told at the field', async ({ page, signIn, api, allow }) => {
+  allow(/status of 409/)
+  await api.createVM('taken')
+  await signIn()
+  await page.goto('/vms/new')
+  await page.getByLabel('Name').fill('taken')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(page.getByText(/taken/).last()).toBeVisible()
+  await expect(page).toHaveURL(/\/vms\/new/)
+})
+
+test('stops and starts, and says why an action is not possible', async ({ page, signIn, api }) => {
+  const { id } = await api.createVM('power')
+  await signIn()
+  await page.goto(`/vms/${id}`)
+  const start = page.getByRole('button', { name: 'Start', exact: true })
+  await expect(start).toHaveAttribute('aria-disabled', 'true')
+  await expect(start).toHaveAccessibleDescription(/\w+ \w+/)
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await expect(page.getByText('stopped', { exact: true })).toBeVisible()
+  await expect(start).not.toHaveAttribute('aria-disabled', 'true')
+  await start.click()
+  await expect(page.getByText('running', { exact: true })).toBeVisible()
+})
+
+test('what is done elsewhere shows without a reload, in the list and on the dashboard', async ({
+  page,
+  context,
+  signIn,
+  api,
+}) => {
+  await signIn()
+  const total = async () => ((await api.send('GET', '/api/v1/vms?limit=1')) as { total: number }).total
+  const counter = page.locator('.dashboard').getByRole('link', { name: /Total/ })
+  await expect(counter).toContainText(String(await total()))
+  const list = await context.newPage()
+  await list.goto('/vms?sort=-created_at')
+  await list.getByRole('table').waitFor()
+  const { id } = await api.createVM('from-elsewhere')
+  const row = list.getByRole('row', { name: /from-elsewhere/ })
+  await expect(row).toContainText('running')
+  await expect(counter).toContainText(String(await total()))
+  await api.send('POST', `/api/v1/vms/${id}/stop?wait=30s`)
+  await expect(row).toContainText('stopped')
+  await api.send('DELETE', `/api/v1/vms/${id}?wait=30s`)
+  await expect(row).toHaveCount(0)
+})
+
+test('filters live in the address', async ({ page, signIn, api }) => {
+  await api.createVM('filter-a')
+  await api.createVM('filter-b', { start: false })
+  await signIn()
+  await page.goto('/vms')
+  await page.getByLabel('Filter by name').fill('filter-')
+  await page.getByLabel('Status').selectOption('stopped')
+  await expect(page).toHaveURL(/name=filter-/)
+  await expect(page.getByRole('link', { name: 'filter-b' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'filter-a' })).toHaveCount(0)
+  await page.reload()
+  await expect(page.getByLabel('Filter by name')).toHaveValue('filter-')
+  await expect(page.getByRole('link', { name: 'filter-b' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'filter-a' })).toHaveCount(0)
+})
+
+test('deleting names what goes, and wants the name', async ({ page, signIn, api }) => {
+  const { id } = await api.createVM('doomed')
+  await api.send('POST', `/api/v1/vms/${id}/snapshots?wait=30s`, { name: 'one' })
+  await signIn()
+  await page.goto(`/vms/${id}`)
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('button', { name: 'Delete' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('1 disk')
+  await expect(dialog).toContainText('1 snapshot')
+  await expectAccessible(page)
+  await expect(dialog.getByRole('button', { name: 'Delete' })).toHaveAttribute('aria-disabled', 'true')
+  await dialog.getByLabel('Type doomed to confirm').fill('doomed')
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await expect(page).toHaveURL(/\/vms$/)
+  await expect(page.getByRole('link', { name: 'doomed' })).toHaveCount(0)
+})
+
+test('takes a snapshot and reverts to it', async ({ page, signIn, api }) => {
+  const { id } = await api.createVM('snapped', { start: false })
+  await signIn()
+  await page.goto(`/vms/${id}/snapshots`)
+  await page.getByRole('button', { name: 'Take a snapshot' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('before')
+  await dialog.getByRole('button', { name: 'Take a snapshot' }).click()
+  const row = page.getByRole('row', { name: /before/ })
+  await expect(row).toContainText('ready')
+  await row.getByRole('button', { name: 'Revert' }).click()
+  await expect(dialog).toContainText('is lost')
+  await dialog.getByRole('button', { name: 'Revert' }).click()
+  await expect(dialog).toHaveCount(0)
+  await expect(row).toContainText('ready')
+})
+
+test('the serial console types, echoes, pastes, and finds what scrolled by', async ({ page, signIn, api }) => {
+  const { id } = await api.createVM('console')
+  await signIn()
+  await page.goto(`/vms/${id}/console`)
+  await expect(page.getByText('Connected')).toBeVisible()
+  const screen = page.locator('.xterm-accessibility')
+  await expect(screen).toContainText('simulated')
+  await page.getByLabel('Serial console of the VM. Ctrl').focus()
+  await page.keyboard.type('help\n')
+  await expect(screen).toContainText('help')
+  await page.getByRole('button', { name: 'Paste as keystrokes' }).click()
+  await page.getByLabel('Text to type into the guest').fill('echo pasted-words')
+  await page.getByRole('button', { name: 'Type it' }).click()
+  await expect(screen).toContainText('pasted-words')
+  await page.getByLabel('Search the scrollback').fill('nothing like this')
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('No match')).toBeVisible()
+})
+
+test('a second console is told who is there, watches, and takes over', async ({
+  page,
+  browser,
+  server,
+  signIn,
+  api,
+}) => {
+  await server.createUser('grace', 'administrator')
+  const { id } = await api.createVM('shared')
+  await signIn()
+  await page.goto(`/vms/${id}/console`)
+  await expect(page.getByText('Connected')).toBeVisible()
+  const context = await browser.newContext({ baseURL: server.url })
+  const second = await context.newPage()
+  await second.goto(`/auth/login?next=/vms/${id}/console`)
+  await second.fill("input[name='username']", 'grace')
+  await second.fill("input[name='password']", 'a long phrase for the tests')
+  await second.click("button[type='submit']")
+  await expect(second.getByRole('alert')).toContainText('ada')
+  await second.getByRole('button', { name: 'Watch' }).click()
+  await expect(second.getByText('Watching')).toBeVisible()
+  await expect(page.getByText('Also here: grace')).toBeVisible()
+  await second.getByRole('button', { name: 'Take over' }).click()
+  await expect(second.getByText('Connected')).toBeVisible()
+  await expect(page.getByRole('alert')).toContainText('took this console over')
+  await context.close()
+})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -132,28 +131,14 @@ func until(set func(time.Time) error, d time.Duration) error {
 	return nil
 }
 
-// limitBody gives the sender of a body that long for all of it.
+// limitBody gives the sender of a body that long for all of it. The HTTP server ends the deadline with the body, behind which it
+// reads on to see that the client goes away. Without a body it reads on from the start: a deadline would cut off an answer that
+// is held by ?wait.
 func limitBody(rc *http.ResponseController, r *http.Request, d time.Duration) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	r.Body = &timedBody{r.Body, rc}
 	return until(rc.SetReadDeadline, d)
-}
-
-// timedBody ends the read deadline with the body. Behind it the HTTP server reads on by itself, to see that the client goes
-// away, and takes a deadline for that: an answer that is held by ?wait would be cut off.
-type timedBody struct {
-	io.ReadCloser
-	rc *http.ResponseController
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		b.rc.SetReadDeadline(time.Time{}) // what cannot be set was not set before
-	}
-	return n, err
 }
 
 // unknown answers what no route does: 405 with what the path allows, or 404.

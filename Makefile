@@ -65,7 +65,7 @@ test-sim: $(GOTEST) ## the long seeded simulation; NOVACRON_SIM_SEED repeats a r
 	@NOVACRON_TEST_LONG=1 go test -json -timeout 60m ./test/sim/... | $(GOTEST)
 
 bench: build ## benchmarks, printed as ratios of medians
-	@go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	@NOVACRON_TEST_BINARY=bin/novacron go run ./test/bench
 
 generate: ## write the generated files again
 	@go generate ./backend/...

@@ -2,7 +2,7 @@
 // Times are compared as ratios of runs that take turns on one machine in one process, so that a slow or busy machine slows both
 // sides. It exits with 1 when a target is missed or a figure could not be taken.
 //
-//	go run ./test/bench [-rounds N] [-only create,burst,list,idle]
+//	go run ./test/bench [-rounds N] [-vms N] [-only create,burst,list,idle]
 package main
 
 import (
@@ -26,6 +26,7 @@ type bench struct {
 	binary string
 	image  string
 	rounds int
+	vms    int // of the list
 	table  []figure
 }
 
@@ -41,10 +42,11 @@ var parts = []part{{"idle", idle}, {"list", list}, {"create", create}, {"burst",
 func main() {
 	rounds := flag.Int("rounds", 7, "pairs of runs per ratio")
 	only := flag.String("only", "", "parts to take, separated by commas: idle, list, create, burst; empty: all")
+	vms := flag.Int("vms", 25_000, "simulated VMs in the list; the target is for 25,000")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ok, err := measure(ctx, *rounds, *only)
+	ok, err := measure(ctx, *rounds, *vms, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
@@ -53,16 +55,16 @@ func main() {
 	}
 }
 
-func measure(ctx context.Context, rounds int, only string) (ok bool, err error) {
-	if rounds < 1 {
-		return false, fmt.Errorf("-rounds is %d; take 1 or more", rounds)
+func measure(ctx context.Context, rounds, vms int, only string) (ok bool, err error) {
+	if rounds < 1 || vms < 1 {
+		return false, fmt.Errorf("-rounds is %d and -vms %d; take 1 or more", rounds, vms)
 	}
 	dir, err := os.MkdirTemp("", "novacron-bench-")
 	if err != nil {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{ctx: ctx, dir: dir, rounds: rounds}
+	b := &bench{ctx: ctx, dir: dir, rounds: rounds, vms: vms}
 	if b.binary, err = rig.Build(dir); err != nil {
 		return false, err
 	}

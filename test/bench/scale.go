@@ -15,7 +15,6 @@ import (
 
 // Of the list.
 const (
-	manyVMs   = 25_000
 	creators  = 16   // calls at once while they are made
 	pageSize  = 1000 // the most that the API gives
 	listTurns = 5    // lists before the first that counts: a long-running server has its caches filled
@@ -29,10 +28,10 @@ func list(b *bench) error {
 	}
 	defer p.end() //nolint:errcheck // the figures are taken
 	began := time.Now()
-	if err := p.many(b.ctx); err != nil {
+	if err := p.many(b.ctx, b.vms); err != nil {
 		return err
 	}
-	b.say("list: %d VMs were accepted by the API in %.0f s", manyVMs, time.Since(began).Seconds())
+	b.say("list: %d VMs were accepted by the API in %.0f s", b.vms, time.Since(began).Seconds())
 	if err := p.settled(b.ctx); err != nil {
 		return err
 	}
@@ -44,24 +43,24 @@ func list(b *bench) error {
 		if err != nil {
 			return err
 		}
-		if len(all) != manyVMs {
-			return fmt.Errorf("the list holds %d VMs, not %d", len(all), manyVMs)
+		if len(all) != b.vms {
+			return fmt.Errorf("the list holds %d VMs, not %d", len(all), b.vms)
 		}
 		if i >= listTurns {
 			took = append(took, time.Since(began).Seconds())
 		}
 	}
-	b.table = append(b.table, figure{name: "list of 25,000 VMs", values: took, unit: " s", target: 0.25, note: "25 pages of 1000, one after the other, decoded by the Go client"})
+	b.table = append(b.table, figure{name: fmt.Sprintf("list of %d VMs", b.vms), values: took, unit: " s", target: 0.25, note: "pages of 1000, one after the other, decoded by the Go client"})
 	return nil
 }
 
 // many makes the VMs.
-func (p *platform) many(ctx context.Context) error {
+func (p *platform) many(ctx context.Context, n int) error {
 	stopped := false
 	next := make(chan int)
 	go func() {
 		defer close(next)
-		for i := range manyVMs {
+		for i := range n {
 			next <- i
 		}
 	}()

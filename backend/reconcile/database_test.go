@@ -96,6 +96,8 @@ func (w *world) interrupt(machine *agenttest.World, away func() (back func())) {
 		return err == nil && open.Total == 0
 	})
 	w.done(stop.Operation)
+	// While no lease could be renewed the node was not to be believed.
+	w.eventuallyWithin(time.Minute, "the node is alive again", func() bool { return w.nodeRow().State.Answers() })
 	w.whole(machine, asked, unsure)
 }
 

@@ -106,7 +106,7 @@ func (n *nursery) begin(t *testing.T, d *op.Definition) id.Operation {
 
 // testOperationsOn runs the generated tests on one database, with a tenant and network for each world.
 func testOperationsOn(t *testing.T, db *store.DB) {
-	optest.All(t, func(t *testing.T, point func(string) error) optest.World {
+	world := func(t *testing.T, point func(string) error) optest.World {
 		n := &nursery{db: db, tenant: id.NewTenant(), network: id.NewNetwork(), point: point, disks: map[id.VM]bool{}}
 		if err := db.Tx(context.Background(), func(x *store.Tx) error {
 			if _, err := x.TrimOperations(context.Background(), farFuture); err != nil {
@@ -125,7 +125,11 @@ func testOperationsOn(t *testing.T, db *store.DB) {
 		}
 		d := n.definition()
 		return optest.World{Store: db.Operations(), Definition: d, Look: n.look, Begin: func() id.Operation { return n.begin(t, d) }}
-	})
+	}
+	// One after the other: the worlds share a database, and each begins by clearing it.
+	t.Run("unwinds from every failure", func(t *testing.T) { optest.Unwinds(t, world) })
+	t.Run("goes on after every crash", func(t *testing.T) { optest.Crashes(t, world) })
+	t.Run("takes every step twice", func(t *testing.T) { optest.Twice(t, world) })
 }
 
 var farFuture = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)

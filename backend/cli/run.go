@@ -127,11 +127,16 @@ func (s *session) announce(ctx context.Context, srv *server.Server, o server.Opt
 	if demo {
 		fmt.Fprintln(s.out)
 		v, err := srv.Demo(ctx, s.demoProgress())
-		if err != nil {
-			return fmt.Errorf("the first VM: %w", err)
+		switch {
+		case err == nil:
+			next = v.Name
+			fmt.Fprintf(s.out, "The first VM, %s, is %s at %s.\n", v.Name, v.Status, strings.Join(v.Addresses, ", "))
+		case ctx.Err() != nil:
+			return err
+		default:
+			// The platform itself runs: an operator can see what is in the way and make a VM later.
+			fmt.Fprintf(s.err, "There is no first VM: %s.\n", strings.TrimSuffix(sentence(err), "."))
 		}
-		next = v.Name
-		fmt.Fprintf(s.out, "The first VM, %s, is %s at %s.\n", v.Name, v.Status, strings.Join(v.Addresses, ", "))
 	}
 	fmt.Fprintf(s.out, "\nType next, once you have signed in:\n  %[1]s vm list\n  %[1]s vm console %[2]s\n  %[1]s vm create web-2 --image tiny --memory 256\n\nCtrl-C stops the platform; guests go on.\n", command(), next)
 	return nil
@@ -203,7 +208,7 @@ func downCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.say(map[string]int{"guests_ended": ended}, "NovaCron is down; %d guests were ended.", ended)
+			return s.say(map[string]int{"guests_ended": ended}, "NovaCron is down; guests ended: %d.", ended)
 		},
 	}
 	settings.register(c)

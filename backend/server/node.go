@@ -83,8 +83,22 @@ func openFabric(ctx context.Context, p Paths, log *slog.Logger) (network.Fabric,
 			return nil, fmt.Errorf("open the network: %w", err)
 		}
 		log.Warn("guests get user-mode networking: bridges are not to be had here", "err", err)
+		f2, ferr := user.New(user.Options{Dir: filepath.Join(p.Data, "network-user")})
+		return reasoned{f2, "guests get user-mode networking although this is root: " + fault.Sentence(err)}, ferr
 	}
 	return user.New(user.Options{Dir: filepath.Join(p.Data, "network-user")})
+}
+
+// reasoned is a fabric that is used in place of a better one, and says why.
+type reasoned struct {
+	network.Fabric
+	why string
+}
+
+// Mode implements network.Fabric.
+func (r reasoned) Mode() (mode, note string) {
+	mode, _ = r.Fabric.Mode()
+	return mode, r.why
 }
 
 // simVMs is how many VMs of the largest size a simulated node has room for.

@@ -22,6 +22,7 @@ const (
 	headerTimeout = 10 * time.Second // a client that sends its request slower is cut off
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
+	pageTimeout   = time.Minute // for one file of the console, over a bad line
 )
 
 // serve lets the ports answer.
@@ -92,6 +93,8 @@ func (s *Server) console() http.Handler {
 			rest.ServeHTTP(w, r)
 			return
 		}
+		// A connection that the API used before keeps the deadline of its last answer. An error means that none can be set.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTimeout))
 		pages.ServeHTTP(w, r)
 	})
 }

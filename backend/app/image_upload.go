@@ -82,6 +82,9 @@ func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offse
 
 // stage writes body behind offset and syncs it. What a broken connection brought counts too.
 func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64, err error) {
+	if err := a.roomFor(u.Bytes - offset); err != nil {
+		return 0, err
+	}
 	f, err := os.OpenFile(a.staged(u.Staging), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, diskFault(err)
@@ -109,6 +112,24 @@ func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64
 		return written, fault.New(fault.TooLarge, "upload_too_long", "the upload is longer than the %d bytes that were announced", u.Bytes)
 	}
 	return written, nil
+}
+
+// stagingReserve is what uploads leave free on their disk: the database and the journals of guests often share it, and a full disk would
+// stop them for as long as the upload waits to go on.
+const stagingReserve = 16 << 20
+
+// roomFor refuses before the first byte what would not fit. What a broken request left behind the offset is counted as taken, which errs
+// on the safe side.
+func (a *App) roomFor(bytes int64) error {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(a.d.Staging, &st); err != nil {
+		return fmt.Errorf("staging folder: %w", err)
+	}
+	free := max(int64(st.Bavail)*st.Bsize-stagingReserve, 0)
+	if bytes > free {
+		return fault.New(fault.Exhausted, "disk_full", "the image needs %d MiB more and the server's disk has room for %d; free some room and go on", (bytes+1<<20-1)>>20, free>>20)
+	}
+	return nil
 }
 
 func diskFault(err error) error {

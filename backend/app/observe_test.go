@@ -10,6 +10,7 @@ import (
 	"novacron/backend/core/node"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
+	"novacron/backend/op/optest"
 	"novacron/backend/store"
 )
 
@@ -207,15 +208,15 @@ func TestStatus_isTheSameWhenItIsComputedAnew(t *testing.T) {
 }
 
 func TestObserve_ofThousandsThatChangeNothingIsQuick(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes 5,000 VMs")
+	many := 5000
+	if optest.Slow() {
+		many = 500
 	}
 	w := newWorld(t, nil)
-	const many = 5000
 	reports := make([]vm.Seen, many)
-	for from := 0; from < many; from += 500 {
+	for from := 0; from < many; from += 100 {
 		w.must(w.db.Tx(w.ctx, func(tx *store.Tx) error {
-			for i := from; i < from+500; i++ {
+			for i := from; i < from+100; i++ {
 				v := store.VM{ID: id.NewVM(), Tenant: w.admin.Tenant, Name: fmt.Sprintf("v-%d", i), Power: vm.On, Generation: 1, Epoch: 1, Node: w.node.ID, Role: vm.Run,
 					Spec: vm.Spec{CPUs: 1, MemoryMiB: 64}}
 				if err := tx.InsertVM(w.ctx, &v); err != nil {

@@ -308,7 +308,7 @@ func (w *world) done(o *wire.Operation) wire.Operation {
 	if o == nil {
 		w.t.Fatal("there is no operation to wait for")
 	}
-	end, err := w.app.WaitOperation(w.ctx, w.admin, o.ID, 30*time.Second)
+	end, err := w.app.WaitOperation(w.ctx, w.admin, o.ID, 2*time.Minute)
 	w.must(err)
 	if !end.Ended() {
 		w.t.Fatalf("operation %s has not ended: %+v", end.Kind, end)
@@ -341,7 +341,7 @@ func (w *world) vm(ref string) wire.VM {
 // eventually waits until f holds.
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(30 * time.Second); ; {
 		changed := w.db.Watch()
 		if f() {
 			return

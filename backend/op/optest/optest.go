@@ -106,21 +106,27 @@ func Unwinds(t *testing.T, world New) {
 }
 
 // sampled is how many crashes of one way back a short run tries.
-const sampled = 5
+const sampled = 4
 
 // Crashes ends the runner at every point of the way forward, and while unwinding from a failure at every point, and lets
 // another one go on. The world must then be whole or clean, as the operation's status says. Ways back that begin one point apart
-// are nearly one, so of their crashes each takes every second, in turn. A short run takes samples of the longest way back only.
-func Crashes(t *testing.T, world New) { crashes(t, world, testing.Short() || raceDetector) }
+// are nearly one, so of their crashes each takes every second, in turn. A short run takes every second of the way forward and samples of the longest way back.
+func Crashes(t *testing.T, world New) { crashes(t, world, Slow()) }
 
-// crashes takes samples where that must do: with -short, and with the race detector, which makes every point ten times as dear.
+// Slow says that a sample must do: with -short, and with the race detector, which makes everything ten times as dear.
+func Slow() bool { return testing.Short() || raceDetector }
+
 func crashes(t *testing.T, world New, short bool) {
 	success := Succeeds(t, world)
-	points := crashAll(t, world, success, 0, 1, 1)
-	failures := countFailures(t, world)
-	t.Logf("%d points to crash at, %d to fail at", points, failures)
+	forward := 1
 	if short {
-		crashAll(t, world, success, failures, 1, max(points/sampled, 1))
+		forward = 2
+	}
+	points := crashAll(t, world, success, 0, 1, forward)
+	failures := countFailures(t, world)
+	t.Logf("%d points to crash at, %d to fail at", points*forward, failures)
+	if short {
+		crashAll(t, world, success, failures, 1, max(points*forward/sampled, 1))
 		return
 	}
 	for fail := 1; fail <= failures; fail++ {

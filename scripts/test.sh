@@ -10,6 +10,8 @@ started=$SECONDS
 # Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's
 # neighbours down.
 guests='/hypervisor/qemu$|/novacron/test/|^novacron/test/'
+# Whole-system suites, which want a machine to themselves: make test-qemu, make test-cluster and make bench run them.
+whole='/test/(qemu|cluster|bench|rig)$'
 # Long enough to find what a new parser does wrong at once, short enough for every run; longer by hand.
 fuzz_time=${NOVACRON_FUZZ_TIME:-3s}
 
@@ -42,7 +44,7 @@ with_race() {
 
 with_guests() {
 	local packages
-	mapfile -t packages < <(go list ./... | grep -E "$guests" | grep -v /bench)
+	mapfile -t packages < <(go list ./... | grep -E "$guests" | grep -vE "$whole")
 	[ ${#packages[@]} -gt 0 ] || return 0
 	gotest -p 1 -timeout 15m "${packages[@]}"
 }
@@ -72,6 +74,7 @@ stage 'PostgreSQL and Redis' services
 stage 'go vet' go vet ./...
 stage 'suites, with the race detector' with_race
 stage 'suites with real guests' with_guests
+printf '\nnot run here: test/qemu and test/cluster (make test-qemu, make test-cluster), which want the machine to themselves\n'
 stage 'fuzzing' fuzz
 if [ -f frontend/package.json ]; then stage 'console' console; fi
 

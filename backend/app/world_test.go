@@ -44,8 +44,6 @@ type world struct {
 	stagingDir string
 }
 
-var errInjected = fault.New(fault.Internal, "injected", "a test made this fail")
-
 // files is a catalogue in memory.
 type files struct {
 	mu    sync.Mutex

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"fmt"
-	"slices"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,28 +28,34 @@ type guest struct {
 	user string
 }
 
-// key signs in to guests.
-type key struct {
-	signer ssh.Signer
-	line   string // for authorized_keys
-}
-
-func newKey(t testing.TB) key {
+// newKey makes the key that the command line of this instance signs in to guests with, and gives its public half.
+func newKey(t testing.TB, home string) string {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
+	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := ssh.NewSignerFromKey(private)
+	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key{signer, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))}
+	half, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, ".config", "novacron")
+	line := ssh.MarshalAuthorizedKey(half)
+	err = errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "ssh_key"), pem.EncodeToMemory(block), 0o600),
+		os.WriteFile(filepath.Join(dir, "ssh_key.pub"), line, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(line))
 }
 
 // small is a VM of the tiny image.
 func (w *world) small(name string) wire.CreateVM {
-	return wire.CreateVM{Name: name, Image: tinyName, CPUs: 1, MemoryMiB: 128, DiskGiB: 1, SSHKeys: []string{w.key.line}}
+	return wire.CreateVM{Name: name, Image: tinyName, CPUs: 1, MemoryMiB: 128, DiskGiB: 1, SSHKeys: []string{w.key}}
 }
 
 const tinyName = "tiny"
@@ -152,44 +160,32 @@ func (g guest) delete() {
 	g.w.must(a.Operation, err)
 }
 
-// try runs a command in the guest over ssh through the server, once.
-func (g guest) try(command string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), soon)
-	defer cancel()
-	line, err := g.w.OpenConsole(ctx, g.name, wire.ConsoleWish{Kind: "tcp", Port: 22})
-	if err != nil {
-		return "", err
+// try runs a command in the guest over ssh through the server, once, and gives what it printed and its exit code; -1: ssh did not reach
+// the guest, and out says why.
+func (g guest) try(command string) (out string, code int) {
+	const mark = "exit-code-"
+	out, err := g.w.cli("", "vm", "ssh", g.name, "-l", g.user, "--", command+"; echo "+mark+"$?")
+	text, rest, ran := strings.Cut(out, mark)
+	if err != nil || !ran {
+		return fmt.Sprint(err), -1
 	}
-	defer line.Close()
-	// The line has no deadlines; a guest that hangs ends with it.
-	defer time.AfterFunc(soon, func() { line.Close() }).Stop()
-	conn, chans, reqs, err := ssh.NewClientConn(line, "guest:22", &ssh.ClientConfig{User: g.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(g.w.key.signer)},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey()})
-	if err != nil {
-		return "", err
+	if _, err := fmt.Sscan(rest, &code); err != nil {
+		return rest, -1
 	}
-	c := ssh.NewClient(conn, chans, reqs)
-	defer c.Close()
-	s, err := c.NewSession()
-	if err != nil {
-		return "", err
-	}
-	defer s.Close()
-	out, err := s.CombinedOutput(command)
-	return strings.TrimSpace(string(out)), err
+	return strings.TrimSpace(text), code
 }
 
-// sh runs a command in the guest and waits for its ssh server where that has yet to come up.
+// sh runs a command in the guest as soon as ssh reaches it, and gives what it printed.
 func (g guest) sh(command string) string {
 	g.w.t.Helper()
 	var out string
-	until(g.w.t, late, fmt.Sprintf("%s runs %q", g.name, command), func() (bool, string) {
-		var err error
-		out, err = g.try(command)
-		if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
-			g.w.t.Fatalf("%s: %q ended with %d: %s", g.name, command, exit.ExitStatus(), out)
+	until(g.w.t, late, fmt.Sprintf("ssh reaches %s for %q", g.name, command), func() (bool, string) {
+		var code int
+		out, code = g.try(command)
+		if code > 0 {
+			g.w.t.Fatalf("%s: %q ended with %d: %s", g.name, command, code, out)
 		}
-		return err == nil, fmt.Sprint(err)
+		return code == 0, out
 	})
 	return out
 }
@@ -198,8 +194,8 @@ func (g guest) sh(command string) string {
 func (g guest) says(command, want string) {
 	g.w.t.Helper()
 	until(g.w.t, late, fmt.Sprintf("%s: %q says %q", g.name, command, want), func() (bool, string) {
-		out, err := g.try(command)
-		return strings.Contains(out, want), fmt.Sprintf("%q, %v", out, err)
+		out, _ := g.try(command)
+		return strings.Contains(out, want), out
 	})
 }
 
@@ -266,13 +262,4 @@ func uptime(t testing.TB, text string) float64 {
 		t.Fatalf("uptime %q: %v", text, err)
 	}
 	return up
-}
-
-func sorted[T ~string](in []T) []string {
-	out := []string{}
-	for _, s := range in {
-		out = append(out, string(s))
-	}
-	slices.Sort(out)
-	return out
 }

@@ -8,10 +8,12 @@ package qemu
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -55,7 +57,28 @@ func run(m *testing.M) (int, error) {
 			return 1, fmt.Errorf("build the program: %w\n%s", err, out)
 		}
 	}
+	if missing == "" && os.Geteuid() == 0 {
+		if err := startReaper(); err != nil {
+			return 1, err
+		}
+	}
 	return m.Run(), nil
+}
+
+// reaper is told the data folder of every instance, one per line.
+var reaper io.Writer = io.Discard
+
+// startReaper starts a shell that outlives this process and takes down what instances are left when it ended without its clean-ups, as it
+// does after a panic and when go test's own time is over.
+func startReaper() error {
+	c := exec.Command("sh", "-c", `dirs=; while read -r dir; do dirs="$dirs $dir"; done; for dir in $dirs; do [ -d "$dir" ] && NOVACRON_DATA_DIR="$dir" "$0" down; done`, program)
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	in, err := c.StdinPipe()
+	if err != nil {
+		return err
+	}
+	reaper = in
+	return c.Start()
 }
 
 func whyNoGuests() string {
@@ -78,19 +101,3 @@ func needGuests(t *testing.T) {
 	}
 }
 
-// needRoot skips what looks at bridges, namespaces or other users.
-func needRoot(t *testing.T) {
-	t.Helper()
-	needGuests(t)
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it looks at bridges, mounts or other users")
-	}
-}
-
-func needLong(t *testing.T) {
-	t.Helper()
-	needRoot(t)
-	if !longRun {
-		t.Skip("takes minutes; run with NOVACRON_TEST_LONG=1, as make test-qemu does")
-	}
-}

@@ -35,8 +35,8 @@ type world struct {
 	env   []string
 	wrap  []string // command that the program is started under
 	paths server.Paths
-	ports []int // API, WebSocket, console, nodes
-	key   key   // for the guests' ssh
+	ports []int  // API, WebSocket, console, nodes
+	key   string // public half of the command line's own ssh key
 
 	*client.Client // signed in as an administrator
 
@@ -60,18 +60,27 @@ func up(t testing.TB, flags ...string) *world {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, data: filepath.Join(dir, "data"), ports: freePorts(t, 4), key: newKey(t)}
+	w := &world{t: t, dir: dir, data: filepath.Join(dir, "data"), ports: freePorts(t, 4)}
 	w.paths = server.PathsFor(w.data)
 	home := filepath.Join(dir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	w.key = newKey(t, home)
 	at := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", w.ports[i]) }
 	w.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "NOVACRON_DATA_DIR=" + w.data, "NOVACRON_TINY_IMAGE=" + tinyFile,
 		"NOVACRON_API_ADDR=" + at(0), "NOVACRON_WS_ADDR=" + at(1), "NOVACRON_CONSOLE_ADDR=" + at(2), "NOVACRON_NODE_ADDR=" + at(3),
 		"NOVACRON_PUBLIC_URL=http://" + at(2), "NOVACRON_LIMIT_API=off", "NOVACRON_LIMIT_LOGIN=off", "NOVACRON_LIMIT_WS=off"}
 	t.Cleanup(w.tearDown)
+	fmt.Fprintln(reaper, w.data)
 	return w
+}
+
+// place moves the data folder before the first start.
+func (w *world) place(data string) {
+	w.data, w.paths = data, server.PathsFor(data)
+	w.env = append(w.env, "NOVACRON_DATA_DIR="+data)
+	fmt.Fprintln(reaper, data)
 }
 
 // freePorts gives ports below those that the kernel hands out to outgoing connections, so that they are still free after a restart.

@@ -101,3 +101,11 @@ func needGuests(t *testing.T) {
 	}
 }
 
+// needRoot skips what looks at bridges, namespaces or other users.
+func needRoot(t *testing.T) {
+	t.Helper()
+	needGuests(t)
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it looks at bridges, mounts or other users")
+	}
+}

@@ -49,6 +49,7 @@ test('what is done elsewhere shows without a reload, in the list and on the dash
   signIn,
   api,
 }) => {
+  await api.createVM('was-here')
   await signIn()
   const total = async () => ((await api.send('GET', '/api/v1/vms?limit=1')) as { total: number }).total
   const counter = page.locator('.dashboard').getByRole('link', { name: /Total/ })

@@ -208,9 +208,11 @@ function Head({ search, field, label }: { search: VMSearch; field?: Field; label
 const Row = memo(function Row({ row, index, start }: { row: VMSummary; index: number; start: number }) {
   return (
     <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${start}px)` }}>
-      <Link role="cell" to="/vms/$id" params={{ id: row.id }} title={row.name} preload={false}>
-        {row.name}
-      </Link>
+      <span role="cell" title={row.name}>
+        <Link to="/vms/$id" params={{ id: row.id }} preload={false}>
+          {row.name}
+        </Link>
+      </span>
       <span role="cell" title={row.status_reason || undefined}>
         <State word={row.status} />
       </span>

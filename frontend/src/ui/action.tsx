@@ -18,6 +18,7 @@ export function Action({ label, why, onAction, className = '', explain = false }
       type="button"
       className={`button ${className}`}
       aria-disabled={why ? true : undefined}
+      aria-label={why ? label : undefined}
       aria-describedby={why ? id : undefined}
       title={why}
       onClick={() => !why && onAction()}

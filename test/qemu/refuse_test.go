@@ -37,7 +37,7 @@ func TestFullDisk_failsClearlyAndLeavesNothing(t *testing.T) {
 	w.place(filepath.Join(disk, "data"))
 	w.start()
 	w.signIn()
-	g := w.create("web")
+	g := w.create("web", func(r *wire.CreateVM) { r.MemoryMiB = 256 })
 	g.sh("true")
 
 	filler := filepath.Join(disk, "filler")

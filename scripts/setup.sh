@@ -87,6 +87,8 @@ TEXT
 		echo 'up|qemu-system-arm|qemu-system-aarch64|running guests'
 		echo 'up|qemu-efi-aarch64|/usr/share/AAVMF/AAVMF_CODE.fd|guests with UEFI'
 	fi
+	# An older Go of the distribution is enough to know the module proxy that the right one is fetched from.
+	[ -n "${GOPROXY:-}" ] || echo 'build|golang-go|go|finding the Go that builds NovaCron'
 	[ -f "$repo/frontend/package.json" ] || return 0
 	echo 'build|npm|npm|building the web console'
 	# Ubuntu's package of this name only installs a snap, which cannot run unattended.
@@ -183,14 +185,14 @@ install_packages() {
 }
 [ ${#missing[@]} -eq 0 ] || install_packages
 
-# The first proxy of GOPROXY that is an address; else the default that Go documents.
+# The first proxy of GOPROXY that is an address, as the environment or any Go on the machine has it.
 go_proxy() {
 	local setting=${GOPROXY:-} part
 	if [ -z "$setting" ] && command -v go >/dev/null; then setting=$(cd / && go env GOPROXY); fi
 	for part in ${setting//[,|]/ }; do
 		case $part in http://* | https://* | file://*) echo "${part%/}" && return ;; esac
 	done
-	echo https://proxy.golang.org
+	die "no module proxy is configured; set GOPROXY to one, or install Go $go_minimum or newer"
 }
 
 install_go() {

@@ -108,6 +108,7 @@ func (a *API) bounded(w *recorder, r *http.Request, once bool) {
 	r = r.WithContext(ctx)
 	rc := http.NewResponseController(w)
 	err = limitBody(rc, r, bodyTime)
+	w.limited = true
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err == nil {
 		err = until(rc.SetWriteDeadline, handlerTime+hold+writeTime)
@@ -199,6 +200,18 @@ type recorder struct {
 	bytes  int64
 	wrote  bool
 	copy   *keeper // keeps the answer, for an Idempotency-Key
+
+	limited bool // the reading of the body has its deadline
+}
+
+// SetReadDeadline passes a deadline on until the body has the one of limitBody. The framework sets five seconds of its own before it reads,
+// without knowing that the body may have been read: the HTTP server then reads on to see that the client goes away, and would take the
+// deadline for that, cutting off an answer held by ?wait and every later request on the connection.
+func (w *recorder) SetReadDeadline(t time.Time) error {
+	if w.limited {
+		return nil
+	}
+	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(t)
 }
 
 func (w *recorder) WriteHeader(status int) {

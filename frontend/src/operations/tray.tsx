@@ -18,7 +18,7 @@ export function OperationsTray() {
   const count = open.length + sending.length
   return (
     <Menu
-      label={`${w.tray}: ${w.trayCount(count)}`}
+      label={`${w.tray} ${count}: ${w.trayCount(count)}`}
       quiet
       face={
         <>

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { api, body, type Image, randomKey, type Schemas } from '../api/client.ts'
 import { Problem, sentence } from '../api/problem.ts'
 import { images, networks, nodes } from '../api/queries.ts'
@@ -312,17 +312,17 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
     },
     onError: (error) => {
       key.current.of = ''
-      point(faultsOf(error))
+      setFaults(faultsOf(error))
     },
   })
-  const point = (found: Record<string, string>) => {
-    setFaults(found)
-    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus())
-  }
+  // The first field at fault is where to go on.
+  useEffect(() => {
+    if (Object.keys(faults).length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus()
+  }, [faults, form])
   const submit = (draft: Draft) => {
     if (create.isPending) return
     const read = requestOf(draft)
-    point('faults' in read ? read.faults : {})
+    setFaults('faults' in read ? read.faults : {})
     if ('request' in read) create.mutate(read.request)
   }
   const rest = create.error && Object.keys(faultsOf(create.error)).length === 0 ? create.error : undefined

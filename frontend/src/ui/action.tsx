@@ -13,22 +13,25 @@ type Props = {
 /** A button that says why it cannot be pressed. It stays focusable, so that a keyboard finds the reason too. */
 export function Action({ label, why, onAction, className = '', explain = false }: Props) {
   const id = useId()
+  const apart = why && !explain
   return (
-    <button
-      type="button"
-      className={`button ${className}`}
-      aria-disabled={why ? true : undefined}
-      aria-label={why ? label : undefined}
-      aria-describedby={why ? id : undefined}
-      title={why}
-      onClick={() => !why && onAction()}
-    >
-      {label}
-      {why ? (
-        <span id={id} className={explain ? 'why' : 'visually-hidden'}>
+    <>
+      <button
+        type="button"
+        className={`button ${className}`}
+        aria-disabled={why ? true : undefined}
+        aria-describedby={apart ? id : undefined}
+        title={why}
+        onClick={() => !why && onAction()}
+      >
+        {label}
+        {why && explain ? <span className="why">{why}</span> : null}
+      </button>
+      {apart ? (
+        <span id={id} className="visually-hidden">
           {why}
         </span>
       ) : null}
-    </button>
+    </>
   )
 }

@@ -1,0 +1,48 @@
+import { Client, Server } from './server.ts'
+import { expect, test } from './story.ts'
+
+test('says that the server is gone and from when the data is, and catches up when it is back', async ({ browser }) => {
+  test.setTimeout(120_000)
+  const own = await Server.start()
+  try {
+    await own.createUser('ada', 'administrator')
+    const api = await new Client(own.url).login('ada')
+    await api.tinyReady()
+    await api.createVM('before')
+    const page = await browser.newPage({ baseURL: own.url })
+    await page.goto('/auth/login?next=/vms')
+    await page.fill("input[name='username']", 'ada')
+    await page.fill("input[name='password']", 'a long phrase for the tests')
+    await page.click("button[type='submit']")
+    await expect(page.getByText('Live', { exact: true })).toBeVisible()
+    await expect(page.getByRole('link', { name: 'before' })).toBeVisible()
+    await own.kill()
+    await expect(page.getByText(/Reconnecting – data from \d\d:\d\d/)).toBeVisible()
+    await expect(page.getByRole('link', { name: 'before' })).toBeVisible() // what was read stays
+    await own.run()
+    await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 40_000 })
+    await api.createVM('after')
+    await expect(page.getByRole('link', { name: 'after' })).toHaveCount(1)
+    await expect(page.getByRole('link', { name: 'before' })).toHaveCount(1)
+  } finally {
+    await own.stop()
+  }
+})
+
+test('a list of several pages scrolls to its end with few elements', async ({ page, signIn, api }) => {
+  test.setTimeout(120_000)
+  const names = Array.from({ length: 600 }, (_, i) => `row-${String(i).padStart(4, '0')}`)
+  // Enough for three pages of the server; the sim makes them as fast as it is asked.
+  for (let i = 0; i < names.length; i += 30) {
+    await Promise.all(names.slice(i, i + 30).map((name) => api.send('POST', '/api/v1/vms', { name, image: 'tiny', memory_mib: 128, start: false })))
+  }
+  await signIn()
+  await page.goto('/vms?name=row-')
+  const table = page.getByRole('table')
+  await expect(page.getByText('600 VMs')).toBeVisible()
+  await expect(async () => {
+    await table.evaluate((e) => e.scrollTo(0, e.scrollHeight))
+    await expect(page.getByRole('link', { name: 'row-0599' })).toBeVisible({ timeout: 500 })
+  }).toPass()
+  expect(await page.evaluate(() => document.querySelectorAll('*').length)).toBeLessThan(1500)
+})

@@ -82,7 +82,7 @@ test('makes an account', async ({ page, signIn, allow }) => {
   await expect(page.getByRole('row', { name: /linus@example.org/ })).toContainText('developer')
 })
 
-test('an upload goes on after the line was cut', async ({ page, signIn, context, allow }) => {
+test('an upload goes on after the line was cut', async ({ page, signIn, allow }) => {
   allow(/net::ERR|Failed to load resource|WebSocket/)
   await signIn()
   await page.goto('/images/new')

@@ -44,6 +44,8 @@ export const test = base.extend<Each, Worker>({
   watched: [
     async ({ context, server, allow }, use) => {
       const wrong: string[] = []
+      // Chromium drops what it loads when any interface of the machine comes or goes; the console loads it again.
+      allow(/net::ERR_NETWORK_CHANGED/)
       const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
       context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
       context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))

@@ -12,7 +12,7 @@ const patience = 3_000
 export function createApply(client: QueryClient) {
   const due = new Map<string, { last: number; timer?: ReturnType<typeof setTimeout> }>()
 
-  const reread = (key: readonly unknown[]) => {
+  const reread = (key: readonly unknown[], still: () => boolean = () => true) => {
     const name = JSON.stringify(key)
     const known = due.get(name) ?? { last: 0 }
     due.set(name, known)
@@ -21,18 +21,25 @@ export function createApply(client: QueryClient) {
     known.timer = setTimeout(() => {
       known.timer = undefined
       known.last = Date.now()
-      void client.invalidateQueries({ queryKey: key })
+      if (still()) void client.invalidateQueries({ queryKey: key })
     }, wait)
+  }
+
+  /** Who looks at a VM that is gone is told so; reading it again would find nothing. */
+  const rereadOne = (id: string) => {
+    const still = () => client.getQueryData(['gone', `vm/${id}`]) !== true
+    if (still()) reread(['vms', 'one', id], still)
   }
 
   const one = (change: Change) => {
     switch (change.kind) {
       case 'vm':
         patchVM(client, change.id, change.patch)
-        reread(['vms', 'one', change.id]) // what can be done now is decided by the server
+        rereadOne(change.id) // what can be done now is decided by the server
         reread(['vms', 'counts'])
         return
       case 'gone':
+        client.setQueryData(['gone', change.subject], true)
         removeRow(client, change.subject)
         return
       case 'operation':
@@ -40,7 +47,7 @@ export function createApply(client: QueryClient) {
         return
       case 'stale':
         if (change.root === 'vms') {
-          if (change.id) reread(['vms', 'one', change.id])
+          if (change.id) rereadOne(change.id)
           reread(['vms', 'counts'])
           rereadLists(client, reread)
         } else if (change.root === 'snapshots') reread(['snapshots'])

@@ -39,7 +39,7 @@ export function reduce(live: Live, event: Event): { live: Live; changes: Change[
     const gone = new Set(live.gone).add(event.subject)
     return {
       live: { ...live, gone },
-      changes: [{ kind: 'gone', subject: event.subject }, ...stale(kind, id)],
+      changes: [{ kind: 'gone', subject: event.subject }, ...stale(kind, '')],
     }
   }
   if (event.type === 'vm.state') return reduceState(live, event, id)

@@ -14,6 +14,10 @@ const w = words.vm
 export function VMPage() {
   const { id } = useParams({ from: '/shell/vms/$id' })
   const query = useQuery(vm(id))
+  // Set by live events; the API no longer knows such a VM.
+  const subject = `vm/${query.data?.id ?? id}`
+  const gone = useQuery({ queryKey: ['gone', subject], queryFn: () => false, enabled: false, initialData: false })
+  if (gone.data) return <Gone />
   if (query.error instanceof Problem && query.error.status === 404) return <Gone />
   return (
     <Loaded query={query} lines={6}>

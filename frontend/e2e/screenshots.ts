@@ -56,7 +56,7 @@ test('draws every page', async ({ page, api, signIn }) => {
       await page.goto(path)
       await page.waitForFunction(() => performance.getEntriesByName('nc:ready').length > 0)
       await page.getByText('Live', { exact: true }).waitFor()
-      if (name === 'vm-console') await page.getByText('Connected').waitFor()
+      if (name === 'vm-console') await page.getByText('Connected', { exact: true }).waitFor()
       await draw(name, size)
     }
   }

@@ -110,7 +110,7 @@ export class Server {
 
   async stop() {
     if (this.process && this.process.exitCode === null) {
-      const down = execFile(binary, ['down'], { env: this.env })
+      const down = execFile(binary, ['down'], { env: this.env }) // its guests too
       const gone = once(this.process, 'exit')
       await once(down, 'exit')
       await Promise.race([gone, new Promise((go) => setTimeout(go, 10_000))])

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { operations } from '../api/queries.ts'
+import { images, operations, vmCounts } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
 import { OperationView } from '../operations/view.tsx'
 import { operationStatuses } from '../router.tsx'
@@ -14,6 +14,8 @@ export function OperationsPage() {
   const { status } = useSearch({ from: '/shell/operations' })
   const navigate = useNavigate({ from: '/operations' })
   const query = useQuery(operations({ status, limit: 100 }))
+  useQuery(vmCounts()) // tells names
+  useQuery(images())
   const choose = (value: string) =>
     void navigate({
       search: { status: operationStatuses.find((s) => s === value) },

@@ -40,6 +40,9 @@ func (a *API) addGovernment() {
 	}) (*body[wire.List[wire.AuditEntry]], error) {
 		return answer(a.App.Audit(ctx, caller(ctx), app.ListAudit{ListRequest: in.request(), User: in.User, Action: in.Action, Subject: in.Subject}))
 	})
+	add(a, govern(auth.ReadAudit), "GET /api/v1/audit/check", op("checkAudit", "Check that no entry was changed or removed", "Audit"), func(ctx context.Context, _ *struct{}) (*body[wire.AuditCheck], error) {
+		return answer(a.App.VerifyAudit(ctx, caller(ctx)))
+	})
 }
 
 func (a *API) addTenants() {

@@ -41,7 +41,7 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		"GET /api/v1/nodes": oper, "GET /api/v1/nodes/{id}": oper, "PATCH /api/v1/nodes/{id}": oper, "DELETE /api/v1/nodes/{id}": oper,
 		"POST /api/v1/nodes/{id}/confirm-dead": oper, "POST /api/v1/nodes/join-tokens": oper,
 		"GET /api/v1/users": admin, "GET /api/v1/users/{id}": admin, "POST /api/v1/users": admin, "PATCH /api/v1/users/{id}": admin, "DELETE /api/v1/users/{id}": admin,
-		"GET /api/v1/roles": signed, "GET /api/v1/audit": admin,
+		"GET /api/v1/roles": signed, "GET /api/v1/audit": admin, "GET /api/v1/audit/check": admin,
 		"GET /api/v1/tenants": view, "GET /api/v1/tenants/{id}": view, "POST /api/v1/tenants": admin, "PATCH /api/v1/tenants/{id}": admin, "DELETE /api/v1/tenants/{id}": admin,
 		"GET /ws/events/v1": open, "GET /ws/console/{vm}": open, // by their first message and their ticket
 	}

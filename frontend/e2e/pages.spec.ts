@@ -24,6 +24,9 @@ test('every page is accessible in both themes and fits a phone', async ({ page, 
     '/events',
     '/operations',
     '/admin/users',
+    '/admin/roles',
+    '/admin/tenants',
+    '/admin/audit',
     '/settings',
   ]
   for (const place of places) {

@@ -42,6 +42,9 @@ test('draws every page', async ({ page, api, signIn }) => {
     events: '/events',
     operations: '/operations',
     users: '/admin/users',
+    roles: '/admin/roles',
+    tenants: '/admin/tenants',
+    audit: '/admin/audit',
     settings: '/settings',
   }
   for (const [size, viewport] of Object.entries(sizes)) {

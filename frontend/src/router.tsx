@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import type { VMSummary } from './api/client.ts'
+import type { AuditFilter } from './api/queries.ts'
 import { ensureSession } from './auth/session.ts'
 import { Crashed, NotFound } from './routes/fault.tsx'
 
@@ -185,6 +186,26 @@ const users = createRoute({
   path: '/admin/users',
   component: lazyRouteComponent(() => import('./routes/users.tsx'), 'UsersPage'),
 })
+const tenants = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/tenants',
+  component: lazyRouteComponent(() => import('./routes/tenants.tsx'), 'TenantsPage'),
+})
+const roles = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/roles',
+  component: lazyRouteComponent(() => import('./routes/roles.tsx'), 'RolesPage'),
+})
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/audit',
+  validateSearch: (s: Record<string, unknown>): AuditFilter => ({
+    user: text(s.user),
+    action: text(s.action),
+    subject: text(s.subject),
+  }),
+  component: lazyRouteComponent(() => import('./routes/audit.tsx'), 'AuditPage'),
+})
 const settings = createRoute({
   getParentRoute: () => shell,
   path: '/settings',
@@ -208,6 +229,9 @@ const tree = root.addChildren([
     events,
     operations,
     users,
+    tenants,
+    roles,
+    audit,
     settings,
   ]),
 ])

@@ -211,11 +211,50 @@ export const history = (subject: string) =>
 export const users = () =>
   queryOptions({
     queryKey: ['users'] as const,
+    queryFn: async ({ signal }) => {
+      const list = await body(api.GET('/api/v1/users', { params: { query: { limit: 1000 } }, signal }))
+      learnNames(
+        'user',
+        list.items.map((u) => ({ id: u.id, name: u.username })),
+      )
+      return list
+    },
+  })
+
+export const tenants = () =>
+  queryOptions({
+    queryKey: ['tenants'] as const,
     queryFn: ({ signal }) =>
+      named('tenant', body(api.GET('/api/v1/tenants', { params: { query: { limit: 1000 } }, signal }))),
+  })
+
+export const roles = () =>
+  queryOptions({
+    queryKey: ['roles'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/roles', { signal })),
+  })
+
+export type AuditFilter = {
+  user?: string | undefined
+  action?: string | undefined
+  subject?: string | undefined
+}
+
+/** Entries of one page of the audit log. */
+const auditPage = 100
+
+export const audit = (filter: AuditFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', filter] as const,
+    queryFn: ({ pageParam, signal }) =>
       body(
-        api.GET('/api/v1/users', {
-          params: { query: { limit: 1000 } },
+        api.GET('/api/v1/audit', {
+          params: { query: { ...filter, limit: auditPage, cursor: pageParam || undefined } },
           signal,
         }),
       ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor || undefined,
+    placeholderData: keepPreviousData,
+    staleTime: 0, // no event tells of a new entry
   })

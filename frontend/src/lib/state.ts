@@ -6,6 +6,7 @@ const tones: Record<string, Tone> = {
   alive: 'ok',
   ready: 'ok',
   succeeded: 'ok',
+  active: 'ok',
   creating: 'busy',
   starting: 'busy',
   stopping: 'busy',

@@ -70,7 +70,14 @@ function Nav({ open, rights }: { open: boolean; rights: Rights }) {
         <NavLink to="/operations">{w.operations}</NavLink>
         <NavLink to="/events">{w.events}</NavLink>
         <li className="group">{w.admin}</li>
-        {rights.accounts ? <NavLink to="/admin/users">{w.users}</NavLink> : null}
+        {rights.accounts ? (
+          <>
+            <NavLink to="/admin/users">{w.users}</NavLink>
+            <NavLink to="/admin/roles">{w.roles}</NavLink>
+            <NavLink to="/admin/tenants">{w.tenants}</NavLink>
+            <NavLink to="/admin/audit">{w.audit}</NavLink>
+          </>
+        ) : null}
         <NavLink to="/settings">{w.settings}</NavLink>
       </ul>
     </nav>
@@ -86,6 +93,9 @@ type Place =
   | '/operations'
   | '/events'
   | '/admin/users'
+  | '/admin/roles'
+  | '/admin/tenants'
+  | '/admin/audit'
   | '/settings'
 
 function NavLink({ to, children }: { to: Place; children: string }) {

@@ -2,6 +2,8 @@ import { useId } from 'react'
 
 type Props = {
   label: string
+  /** Names the thing as well, where many buttons carry the same label. */
+  name?: string
   /** One sentence why it cannot be done now; absent: it can. */
   why?: string | undefined
   onAction: () => void
@@ -11,7 +13,7 @@ type Props = {
 }
 
 /** A button that says why it cannot be pressed. It stays focusable, so that a keyboard finds the reason too. */
-export function Action({ label, why, onAction, className = '', explain = false }: Props) {
+export function Action({ label, name, why, onAction, className = '', explain = false }: Props) {
   const id = useId()
   const apart = why && !explain
   return (
@@ -20,6 +22,7 @@ export function Action({ label, why, onAction, className = '', explain = false }
         type="button"
         className={`button ${className}`}
         aria-disabled={why ? true : undefined}
+        aria-label={name}
         aria-describedby={apart ? id : undefined}
         title={why}
         onClick={() => !why && onAction()}

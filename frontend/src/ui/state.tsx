@@ -10,8 +10,10 @@ const shapes: Record<Tone, React.ReactNode> = {
   unknown: <circle cx="5" cy="5" r="3.8" fill="none" stroke="currentColor" strokeWidth="1.4" strokeDasharray="2 1.6" />,
 }
 
-export function State({ word, of }: { word: string; of?: 'thing' | 'operation' }) {
-  const tone = toneOf(word, of)
+type Props = { word: string; of?: 'thing' | 'operation'; tone?: Tone }
+
+/** A state as colour, shape and word. The tone follows from the word, unless the word is not one of a state. */
+export function State({ word, of, tone = toneOf(word, of) }: Props) {
   return (
     <span className={`state ${tone}`}>
       <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">

@@ -1,0 +1,196 @@
+import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Fragment, useState } from 'react'
+import { api, body, type Schemas } from '../api/client.ts'
+import { type AuditFilter, audit, users } from '../api/queries.ts'
+import { words } from '../i18n/en.ts'
+import { tellChanges } from '../lib/changes.ts'
+import { absolute } from '../lib/format.ts'
+import { SubjectLink } from '../operations/view.tsx'
+import { PageHead, Ready } from '../ui/page.tsx'
+import { State } from '../ui/state.tsx'
+import { Time } from '../ui/time.tsx'
+import { toastError } from '../ui/toast.tsx'
+import { Typed } from '../ui/typed.tsx'
+import { Empty, Loaded } from '../ui/views.tsx'
+
+const w = words.audit
+type Entry = Schemas['AuditEntry']
+
+export function AuditPage() {
+  const search = useSearch({ from: '/shell/admin/audit' })
+  const query = useInfiniteQuery(audit(search))
+  const filtered = Boolean(search.user || search.action || search.subject)
+  return (
+    <>
+      <PageHead title={w.title}>
+        <Check />
+      </PageHead>
+      <Filters search={search} total={query.data?.pages[0]?.total} />
+      <Loaded query={query} lines={8}>
+        {(data) => {
+          const rows = data.pages.flatMap((page) => page.items)
+          return (
+            <>
+              {rows.length === 0 ? <Empty text={filtered ? w.noMatch : w.empty} /> : <Table rows={rows} />}
+              {query.hasNextPage ? (
+                <p className="after">
+                  <button type="button" className="button" onClick={() => void query.fetchNextPage()} aria-disabled={query.isFetchingNextPage}>
+                    {w.older}
+                  </button>
+                </p>
+              ) : null}
+              <Ready />
+            </>
+          )
+        }}
+      </Loaded>
+    </>
+  )
+}
+
+/** Each entry carries the hash of the one before it: the server can tell whether any was changed. */
+function Check() {
+  const check = useMutation({
+    mutationFn: () => body(api.GET('/api/v1/audit/check')),
+    onError: toastError,
+  })
+  return (
+    <>
+      <span role="status">
+        {check.data ? (
+          <span className={`state wraps ${check.data.intact ? 'ok' : 'danger'}`} title={check.data.sentence}>
+            {check.data.intact ? w.intact(check.data.entries) : check.data.sentence}
+          </span>
+        ) : null}
+      </span>
+      <button type="button" className="button" aria-disabled={check.isPending} onClick={() => !check.isPending && check.mutate()}>
+        {w.check}
+      </button>
+    </>
+  )
+}
+
+function Filters({ search, total }: { search: AuditFilter; total: number | undefined }) {
+  const navigate = useNavigate({ from: '/admin/audit' })
+  const people = useQuery(users())
+  const set = (change: AuditFilter) => void navigate({ search: (now) => ({ ...now, ...change }), replace: true })
+  return (
+    <div className="filters" role="search">
+      <select className="input" aria-label={w.user} value={search.user ?? ''} onChange={(e) => set({ user: e.target.value || undefined })}>
+        <option value="">{w.anyUser}</option>
+        {people.data?.items.map((u) => (
+          <option key={u.id} value={u.id}>
+            {u.username}
+          </option>
+        ))}
+      </select>
+      <Typed label={w.action} value={search.action ?? ''} maxLength={64} onTyped={(action) => set({ action: action || undefined })} />
+      <Typed label={w.subject} value={search.subject ?? ''} maxLength={100} onTyped={(subject) => set({ subject: subject || undefined })} />
+      <span className="muted" role="status">
+        {total === undefined ? '' : w.found(total)}
+      </span>
+    </div>
+  )
+}
+
+function Table({ rows }: { rows: Entry[] }) {
+  const [open, setOpen] = useState<number>()
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{w.when}</th>
+            <th scope="col">{w.who}</th>
+            <th scope="col">{w.what}</th>
+            <th scope="col">{w.on}</th>
+            <th scope="col">{w.result}</th>
+            <th scope="col">{w.from}</th>
+            <th scope="col">
+              <span className="visually-hidden">{words.common.details}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((e) => (
+            <Fragment key={e.id}>
+              <tr>
+                <td>
+                  <Time at={e.time} />
+                </td>
+                <td>{e.actor}</td>
+                <td className="mono">{e.action}</td>
+                <td>
+                  <SubjectLink subject={e.subject} />
+                </td>
+                <td><State word={e.result} tone={e.result === 'ok' ? 'ok' : 'danger'} /></td>
+                <td className="mono">{e.address}</td>
+                <td className="end">
+                  <button
+                    type="button"
+                    className="button"
+                    aria-expanded={open === e.id}
+                    aria-label={w.detailsOf(e.action, e.id)}
+                    onClick={() => setOpen(open === e.id ? undefined : e.id)}
+                  >
+                    {words.common.details}
+                  </button>
+                </td>
+              </tr>
+              {open === e.id ? (
+                <tr>
+                  <td colSpan={7}>
+                    <Details entry={e} />
+                  </td>
+                </tr>
+              ) : null}
+            </Fragment>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Details({ entry: e }: { entry: Entry }) {
+  const { changed, facts } = tellChanges(e.detail)
+  return (
+    <div className="stack">
+      {changed.length > 0 ? (
+        <table className="diff">
+          <caption className="visually-hidden">{w.changed}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{w.field}</th>
+              <th scope="col">{w.before}</th>
+              <th scope="col">{w.after}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {changed.map((c) => (
+              <tr key={c.name}>
+                <th scope="row">{c.name}</th>
+                <td className="mono">{c.before || '–'}</td>
+                <td className="mono">{c.after || '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : null}
+      <dl className="facts">
+        {[
+          ...facts,
+          { name: w.time, value: absolute(Date.parse(e.time)) },
+          { name: w.request, value: e.request_id },
+          { name: w.hash, value: e.hash },
+        ].map((f) => (
+          <div key={f.name} className="contents">
+            <dt>{f.name}</dt>
+            <dd className="mono">{f.value}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  )
+}

@@ -1,0 +1,212 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api, body, type Schemas } from '../api/client.ts'
+import { tenants } from '../api/queries.ts'
+import { words } from '../i18n/en.ts'
+import { count, gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
+import { Field } from '../ui/field.tsx'
+import { FormDialog, faultsOf } from '../ui/form.tsx'
+import { Meter } from '../ui/meter.tsx'
+import { PageHead, Ready } from '../ui/page.tsx'
+import { Time } from '../ui/time.tsx'
+import { toastDone } from '../ui/toast.tsx'
+import { Loaded } from '../ui/views.tsx'
+
+const w = words.tenants
+type Tenant = Schemas['Tenant']
+type Quota = Schemas['Quota']
+
+/** What a quota counts, in the order of the columns. */
+const limits = ['vms', 'cpus', 'memory_mib', 'disk_gib', 'snapshots'] as const satisfies readonly (keyof Quota)[]
+type Limit = (typeof limits)[number]
+
+const show: Record<Limit, (n: number) => string> = {
+  vms: count,
+  cpus: count,
+  memory_mib: mebibytes,
+  disk_gib: gibibytes,
+  snapshots: count,
+}
+
+type Asked = { what: 'create' } | { what: 'edit' | 'delete'; tenant: Tenant }
+
+export function TenantsPage() {
+  const query = useQuery(tenants())
+  const [asked, setAsked] = useState<Asked>()
+  const close = () => setAsked(undefined)
+  return (
+    <>
+      <PageHead title={w.title}>
+        <button type="button" className="button primary" onClick={() => setAsked({ what: 'create' })}>
+          {w.create}
+        </button>
+      </PageHead>
+      <Loaded query={query}>
+        {(list) => (
+          <>
+            <Table list={list.items} ask={setAsked} />
+            <Ready />
+          </>
+        )}
+      </Loaded>
+      {asked?.what === 'create' ? <Edit onClose={close} /> : null}
+      {asked?.what === 'edit' ? <Edit tenant={asked.tenant} onClose={close} /> : null}
+      {asked?.what === 'delete' ? <Remove tenant={asked.tenant} onClose={close} /> : null}
+    </>
+  )
+}
+
+function Table({ list, ask }: { list: Tenant[]; ask: (asked: Asked) => void }) {
+  return (
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.common.name}</th>
+            {limits.map((limit) => (
+              <th key={limit} scope="col">
+                {w.limits[limit]}
+              </th>
+            ))}
+            <th scope="col">{words.common.created}</th>
+            <th scope="col">
+              <span className="visually-hidden">{words.common.more}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((t) => (
+            <tr key={t.id}>
+              <th scope="row">{t.name}</th>
+              {limits.map((limit) => (
+                <td key={limit}>
+                  <Use tenant={t} limit={limit} />
+                </td>
+              ))}
+              <td>
+                <Time at={t.created_at} />
+              </td>
+              <td className="end">
+                <span className="row">
+                  <button type="button" className="button" aria-label={w.editNamed(t.name)} onClick={() => ask({ what: 'edit', tenant: t })}>
+                    {w.edit}
+                  </button>
+                  <button
+                    type="button"
+                    className="button danger"
+                    aria-label={w.deleteNamed(t.name)}
+                    onClick={() => ask({ what: 'delete', tenant: t })}
+                  >
+                    {w.delete}
+                  </button>
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Use({ tenant: t, limit }: { tenant: Tenant; limit: Limit }) {
+  const [used, most] = [t.used[limit], t.quota[limit]]
+  const text = most > 0 ? w.of(show[limit](used), show[limit](most)) : w.unlimited(show[limit](used))
+  return <Meter name={w.limits[limit]} part={used} whole={most} text={text} />
+}
+
+/** A limit out of what was typed; empty is none. null: no number. */
+function parseLimit(limit: Limit, typed: string): number | null {
+  const text = typed.trim()
+  if (text === '') return 0
+  if (limit === 'memory_mib') return parseMebibytes(text)
+  return /^\d{1,9}$/.test(text) ? Number(text) : null
+}
+
+const typed = (limit: Limit, value: number) =>
+  value === 0 ? '' : limit === 'memory_mib' ? mebibytes(value) : String(value)
+
+function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) {
+  const client = useQueryClient()
+  const [bad, setBad] = useState<Partial<Record<Limit, string>>>({})
+  const save = useMutation({
+    mutationFn: ({ name, quota }: { name: string; quota: Quota }) =>
+      t
+        ? body(
+            api.PATCH('/api/v1/tenants/{id}', {
+              params: { path: { id: t.id }, header: { 'If-Match': `"${t.version}"` } },
+              body: { ...(name === t.name ? {} : { name }), quota },
+            }),
+          )
+        : body(api.POST('/api/v1/tenants', { body: { name, quota } })),
+    onSuccess: (saved) => {
+      toastDone(w.saved(saved.name))
+      void client.invalidateQueries({ queryKey: ['tenants'] })
+      onClose()
+    },
+  })
+  const { at, whole } = faultsOf(save.error, ['name', ...limits])
+  const submit = (form: FormData) => {
+    const quota: Quota = { vms: 0, cpus: 0, memory_mib: 0, disk_gib: 0, snapshots: 0 }
+    const wrong: typeof bad = {}
+    for (const limit of limits) {
+      const value = parseLimit(limit, String(form.get(limit)))
+      if (value === null) wrong[limit] = limit === 'memory_mib' ? words.create.badMemory : words.create.badNumber
+      else quota[limit] = value
+    }
+    setBad(wrong)
+    if (Object.keys(wrong).length === 0) save.mutate({ name: String(form.get('name')), quota })
+  }
+  return (
+    <FormDialog
+      title={t ? w.editNamed(t.name) : w.create}
+      submit={t ? words.common.save : w.make}
+      busy={save.isPending}
+      error={whole}
+      onClose={onClose}
+      onSubmit={submit}
+    >
+      <Field label={words.common.name} fault={at.name}>
+        {(c) => <input {...c} name="name" defaultValue={t?.name} autoComplete="off" spellCheck={false} required maxLength={63} />}
+      </Field>
+      <p className="muted">{w.quotaHint}</p>
+      <div className="columns">
+        {limits.map((limit) => (
+          <Field
+            key={limit}
+            label={w.inputs[limit]}
+            fault={bad[limit] ?? at[limit]}
+            hint={t ? w.inUse(show[limit](t.used[limit])) : undefined}
+          >
+            {(c) => <input {...c} name={limit} defaultValue={t ? typed(limit, t.quota[limit]) : ''} autoComplete="off" placeholder={w.none} />}
+          </Field>
+        ))}
+      </div>
+    </FormDialog>
+  )
+}
+
+function Remove({ tenant: t, onClose }: { tenant: Tenant; onClose: () => void }) {
+  const client = useQueryClient()
+  const remove = useMutation({
+    mutationFn: () => api.DELETE('/api/v1/tenants/{id}', { params: { path: { id: t.id } } }),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ['tenants'] })
+      onClose()
+    },
+  })
+  return (
+    <FormDialog
+      title={w.deleteTitle(t.name)}
+      submit={w.delete}
+      danger
+      busy={remove.isPending}
+      error={remove.error}
+      onClose={onClose}
+      onSubmit={() => remove.mutate()}
+    >
+      <p>{w.deleteText}</p>
+      {t.used.vms > 0 ? <p className="alert warn">{w.deleteBlocked(t.used.vms)}</p> : null}
+    </FormDialog>
+  )
+}

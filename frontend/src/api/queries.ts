@@ -48,6 +48,15 @@ export const vmList = (filter: VMFilter) =>
     placeholderData: keepPreviousData,
   })
 
+/** The first VMs whose name has this in it, for finding one by name. */
+export const vmSearch = (name: string) =>
+  queryOptions({
+    queryKey: ['vms', 'search', name] as const,
+    queryFn: ({ signal }) =>
+      named('vm', body(api.GET('/api/v1/vms', { params: { query: { name, limit: 8 } }, signal }))),
+    placeholderData: keepPreviousData,
+  })
+
 export const vm = (id: string) =>
   queryOptions({
     queryKey: ['vms', 'one', id] as const,

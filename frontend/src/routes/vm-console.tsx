@@ -10,7 +10,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Field } from '../ui/field.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Skeleton } from '../ui/views.tsx'
-import { reason } from '../vm/actions.tsx'
+import { reason } from '../vm/power.ts'
 
 const Serial = lazy(async () => ({
   default: (await import('../console/serial.tsx')).Serial,

@@ -12,7 +12,7 @@ import { Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
 import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
-import { reason } from '../vm/actions.tsx'
+import { reason } from '../vm/power.ts'
 
 const w = words.snapshot
 

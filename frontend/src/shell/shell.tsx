@@ -9,6 +9,7 @@ import { timeOfDay } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
 import { connection, startLive } from '../live/socket.ts'
 import { OperationsTray } from '../operations/tray.tsx'
+import { PaletteOpener } from '../palette/opener.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { Toasts, toastError } from '../ui/toast.tsx'
 import { Brand } from './brand.tsx'
@@ -43,6 +44,7 @@ export function Shell() {
           <Brand />
         </Link>
         <span className="grow" />
+        <PaletteOpener />
         <ConnectionChip />
         <OperationsTray />
         <UserMenu user={now.user} />

@@ -1,50 +1,20 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { api, body, type VM } from '../api/client.ts'
+import type { VM } from '../api/client.ts'
 import { words } from '../i18n/en.ts'
 import { Action } from '../ui/action.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { toastError } from '../ui/toast.tsx'
 import { DeleteVM } from './delete.tsx'
-
-type Power = 'start' | 'stop' | 'force_stop' | 'restart' | 'pause' | 'resume' | 'suspend'
-
-/** The server says per verb whether it is possible now, or one sentence why not. */
-export function reason(vm: VM, verb: string): string | undefined {
-  const decision = vm.actions[verb]
-  if (!decision) return words.common.unknown
-  return decision.allowed ? undefined : decision.why || words.common.unknown
-}
-
-async function send(id: string, verb: Power) {
-  const params = { path: { id } }
-  switch (verb) {
-    case 'start':
-      return body(api.POST('/api/v1/vms/{id}/start', { params }))
-    case 'stop':
-      return body(api.POST('/api/v1/vms/{id}/stop', { params }))
-    case 'force_stop':
-      return body(api.POST('/api/v1/vms/{id}/stop', { params, body: { force: true } }))
-    case 'restart':
-      return body(api.POST('/api/v1/vms/{id}/restart', { params }))
-    case 'pause':
-      return body(api.POST('/api/v1/vms/{id}/pause', { params }))
-    case 'resume':
-      return body(api.POST('/api/v1/vms/{id}/resume', { params }))
-    case 'suspend':
-      return body(api.POST('/api/v1/vms/{id}/suspend', { params }))
-    default:
-      return verb satisfies never
-  }
-}
+import { type Power, reason, sendPower } from './power.ts'
 
 export function VMActions({ vm }: { vm: VM }) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const [deleting, setDeleting] = useState(false)
   const power = useMutation({
-    mutationFn: (verb: Power) => send(vm.id, verb),
+    mutationFn: (verb: Power) => sendPower(vm.id, verb),
     onSuccess: ({ operation, ...now }) => {
       client.setQueryData(['vms', 'one', vm.id], now)
       if (operation) client.setQueryData(['operations', 'one', operation.id], operation)

@@ -40,6 +40,15 @@ func (a *API) addAccount() {
 	add(a, inPerson.unkept(), "POST /api/auth/change-password", op("changePassword", "Change the password; all other sessions end", tag), func(ctx context.Context, in *struct{ Body wire.ChangePassword }) (*struct{}, error) {
 		return nil, a.Accounts.ChangePassword(ctx, caller(ctx), in.Body)
 	})
+	add(a, inPerson.unkept(), "POST /api/auth/change-email", op("changeEmail", "Ask for another e-mail address; the new one gets a link that confirms it", tag), func(ctx context.Context, in *struct{ Body wire.ChangeEmail }) (*accepted, error) {
+		if err := a.Accounts.ChangeEmail(ctx, caller(ctx), in.Body); err != nil {
+			return nil, err
+		}
+		return &accepted{http.StatusAccepted, wire.Accepted{Message: "a mail was sent to the new address; open the link in it within an hour"}}, nil
+	})
+	add(a, anyone, "POST /api/auth/confirm-email", op("confirmEmail", "Confirm the new e-mail address with the secret of the mail", tag), func(ctx context.Context, in *struct{ Body wire.TokenOnly }) (*struct{}, error) {
+		return nil, a.Accounts.ConfirmEmail(ctx, in.Body.Token, peer(ctx))
+	})
 	a.addSessions(tag)
 	a.addTokens(tag)
 	add(a, govern(auth.WriteAccount).unkept(), "POST /api/v1/invites", op("createInvite", "Invite somebody to make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateInvite }) (*created[wire.Invite], error) {
@@ -102,10 +111,10 @@ func (a *API) addFactor() {
 		s, err := a.Accounts.VerifyLogin(ctx, in.Body.ChallengeToken, in.Body.Code, peer(ctx))
 		return a.signedIn(ctx, s, err)
 	})
-	add(a, inPerson.unkept(), "POST /api/auth/2fa/setup", op("setupFactor", "Make a secret for an authenticator app", tag), func(ctx context.Context, _ *struct{}) (*body[wire.FactorSetup], error) {
+	add(a, inPerson.unkept().enrolling(), "POST /api/auth/2fa/setup", op("setupFactor", "Make a secret for an authenticator app", tag), func(ctx context.Context, _ *struct{}) (*body[wire.FactorSetup], error) {
 		return answer(a.Accounts.SetupFactor(ctx, caller(ctx)))
 	})
-	add(a, inPerson.unkept(), "POST /api/auth/2fa/enable", op("enableFactor", "Turn it on with a code of the app", tag), func(ctx context.Context, in *struct{ Body wire.Code }) (*body[wire.BackupCodes], error) {
+	add(a, inPerson.unkept().enrolling(), "POST /api/auth/2fa/enable", op("enableFactor", "Turn it on with a code of the app", tag), func(ctx context.Context, in *struct{ Body wire.Code }) (*body[wire.BackupCodes], error) {
 		return answer(a.Accounts.EnableFactor(ctx, caller(ctx), in.Body.Code))
 	})
 	add(a, inPerson.unkept(), "POST /api/auth/2fa/disable", op("disableFactor", "Turn it off", tag), func(ctx context.Context, in *struct{ Body wire.PasswordOnly }) (*struct{}, error) {
@@ -114,7 +123,7 @@ func (a *API) addFactor() {
 	add(a, inPerson.unkept(), "POST /api/auth/2fa/backup-codes", op("renewBackupCodes", "Make new backup codes in place of the old ones", tag), func(ctx context.Context, in *struct{ Body wire.PasswordOnly }) (*body[wire.BackupCodes], error) {
 		return answer(a.Accounts.RenewCodes(ctx, caller(ctx), in.Body.Password))
 	})
-	add(a, inPerson, "GET /api/auth/2fa/status", op("factorStatus", "Is it on?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.FactorStatus], error) {
+	add(a, inPerson.enrolling(), "GET /api/auth/2fa/status", op("factorStatus", "Is it on?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.FactorStatus], error) {
 		return answer(a.Accounts.FactorStatus(ctx, caller(ctx)))
 	})
 }

@@ -36,13 +36,13 @@ func (a *API) addAuth() {
 		return a.signedIn(ctx, s, err)
 	})
 	add(a, anyone, "POST /api/auth/refresh", op("refresh", "Exchange the refresh token for new tokens; 204 when there is none", tag), a.refresh)
-	add(a, inPerson.unkept(), "POST /api/auth/logout", op("logout", "Withdraw the token and end its session", tag), func(ctx context.Context, _ *struct{}) (*signInAnswer, error) {
+	add(a, inPerson.unkept().enrolling(), "POST /api/auth/logout", op("logout", "Withdraw the token and end its session", tag), func(ctx context.Context, _ *struct{}) (*signInAnswer, error) {
 		if err := a.Accounts.Logout(ctx, access(ctx)); err != nil {
 			return nil, err
 		}
 		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, "", -1)}}, nil
 	})
-	add(a, signedIn, "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
+	add(a, signedIn.enrolling(), "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
 		return answer(a.Accounts.Me(ctx, caller(ctx)))
 	})
 }
@@ -89,7 +89,7 @@ func (a *API) signedIn(ctx context.Context, s app.SignIn, err error) (*signInAns
 		return &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{TwoFactorRequired: true, ChallengeToken: s.Challenge}}, nil
 	}
 	of(ctx).caller = s.User.Username
-	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: &s.User}}
+	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: &s.User, SecondFactorNeeded: s.Enrol}}
 	r := of(ctx).request
 	switch {
 	case s.Refresh == "":

@@ -31,7 +31,7 @@ func (a *API) addressLimit(path string) (name string, l rate.Limit) {
 		return "code", a.Limits.Login
 	case "/api/auth/forgot-password", "/api/auth/resend-verification":
 		return "mail", a.Limits.Register
-	case "/api/auth/reset-password", "/api/auth/verify-email":
+	case "/api/auth/reset-password", "/api/auth/verify-email", "/api/auth/confirm-email":
 		return "link", a.Limits.Login
 	}
 	return "", rate.Limit{}

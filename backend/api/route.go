@@ -22,11 +22,15 @@ type rule struct {
 	platform bool        // action is on the platform itself
 	secret   bool        // see unkept
 	person   bool        // a sign-in and no API token: what governs the account itself
+	enrol    bool        // see enrolling
 }
 
 // unkept marks a route whose request or answer holds a secret, which an Idempotency-Key would keep in the database: the key
 // is taken and has no effect there.
 func (r rule) unkept() rule { r.secret = true; return r }
+
+// enrolling marks a route that is open to who must turn a second factor on before anything else.
+func (r rule) enrolling() rule { r.enrol = true; return r }
 
 var (
 	anyone   = rule{anyone: true}
@@ -40,6 +44,8 @@ func govern(action auth.Action) rule { return rule{action: action, platform: tru
 // check refuses a caller.
 func (r rule) check(c auth.Caller) error {
 	switch {
+	case c.Enrolling && !r.enrol:
+		return auth.NeedsFactor()
 	case r.person && c.Session == "":
 		return fault.New(fault.Forbidden, "sign_in_needed", "an API token cannot do this; sign in for it")
 	case r.anyone || r.action == "":

@@ -24,6 +24,7 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		"POST /api/auth/login": open, "POST /auth/login": open, "POST /api/auth/setup": open, "POST /api/auth/refresh": open,
 		"POST /api/auth/register": open, "POST /auth/register": open, "POST /api/auth/verify-email": open, "POST /api/auth/resend-verification": open,
 		"POST /api/auth/forgot-password": open, "POST /api/auth/reset-password": open, "POST /api/auth/2fa/verify-login": open,
+		"POST /api/auth/confirm-email": open, "POST /api/auth/change-email": person,
 		"POST /api/auth/change-password": person, "GET /api/auth/sessions": person, "DELETE /api/auth/sessions": person, "DELETE /api/auth/sessions/{id}": person,
 		"GET /api/v1/tokens": person, "POST /api/v1/tokens": person, "DELETE /api/v1/tokens/{id}": person,
 		"POST /api/auth/2fa/setup": person, "POST /api/auth/2fa/enable": person, "POST /api/auth/2fa/disable": person, "POST /api/auth/2fa/backup-codes": person,
@@ -45,6 +46,8 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		"GET /api/v1/tenants": view, "GET /api/v1/tenants/{id}": view, "POST /api/v1/tenants": admin, "PATCH /api/v1/tenants/{id}": admin, "DELETE /api/v1/tenants/{id}": admin,
 		"GET /ws/events/v1": open, "GET /ws/console/{vm}": open, // by their first message and their ticket
 	}
+	enrolment := map[string]bool{"POST /api/auth/logout": true, "GET /api/auth/me": true,
+		"POST /api/auth/2fa/setup": true, "POST /api/auth/2fa/enable": true, "GET /api/auth/2fa/status": true}
 	a, err := build(Deps{Metrics: http.NotFoundHandler()})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +74,9 @@ func TestRoutes_haveTheirRules(t *testing.T) {
 		}
 		if got != want[key] {
 			t.Errorf("%s is for %q, the table says %q", key, got, want[key])
+		}
+		if enrolling := rt.rule.anyone || rt.rule.check(auth.Caller{User: "usr-1", Session: "ses-1", Role: auth.Administrator, Enrolling: true}) == nil; enrolling != (got == open || enrolment[key]) {
+			t.Errorf("%s is open to who must turn a second factor on first: %v", key, enrolling)
 		}
 		if !rt.rule.anyone && rt.rule.check(auth.Caller{}) == nil && (rt.rule.action != "" || rt.rule.person) {
 			t.Errorf("%s lets nobody in", key)

@@ -39,22 +39,23 @@ const password = "correct horse battery"
 
 // world is the real server behind HTTP: SQLite, the verbs, the runner, and an agent on a simulated machine.
 type world struct {
-	t        testing.TB
-	dir      string
-	machine  *agenttest.World
-	agent    *agent.Agent
-	db       *store.DB
-	sessions *session.SQL
-	app      *app.App
-	accounts *app.Accounts
-	runner   *op.Runner
-	api      *api.API
-	rest, ws *httptest.Server
-	limits   api.Limits
-	change   func(*api.Deps)
-	log      *logBuffer
-	stop     context.CancelFunc
-	feeding  sync.WaitGroup
+	t           testing.TB
+	dir         string
+	machine     *agenttest.World
+	agent       *agent.Agent
+	db          *store.DB
+	sessions    *session.SQL
+	app         *app.App
+	accounts    *app.Accounts
+	runner      *op.Runner
+	api         *api.API
+	rest, ws    *httptest.Server
+	limits      api.Limits
+	change      func(*api.Deps)
+	accountDeps func(*app.AccountDeps) // changes what the accounts stand on, from the next start on
+	log         *logBuffer
+	stop        context.CancelFunc
+	feeding     sync.WaitGroup
 }
 
 // logBuffer keeps what the server logs.
@@ -135,7 +136,11 @@ func (w *world) start() {
 	w.must(w.app.Prepare(ctx, ""))
 	ring, err := keys()
 	w.must(err)
-	w.accounts = app.NewAccounts(app.AccountDeps{App: w.app, Store: w.db, Sessions: w.sessions, Keys: ring, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Seal: seal{}, PublicURL: "http://localhost:8092"})
+	accounts := app.AccountDeps{App: w.app, Store: w.db, Sessions: w.sessions, Keys: ring, Params: auth.Params{MemoryKiB: 64, Passes: 1, Lanes: 1}, Seal: seal{}, PublicURL: "http://localhost:8092"}
+	if w.accountDeps != nil {
+		w.accountDeps(&accounts)
+	}
+	w.accounts = app.NewAccounts(accounts)
 	w.runner = op.New(w.app.OperationStore(), op.Options{Poll: 10 * time.Millisecond, Backoff: func(int) time.Duration { return time.Millisecond }, Log: logger}, w.app.Definitions()...)
 	w.runner.Start()
 	w.join()

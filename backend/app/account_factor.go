@@ -202,14 +202,11 @@ func (a *Accounts) RenewCodes(ctx context.Context, c auth.Caller, password strin
 
 // FactorStatus says whether two-factor authentication is on.
 func (a *Accounts) FactorStatus(ctx context.Context, c auth.Caller) (out wire.FactorStatus, err error) {
-	f, err := a.db.Factor(ctx, c.User)
-	if fault.Is(err, fault.NotFound) {
-		return out, nil
-	}
+	s, err := a.standing(ctx, c.User)
 	if err != nil {
 		return out, err
 	}
-	out.Enabled = f.Enabled
+	out.Enabled, out.Required = s.HasFactor, a.requireFactor || s.TenantRequires
 	out.BackupCodesLeft, err = a.db.CountBackupCodes(ctx, c.User)
 	return out, err
 }

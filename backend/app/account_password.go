@@ -51,8 +51,10 @@ func (a *Accounts) setPassword(ctx context.Context, t *store.Tx, u *store.User, 
 	if err := t.UpdateUser(ctx, u); err != nil {
 		return err
 	}
-	if err := t.DropOneUse(ctx, u.ID, purposeReset); err != nil {
-		return err
+	for _, purpose := range []string{purposeReset, purposeEmail} { // whoever had the old password may have asked for them
+		if err := t.DropOneUse(ctx, u.ID, purpose); err != nil {
+			return err
+		}
 	}
 	if err := audit(t, c, action, u.Tenant, userSubject(u.ID), nil); err != nil {
 		return err

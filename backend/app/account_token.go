@@ -105,7 +105,7 @@ func (a *Accounts) byToken(ctx context.Context, secret, request, address string)
 	if err != nil {
 		return Access{}, err
 	}
-	u, err := a.user(ctx, k.User)
+	u, err := a.standing(ctx, k.User)
 	if err != nil {
 		return Access{}, err
 	}
@@ -115,8 +115,9 @@ func (a *Accounts) byToken(ctx context.Context, secret, request, address string)
 		}
 	}
 	// A stream that was let in asks again after the lifetime of an access token, so that a deleted token does not live on there.
-	return Access{Token: string(k.ID), Expires: now.Add(session.AccessLifetime), Caller: auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role,
-		Request: request, Address: address, Scoped: k.Scopes != nil, Scope: k.Scopes}}, nil
+	who := a.caller(u, request, address)
+	who.Scoped, who.Scope = k.Scopes != nil, k.Scopes
+	return Access{Token: string(k.ID), Expires: now.Add(session.AccessLifetime), Caller: who}, nil
 }
 
 func isAPIToken(token string) bool { return strings.HasPrefix(token, tokenPrefix) }

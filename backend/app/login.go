@@ -33,10 +33,11 @@ type AccountDeps struct {
 	Params   auth.Params      // of new password hashes; zero: auth.DefaultParams
 	Now      func() time.Time // nil: time.Now
 
-	Seal         Sealer // encrypts second factors and queued mail; nil: neither can be used
-	PublicURL    string // what links in mails begin with
-	Registration string // RegisterOpen, RegisterInvited or RegisterClosed; empty: RegisterOpen
-	Mails        bool   // an SMTP server is set, so people can be asked to answer a mail
+	Seal          Sealer // encrypts second factors and queued mail; nil: neither can be used
+	PublicURL     string // what links in mails begin with
+	Registration  string // RegisterOpen, RegisterInvited or RegisterClosed; empty: RegisterOpen
+	Mails         bool   // an SMTP server is set, so people can be asked to answer a mail
+	RequireFactor bool   // every account needs a second factor
 }
 
 // Accounts signs people in and out. Its methods may be called from several goroutines.
@@ -50,10 +51,11 @@ type Accounts struct {
 	slots    chan struct{} // one per hash that may run at once
 	waiting  atomic.Int32
 
-	seal         Sealer
-	publicURL    string
-	registration string
-	mails        bool
+	seal          Sealer
+	publicURL     string
+	registration  string
+	mails         bool
+	requireFactor bool
 }
 
 // NewAccounts makes the verbs of accounts.
@@ -66,7 +68,7 @@ func NewAccounts(d AccountDeps) *Accounts {
 	}
 	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails}
+		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor}
 }
 
 // Peer is where a sign-in comes from.
@@ -83,6 +85,7 @@ type SignIn struct {
 	Expires time.Duration // of Access
 	Session id.Session
 	User    wire.User
+	Enrol   bool // the account must turn a second factor on before anything else
 
 	Challenge string
 }
@@ -177,7 +180,7 @@ func (a *Accounts) begin(ctx context.Context, u store.User, p Peer) (SignIn, err
 	if err := a.welcome(ctx, u, p); err != nil {
 		return SignIn{}, errors.Join(err, a.sessions.End(context.WithoutCancel(ctx), l.ID))
 	}
-	return a.grant(u, l.ID, refresh)
+	return a.grant(ctx, u.ID, l.ID, refresh)
 }
 
 // welcome records a sign-in, and tells the owner of one from a device or place that was not seen before.
@@ -206,12 +209,16 @@ const maxAgent = 200
 
 func tameAgent(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxAgent)], "") }
 
-func (a *Accounts) grant(u store.User, s id.Session, refresh string) (SignIn, error) {
+func (a *Accounts) grant(ctx context.Context, i id.User, s id.Session, refresh string) (SignIn, error) {
+	u, err := a.standing(ctx, i)
+	if err != nil {
+		return SignIn{}, err
+	}
 	token, _, err := a.keys.Issue(u.ID, s, a.now())
 	if err != nil {
 		return SignIn{}, err
 	}
-	return SignIn{Access: token, Refresh: refresh, Expires: session.AccessLifetime, Session: s, User: account(u)}, nil
+	return SignIn{Access: token, Refresh: refresh, Expires: session.AccessLifetime, Session: s, User: account(u.User), Enrol: a.enrols(u)}, nil
 }
 
 func account(u store.User) wire.User {
@@ -254,21 +261,36 @@ func (a *Accounts) Refresh(ctx context.Context, token string) (SignIn, error) {
 	if err != nil {
 		return SignIn{}, err
 	}
-	u, err := a.user(ctx, l.User)
-	if err != nil {
-		return SignIn{}, err
-	}
-	return a.grant(u, l.ID, next)
+	return a.grant(ctx, l.User, l.ID, next)
 }
 
 // user reads an account that may act.
 func (a *Accounts) user(ctx context.Context, i id.User) (store.User, error) {
 	u, err := a.db.User(ctx, i)
-	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && u.Disabled:
-		return u, fault.New(fault.Unauthenticated, "account_closed", "this account was closed; ask an administrator")
+	return u, closed(u, err)
+}
+
+func closed(u store.User, err error) error {
+	if fault.Is(err, fault.NotFound) || err == nil && u.Disabled {
+		return fault.New(fault.Unauthenticated, "account_closed", "this account was closed; ask an administrator")
 	}
-	return u, err
+	return err
+}
+
+// standing reads an account that may act, with what decides what it may do.
+func (a *Accounts) standing(ctx context.Context, i id.User) (store.Standing, error) {
+	s, err := a.db.Standing(ctx, i)
+	return s, closed(s.User, err)
+}
+
+// enrols reports whether the account must turn a second factor on before anything else.
+func (a *Accounts) enrols(s store.Standing) bool {
+	return (a.requireFactor || s.TenantRequires) && !s.HasFactor
+}
+
+// caller is who acts for the account, with the rights of this moment.
+func (a *Accounts) caller(s store.Standing, request, address string) auth.Caller {
+	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Tenant, Role: s.Role, Enrolling: a.enrols(s), Request: request, Address: address}
 }
 
 // Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
@@ -283,20 +305,28 @@ func (a *Accounts) Authenticate(ctx context.Context, token, request, address str
 	if err := a.sessions.Check(ctx, c); err != nil {
 		return Access{}, err
 	}
-	u, err := a.user(ctx, c.User)
+	u, err := a.standing(ctx, c.User)
 	if err != nil {
 		return Access{}, err
 	}
-	return Access{Token: c.Token, Expires: c.Expires, Caller: auth.Caller{User: u.ID, Name: u.Username, Tenant: u.Tenant, Role: u.Role, Session: c.Session, Request: request, Address: address}}, nil
+	who := a.caller(u, request, address)
+	who.Session = c.Session
+	return Access{Token: c.Token, Expires: c.Expires, Caller: who}, nil
 }
 
-// Live checks that the session and the account of a caller who was let in earlier still stand.
+// Live checks that the session, the account and the rights of a caller who was let in earlier still stand.
 func (a *Accounts) Live(ctx context.Context, c auth.Caller) error {
 	if err := a.sessions.Check(ctx, session.Claims{Session: c.Session}); err != nil {
 		return err
 	}
-	_, err := a.user(ctx, c.User)
-	return err
+	u, err := a.standing(ctx, c.User)
+	if err != nil {
+		return err
+	}
+	if now := a.caller(u, c.Request, c.Address); now.Role != c.Role || now.Tenant != c.Tenant || now.Enrolling != c.Enrolling {
+		return fault.New(fault.Unauthenticated, "rights_changed", "what this account may do was changed; connect again")
+	}
+	return nil
 }
 
 // Logout withdraws the token and ends its session.

@@ -21,14 +21,14 @@ func (a *App) CreateTenant(ctx context.Context, c auth.Caller, w wire.CreateTena
 	if err := checkLabel("tenant", w.Name); err != nil {
 		return out, err
 	}
-	n := store.Tenant{ID: id.NewTenant(), Name: w.Name, Quota: quotaText(w.Quota), Created: a.now()}
+	n := store.Tenant{ID: id.NewTenant(), Name: w.Name, Quota: quotaText(w.Quota), RequireFactor: w.RequireFactor, Created: a.now()}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		if err := t.InsertTenant(ctx, &n); err != nil {
 			return err
 		}
-		return audit(t, c, "tenant.create", n.ID, tenantSubject(n.ID), map[string]any{"name": n.Name, "quota": w.Quota})
+		return audit(t, c, "tenant.create", n.ID, tenantSubject(n.ID), map[string]any{"name": n.Name, "quota": w.Quota, "require_second_factor": n.RequireFactor})
 	})
-	return wire.Tenant{ID: n.ID, Name: n.Name, Quota: w.Quota, CreatedAt: n.Created, Version: n.Version}, err
+	return wire.Tenant{ID: n.ID, Name: n.Name, Quota: w.Quota, RequireFactor: n.RequireFactor, CreatedAt: n.Created, Version: n.Version}, err
 }
 
 func tenantSubject(t id.Tenant) string { return "tenant/" + string(t) }
@@ -86,11 +86,11 @@ func tenantView(ctx context.Context, r *store.Reader, t store.Tenant) (wire.Tena
 		return wire.Tenant{}, err
 	}
 	used, err := r.CountVMs(ctx, t.ID)
-	return wire.Tenant{ID: t.ID, Name: t.Name, Quota: q, CreatedAt: t.Created, Version: t.Version,
+	return wire.Tenant{ID: t.ID, Name: t.Name, Quota: q, RequireFactor: t.RequireFactor, CreatedAt: t.Created, Version: t.Version,
 		Used: wire.Quota{VMs: used.VMs, CPUs: used.CPUs, MemoryMiB: used.MemoryMiB, DiskGiB: used.DiskGiB, Snapshots: used.Snapshots}}, err
 }
 
-// UpdateTenant changes name and quota. A quota below what is used refuses only what comes on top. version: If-Match; 0: whatever.
+// UpdateTenant changes what is given. A quota below what is used refuses only what comes on top. version: If-Match; 0: whatever.
 func (a *App) UpdateTenant(ctx context.Context, c auth.Caller, ref string, w wire.UpdateTenant, version int64) (out wire.Tenant, err error) {
 	if err := auth.May(c, auth.WriteTenant, ""); err != nil {
 		return out, err
@@ -110,16 +110,16 @@ func (a *App) UpdateTenant(ctx context.Context, c auth.Caller, ref string, w wir
 		case w.Name != nil && store.Fold(n.Name) == FirstTenant && *w.Name != n.Name:
 			return fault.New(fault.Conflict, "first_tenant", "the tenant %s is where the platform puts new accounts, and keeps its name", FirstTenant)
 		}
-		before, err := quotaOf(n)
-		if err != nil {
-			return err
+		say := func() map[string]any {
+			return map[string]any{"name": n.Name, "quota": n.Quota, "require_second_factor": n.RequireFactor}
 		}
-		detail := map[string]any{"before": map[string]any{"name": n.Name, "quota": before}}
+		detail := map[string]any{"before": say()}
 		set(&n.Name, w.Name)
+		set(&n.RequireFactor, w.RequireFactor)
 		if w.Quota != nil {
-			n.Quota, before = quotaText(*w.Quota), *w.Quota
+			n.Quota = quotaText(*w.Quota)
 		}
-		detail["after"] = map[string]any{"name": n.Name, "quota": before}
+		detail["after"] = say()
 		if err := t.UpdateTenant(ctx, &n); err != nil {
 			return err
 		}

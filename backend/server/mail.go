@@ -16,7 +16,7 @@ func (s sealer) Open(purpose string, sealed []byte) ([]byte, error) { return s.o
 
 // accountDeps is what the accounts need of the settings.
 func (s *Server) accountDeps() (app.AccountDeps, error) {
-	d := app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys, Seal: s.seal, PublicURL: s.o.PublicURL, Registration: s.o.registration(), Mails: s.o.SMTPURL != ""}
+	d := app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys, Seal: s.seal, PublicURL: s.o.PublicURL, Registration: s.o.registration(), Mails: s.o.SMTPURL != "", RequireFactor: s.o.RequireFactor == "on"}
 	switch d.Registration {
 	case app.RegisterOpen, app.RegisterInvited, app.RegisterClosed:
 		return d, nil

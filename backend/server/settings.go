@@ -30,6 +30,7 @@ type Settings struct {
 	SMTPURL        string // smtp://…; checked by doctor
 	SMTPFrom       string // sender of mail, for example NovaCron <cloud@example.org>
 	Registration   string // open, invited or closed; empty: open, in production invited
+	RequireFactor  string // on: every account needs a second factor
 	DataDir        string // absolute after Load
 	PublicURL      string
 	TLSCert        string
@@ -74,6 +75,7 @@ var settingRows = []Row{
 	{"smtp-url", "NOVACRON_SMTP_URL", "smtp_url", "", "smtp://… or smtps://…", func(s *Settings) *string { return &s.SMTPURL }},
 	{"smtp-from", "NOVACRON_SMTP_FROM", "smtp_from", "", "sender of mail, for example NovaCron <cloud@example.org>", func(s *Settings) *string { return &s.SMTPFrom }},
 	{"registration", "NOVACRON_REGISTRATION", "registration", "", "who may register: open, invited or closed (empty: open, in production invited)", func(s *Settings) *string { return &s.Registration }},
+	{"require-second-factor", "NOVACRON_REQUIRE_SECOND_FACTOR", "require_second_factor", "off", "on: accounts do nothing until they turn a second factor on; tenants can require it by themselves", func(s *Settings) *string { return &s.RequireFactor }},
 	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
 	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "", "URL that people use, for links and origin checks (default: localhost on the console's port)", func(s *Settings) *string { return &s.PublicURL }},
 	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},
@@ -218,6 +220,9 @@ func (s *Settings) check() error {
 	}
 	if s.RedisURL != "" && !strings.HasPrefix(s.RedisURL, "redis://") && !strings.HasPrefix(s.RedisURL, "rediss://") {
 		errs = append(errs, errors.New("NOVACRON_REDIS_URL must begin with redis:// or rediss://; leave it empty to keep sessions in the database"))
+	}
+	if s.RequireFactor != "on" && s.RequireFactor != "off" {
+		errs = append(errs, fmt.Errorf("NOVACRON_REQUIRE_SECOND_FACTOR is %q; write on or off", s.RequireFactor))
 	}
 	if s.Env != "" && s.Env != "development" && s.Env != production {
 		errs = append(errs, fmt.Errorf("NOVACRON_ENV is %q; write production, or leave it empty", s.Env))

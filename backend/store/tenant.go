@@ -11,19 +11,20 @@ import (
 
 // Tenant is an owner of things, closed to the others.
 type Tenant struct {
-	ID      id.Tenant
-	Name    string          // unique, whatever the case
-	Quota   json.RawMessage // as the caller writes it; empty: no limits
-	Version int64           // counted up by UpdateTenant
-	Created time.Time
-	Updated time.Time
+	ID            id.Tenant
+	Name          string          // unique, whatever the case
+	Quota         json.RawMessage // as the caller writes it; empty: no limits
+	RequireFactor bool            // its accounts do nothing without a second factor
+	Version       int64           // counted up by UpdateTenant
+	Created       time.Time
+	Updated       time.Time
 }
 
-const tenantColumns = "t.id, t.name, t.quota, t.version, t.created_at, t.updated_at"
+const tenantColumns = "t.id, t.name, t.quota, t.require_factor, t.version, t.created_at, t.updated_at"
 
 func scanTenant(r row) (t Tenant, err error) {
 	var quota []byte
-	err = r.Scan(&t.ID, &t.Name, &quota, &t.Version, stamped{&t.Created}, stamped{&t.Updated})
+	err = r.Scan(&t.ID, &t.Name, &quota, &t.RequireFactor, &t.Version, stamped{&t.Created}, stamped{&t.Updated})
 	t.Quota = quota
 	return t, err
 }
@@ -57,8 +58,8 @@ func (r *Reader) ListTenants(ctx context.Context, p Page) (List[Tenant], error) 
 func (t *Tx) InsertTenant(ctx context.Context, n *Tenant) error {
 	n.Version, n.Created = 1, orNow(n.Created)
 	n.Updated = n.Created
-	rows, err := t.exec(ctx, "insert into tenants (id, name, name_folded, quota, version, created_at, updated_at) values ("+places(1, 7)+") on conflict do nothing",
-		n.ID, n.Name, Fold(n.Name), string(n.Quota), n.Version, stamp(n.Created), stamp(n.Updated))
+	rows, err := t.exec(ctx, "insert into tenants (id, name, name_folded, quota, require_factor, version, created_at, updated_at) values ("+places(1, 8)+") on conflict do nothing",
+		n.ID, n.Name, Fold(n.Name), string(n.Quota), n.RequireFactor, n.Version, stamp(n.Created), stamp(n.Updated))
 	if err == nil && rows == 0 {
 		return tenantNameTaken(n.Name)
 	}
@@ -69,11 +70,11 @@ func tenantNameTaken(name string) *fault.Error {
 	return fault.New(fault.Conflict, "tenant_name_taken", "there is already a tenant named %q; pick another name", name).On("name")
 }
 
-// UpdateTenant writes name and quota and counts n.Version up. fault.Precondition: the stored version is not n.Version.
+// UpdateTenant writes everything but the id and counts n.Version up. fault.Precondition: the stored version is not n.Version.
 func (t *Tx) UpdateTenant(ctx context.Context, n *Tenant) error {
 	n.Updated = now()
-	rows, err := t.exec(ctx, `update tenants set name = $3, name_folded = $4, quota = $5, updated_at = $6, version = version + 1
-		where id = $1 and version = $2`, n.ID, n.Version, n.Name, Fold(n.Name), string(n.Quota), stamp(n.Updated))
+	rows, err := t.exec(ctx, `update tenants set name = $3, name_folded = $4, quota = $5, require_factor = $6, updated_at = $7, version = version + 1
+		where id = $1 and version = $2`, n.ID, n.Version, n.Name, Fold(n.Name), string(n.Quota), n.RequireFactor, stamp(n.Updated))
 	if err != nil && t.db.dialect.classify(err) == unique {
 		return tenantNameTaken(n.Name)
 	}

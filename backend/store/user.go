@@ -36,6 +36,34 @@ func (r *Reader) User(ctx context.Context, u id.User) (User, error) {
 	return one(ctx, r, notFound("user", "user", u), scanUser, "select "+userColumns+" from users u where u.id = $1"+r.lock, u)
 }
 
+// Standing is an account with what decides, on each of its requests, what it may do.
+type Standing struct {
+	User
+	TenantRequires bool // a second factor, of all its accounts
+	HasFactor      bool // a second factor that is turned on
+}
+
+// Standing reads an account as it stands at this moment. fault.NotFound: there is none.
+func (r *Reader) Standing(ctx context.Context, u id.User) (Standing, error) {
+	return one(ctx, r, notFound("user", "user", u), scanStanding, "select "+userColumns+`, t.require_factor,
+		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2)
+		from users u join tenants t on t.id = u.tenant where u.id = $1`, u, true)
+}
+
+func scanStanding(r row) (s Standing, err error) {
+	s.User, err = scanUser(behind{r, []any{&s.TenantRequires, &s.HasFactor}})
+	return s, err
+}
+
+// behind scans more columns behind those that a scanner knows.
+type behind struct {
+	row
+	more []any
+}
+
+// Scan fills dest, and then more.
+func (b behind) Scan(dest ...any) error { return b.row.Scan(append(dest, b.more...)...) }
+
 // UserByLogin reads the account of this user name or else this e-mail address, in any case. fault.NotFound: there is none.
 func (r *Reader) UserByLogin(ctx context.Context, login string) (User, error) {
 	return one(ctx, r, notFound("user", "user", login), scanUser, "select "+userColumns+` from users u

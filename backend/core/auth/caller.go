@@ -28,15 +28,16 @@ func (r Role) Valid() bool { return slices.Contains(Roles, r) }
 
 // Caller is who asks for something, as the edge that authenticated them knows it. The zero value is nobody.
 type Caller struct {
-	User    id.User
-	Name    string // for records and logs
-	Tenant  id.Tenant
-	Role    Role
-	Session id.Session // the sign-in; empty for an API token and the local socket
-	Request string     // id of the request, written beside what it causes
-	Address string     // of the client, likewise
-	Scoped  bool       // an API token that allows no more than Scope
-	Scope   []Action
+	User      id.User
+	Name      string // for records and logs
+	Tenant    id.Tenant
+	Role      Role
+	Session   id.Session // the sign-in; empty for an API token and the local socket
+	Request   string     // id of the request, written beside what it causes
+	Address   string     // of the client, likewise
+	Enrolling bool       // a second factor is required and the account has none: it may do nothing but turn one on
+	Scoped    bool       // an API token that allows no more than Scope
+	Scope     []Action
 }
 
 // Platform is the caller for what the platform does by itself; name says which part, for example "reconcile/nodes".

@@ -49,12 +49,14 @@ var rights = map[Role][]Action{
 
 // May decides whether the caller may do the action to something of the tenant; an empty tenant is the platform itself. The
 // refusal is fault.Unauthenticated for nobody, fault.NotFound for what another tenant owns (its existence is nobody's
-// business), and fault.Forbidden for what the role or the API token does not cover.
+// business), and fault.Forbidden for what the role or the API token does not cover, and for who must turn a second factor on first.
 func May(c Caller, a Action, tenant id.Tenant) error {
 	all := c.Role == System || c.Role == Administrator
 	switch {
 	case c.Role == "" || c.User == "" && c.Name == "":
 		return fault.New(fault.Unauthenticated, "", "sign in first")
+	case c.Enrolling:
+		return NeedsFactor()
 	case !all && tenant != "" && tenant != c.Tenant:
 		return fault.New(fault.NotFound, "", "there is no such thing here")
 	case !all && !slices.Contains(rights[c.Role], a):
@@ -63,6 +65,11 @@ func May(c Caller, a Action, tenant id.Tenant) error {
 		return fault.New(fault.Forbidden, "scope", "this API token does not allow %s; make one with this scope", a)
 	}
 	return nil
+}
+
+// NeedsFactor is the refusal of whatever somebody asks who must turn a second factor on first.
+func NeedsFactor() *fault.Error {
+	return fault.New(fault.Forbidden, "second_factor_needed", "a second factor is required here and this account has none; turn one on in the console or with `novacron account factor on`")
 }
 
 // SeesAll reports whether the caller sees the things of every tenant.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 )
 
 // table is what each role may, written out a second time: a right that is given or taken by accident differs from it.
@@ -55,6 +56,19 @@ func TestMay_nobodyIsNobodyWhateverTheRoleSays(t *testing.T) {
 	for _, role := range []Role{Developer, Administrator, System} {
 		if err := May(Caller{Role: role}, ReadVM, ""); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%s: got %v", role, err)
+		}
+	}
+}
+
+func TestMay_nothingIsOpenToWhoMustTurnASecondFactorOn(t *testing.T) {
+	for _, role := range Roles {
+		for _, a := range Actions {
+			c := Caller{User: "usr-1", Tenant: "ten-own", Role: role, Enrolling: true}
+			for _, tenant := range []id.Tenant{"ten-own", ""} {
+				if err := May(c, a, tenant); !fault.Is(err, fault.Forbidden) {
+					t.Errorf("%s, %s, tenant %q: got %v", role, a, tenant, err)
+				}
+			}
 		}
 	}
 }

@@ -45,6 +45,8 @@ type LoginAnswer struct {
 
 	TwoFactorRequired bool   `json:"two_factor_required,omitempty" doc:"Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login"`
 	ChallengeToken    string `json:"challenge_token,omitempty" doc:"Good for five minutes and five codes"`
+
+	SecondFactorNeeded bool `json:"second_factor_needed,omitempty" doc:"The account must turn a second factor on: until then everything but /api/auth/2fa, /api/auth/me and signing out is refused"`
 }
 
 // Refresh exchanges a refresh token for clients that keep no cookies.
@@ -101,6 +103,12 @@ type ChangePassword struct {
 	NewPassword     string `json:"new_password" minLength:"1" maxLength:"1024"`
 }
 
+// ChangeEmail asks for another e-mail address of the account.
+type ChangeEmail struct {
+	Email    string `json:"email" minLength:"3" maxLength:"254" doc:"Gets a link, and counts from when it is opened"`
+	Password string `json:"password" minLength:"1" maxLength:"1024" doc:"The present one"`
+}
+
 // PasswordOnly proves once more who is there.
 type PasswordOnly struct {
 	Password string `json:"password" minLength:"1" maxLength:"1024"`
@@ -154,6 +162,7 @@ type BackupCodes struct {
 // FactorStatus says whether two-factor authentication is on.
 type FactorStatus struct {
 	Enabled         bool `json:"enabled"`
+	Required        bool `json:"required" doc:"By the tenant or the whole installation"`
 	BackupCodesLeft int  `json:"backup_codes_left"`
 }
 

@@ -19,24 +19,27 @@ type Quota struct {
 
 // Tenant is an owner of things, closed to the others.
 type Tenant struct {
-	ID        id.Tenant `json:"id"`
-	Name      string    `json:"name"`
-	Quota     Quota     `json:"quota" doc:"0 is no limit"`
-	Used      Quota     `json:"used"`
-	CreatedAt time.Time `json:"created_at"`
-	Version   int64     `json:"version"`
+	ID            id.Tenant `json:"id"`
+	Name          string    `json:"name"`
+	Quota         Quota     `json:"quota" doc:"0 is no limit"`
+	Used          Quota     `json:"used"`
+	RequireFactor bool      `json:"require_second_factor" doc:"Its accounts do nothing without a second factor"`
+	CreatedAt     time.Time `json:"created_at"`
+	Version       int64     `json:"version"`
 }
 
 // CreateTenant asks for a tenant.
 type CreateTenant struct {
-	Name  string `json:"name" minLength:"1" maxLength:"63"`
-	Quota Quota  `json:"quota,omitzero"`
+	Name          string `json:"name" minLength:"1" maxLength:"63"`
+	Quota         Quota  `json:"quota,omitzero"`
+	RequireFactor bool   `json:"require_second_factor,omitempty"`
 }
 
 // UpdateTenant changes what is given.
 type UpdateTenant struct {
-	Name  *string `json:"name,omitempty" minLength:"1" maxLength:"63"`
-	Quota *Quota  `json:"quota,omitempty" doc:"The whole quota"`
+	Name          *string `json:"name,omitempty" minLength:"1" maxLength:"63"`
+	Quota         *Quota  `json:"quota,omitempty" doc:"The whole quota"`
+	RequireFactor *bool   `json:"require_second_factor,omitempty" doc:"Counts from the next request of each account"`
 }
 
 // UpdateUser changes what is given.

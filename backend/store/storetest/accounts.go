@@ -56,6 +56,28 @@ func testAudit(t *testing.T, s *suite) {
 	same(t, "entries after it", must[store.AuditCheck](t)(s.db.VerifyAudit(s.ctx)).Entries, int64(60))
 }
 
+func testStanding(t *testing.T, s *suite) {
+	u := s.user("ada")
+	standing := func() []bool {
+		st := must[store.Standing](t)(s.db.Standing(s.ctx, u.ID))
+		same(t, "its account", st.ID, u.ID)
+		return []bool{st.TenantRequires, st.HasFactor}
+	}
+	same(t, "tenant requires, has a factor", standing(), []bool{false, false})
+	s.tx(func(x *store.Tx) error { return x.PutFactor(s.ctx, store.Factor{User: u.ID, Sealed: []byte("x")}) })
+	same(t, "with a factor that is set up only", standing(), []bool{false, false})
+	s.tx(func(x *store.Tx) error {
+		return x.PutFactor(s.ctx, store.Factor{User: u.ID, Sealed: []byte("x"), Enabled: true})
+	})
+	n := must[store.Tenant](t)(s.db.Tenant(s.ctx, s.tenant))
+	n.RequireFactor = true
+	s.tx(func(x *store.Tx) error { return x.UpdateTenant(s.ctx, &n) })
+	same(t, "tenant requires, has a factor", standing(), []bool{true, true})
+	if _, err := s.db.Standing(s.ctx, id.NewUser()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("an absent account: got %v", err)
+	}
+}
+
 func testMail(t *testing.T, s *suite) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for range 2 {

@@ -102,6 +102,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/change-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for another e-mail address; the new one gets a link that confirms it */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/change-password": {
         parameters: {
             query?: never;
@@ -113,6 +130,23 @@ export interface paths {
         put?: never;
         /** Change the password; all other sessions end */
         post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm-email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm the new e-mail address with the secret of the mail */
+        post: operations["confirmEmail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1091,6 +1125,12 @@ export interface components {
             title: string;
             url: string;
         };
+        ChangeEmail: {
+            /** @description Gets a link, and counts from when it is opened */
+            email: string;
+            /** @description The present one */
+            password: string;
+        };
         ChangePassword: {
             current_password: string;
             new_password: string;
@@ -1182,6 +1222,7 @@ export interface components {
         CreateTenant: {
             name: string;
             quota?: components["schemas"]["Quota"];
+            require_second_factor?: boolean;
         };
         CreateToken: {
             /**
@@ -1297,6 +1338,8 @@ export interface components {
             /** Format: int64 */
             backup_codes_left: number;
             enabled: boolean;
+            /** @description By the tenant or the whole installation */
+            required: boolean;
         };
         FieldFault: {
             field: string;
@@ -1575,6 +1618,8 @@ export interface components {
             expires_in?: number;
             /** @description Only for clients that sent neither Cookie nor Origin; browsers have it as an HttpOnly cookie */
             refresh_token?: string;
+            /** @description The account must turn a second factor on: until then everything but /api/auth/2fa, /api/auth/me and signing out is refused */
+            second_factor_needed?: boolean;
             /** @description Bearer */
             token_type?: string;
             /** @description Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login */
@@ -1848,6 +1893,8 @@ export interface components {
             name: string;
             /** @description 0 is no limit */
             quota: components["schemas"]["Quota"];
+            /** @description Its accounts do nothing without a second factor */
+            require_second_factor: boolean;
             used: components["schemas"]["Quota"];
             /** Format: int64 */
             version: number;
@@ -1884,6 +1931,8 @@ export interface components {
             name?: string;
             /** @description The whole quota */
             quota?: components["schemas"]["Quota"];
+            /** @description Counts from the next request of each account */
+            require_second_factor?: boolean;
         };
         UpdateUser: {
             disabled?: boolean;
@@ -2358,6 +2407,39 @@ export interface operations {
             };
         };
     };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEmail"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     changePassword: {
         parameters: {
             query?: never;
@@ -2368,6 +2450,37 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenOnly"];
             };
         };
         responses: {

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"novacron/backend/client"
+	"novacron/backend/core/wire"
+)
+
+// signedIn makes a command that speaks to the server of the last sign-in.
+func signedIn(s *session, c *cobra.Command, run func(c *cobra.Command, args []string, cl *client.Client) error) *cobra.Command {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		return run(c, args, cl)
+	}
+	return c
+}
+
+func accountCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "account", Short: "Change the account that is signed in", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(accountEmail(s), accountFactor(s))
+	return c
+}
+
+// confirmed makes a command that asks for the password once more.
+func confirmed(s *session, c *cobra.Command, run func(c *cobra.Command, args []string, cl *client.Client, password string) error) *cobra.Command {
+	var fromStdin bool
+	signedIn(s, c, func(c *cobra.Command, args []string, cl *client.Client) error {
+		password, err := s.password("Password: ", fromStdin)
+		if err != nil {
+			return err
+		}
+		return run(c, args, cl, password)
+	})
+	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
+	return c
+}
+
+func accountEmail(s *session) *cobra.Command {
+	return confirmed(s, &cobra.Command{
+		Use: "email ADDRESS", Short: "Ask for another e-mail address", Args: exactArgs("address"),
+		Long: "Ask for another e-mail address. The new address gets a link; when it is opened the account has the new address, and the old one is told.",
+	}, func(c *cobra.Command, args []string, cl *client.Client, password string) error {
+		out, err := cl.ChangeEmail(c.Context(), wire.ChangeEmail{Email: args[0], Password: password})
+		if err != nil {
+			return err
+		}
+		return s.say(out, "A mail was sent to %s; open the link in it within an hour.", args[0])
+	})
+}
+
+func accountFactor(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "factor", Short: "Turn the second factor on and off", Args: cobra.NoArgs}
+	c.AddCommand(
+		signedIn(s, &cobra.Command{Use: "status", Short: "Is it on, and must it be?", Args: exactArgs()}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+			st, err := cl.FactorStatus(c.Context())
+			if err != nil {
+				return err
+			}
+			return s.show(st, "on", yesNo(st.Enabled), "required", yesNo(st.Required), "backup codes left", fmt.Sprint(st.BackupCodesLeft))
+		}),
+		factorOn(s),
+		confirmed(s, &cobra.Command{Use: "off", Short: "Turn it off", Args: exactArgs()}, func(c *cobra.Command, _ []string, cl *client.Client, password string) error {
+			if err := cl.DisableFactor(c.Context(), password); err != nil {
+				return err
+			}
+			return s.say(struct{}{}, "Two-factor authentication is off.")
+		}),
+		confirmed(s, &cobra.Command{Use: "codes", Short: "Make new backup codes in place of the old ones", Args: exactArgs()}, func(c *cobra.Command, _ []string, cl *client.Client, password string) error {
+			out, err := cl.RenewBackupCodes(c.Context(), password)
+			if err != nil {
+				return err
+			}
+			return s.sayCodes(out)
+		}),
+	)
+	return c
+}
+
+func factorOn(s *session) *cobra.Command {
+	var code string
+	c := signedIn(s, &cobra.Command{
+		Use: "on", Short: "Turn it on with an authenticator app", Args: exactArgs(),
+		Long:    "Without --code, make a secret and print it for the app. With --code, turn the second factor on: the code shows that the app has the secret.",
+		Example: "  novacron account factor on\n  novacron account factor on --code 123456",
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		if code == "" {
+			setup, err := cl.SetupFactor(c.Context())
+			if err != nil {
+				return err
+			}
+			return s.say(setup, "Put this secret into the app: %s\n(%s)\nThen turn the second factor on with a code of the app: novacron account factor on --code CODE", setup.Secret, setup.URL)
+		}
+		out, err := cl.EnableFactor(c.Context(), code)
+		if err != nil {
+			return err
+		}
+		return s.sayCodes(out)
+	})
+	c.Flags().StringVar(&code, "code", "", "code that the app shows for the secret")
+	return c
+}
+
+func (s *session) sayCodes(codes wire.BackupCodes) error {
+	return s.say(codes, "Two-factor authentication is on. Each of these codes is good once without the app; they are not shown again:\n%s", strings.Join(codes.Codes, "\n"))
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

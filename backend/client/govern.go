@@ -1,0 +1,38 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"novacron/backend/core/wire"
+)
+
+// Tenants is a page of the tenants: all for administrators, else the own one.
+func (c *Client) Tenants(ctx context.Context, l ListOptions) (out wire.List[wire.Tenant], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/tenants", query: l.values(), out: &out})
+	return out, err
+}
+
+// Tenant is one tenant, by id or name.
+func (c *Client) Tenant(ctx context.Context, ref string) (out wire.Tenant, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: path("/api/v1/tenants", ref), out: &out})
+	return out, err
+}
+
+// CreateTenant makes a tenant.
+func (c *Client) CreateTenant(ctx context.Context, r wire.CreateTenant) (out wire.Tenant, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/v1/tenants", body: r, out: &out})
+	return out, err
+}
+
+// UpdateTenant changes a tenant. version 0: whatever it is now.
+func (c *Client) UpdateTenant(ctx context.Context, ref string, r wire.UpdateTenant, version int64) (out wire.Tenant, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPatch, path: path("/api/v1/tenants", ref), body: r, version: version, out: &out})
+	return out, err
+}
+
+// DeleteTenant removes a tenant that has nothing left.
+func (c *Client) DeleteTenant(ctx context.Context, ref string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/tenants", ref)})
+	return err
+}

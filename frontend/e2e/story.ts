@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright'
-import { test as base, expect, type Page } from '@playwright/test'
+import { test as base, type BrowserContext, expect, type Page } from '@playwright/test'
 import { Client, password, Server } from './server.ts'
 
 type Worker = { server: Server; api: Client }
@@ -7,6 +7,17 @@ type Each = {
   watched: undefined
   signIn: (name?: string) => Promise<void>
   allow: (what: RegExp) => void
+  own: (args?: string[], extra?: NodeJS.ProcessEnv) => Promise<{ server: Server; page: Page }>
+}
+
+/** Collects what a page may not do: errors, refused content, requests to anybody else. */
+function watch(context: BrowserContext, url: string, wrong: string[]) {
+  context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
+  context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))
+  context.on('request', (r) => {
+    if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(url).host)
+      wrong.push(`foreign request: ${r.url()}`)
+  })
 }
 
 /** A story against the real binary. It fails on console errors, unhandled rejections, refused content and foreign requests. */
@@ -47,17 +58,30 @@ export const test = base.extend<Each, Worker>({
       // Chromium drops what it loads when any interface of the machine comes or goes; the console loads it again.
       allow(/net::ERR_NETWORK_CHANGED/)
       const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
-      context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
-      context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))
-      context.on('request', (r) => {
-        if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(server.url).host)
-          wrong.push(`foreign request: ${r.url()}`)
-      })
+      watch(context, server.url, wrong)
       await use(undefined)
       expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
     },
     { auto: true },
   ],
+  // A platform of the story's own, for what would disturb the others: an empty one, a killed one, other settings.
+  own: async ({ browser, allow }, use) => {
+    const wrong: string[] = []
+    const begun: { server: Server; context: BrowserContext }[] = []
+    await use(async (args, extra) => {
+      const server = await Server.start(args, extra)
+      const context = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 720 } })
+      begun.push({ server, context })
+      watch(context, server.url, wrong)
+      return { server, page: await context.newPage() }
+    })
+    for (const { server, context } of begun) {
+      await context.close()
+      await server.stop()
+    }
+    const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
+    expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
+  },
   signIn: async ({ page }, use) => {
     await use(async (name = 'ada') => {
       await page.goto('/auth/login')

@@ -15,6 +15,8 @@ const layers: Record<string, RegExp> = {
   images: /from '\.\.\/routes/,
   console: /from '\.\.\/routes/,
   operations: /from '\.\.\/routes/,
+  setup: /from '\.\.\/(routes|shell)/,
+  nodes: /from '\.\.\/routes/,
   palette: /from '\.\.\/(routes|shell)/,
 }
 const longest = 400 // lines of a file that is read as one story

@@ -22,6 +22,8 @@ export const statuses = [
   'unknown',
 ] as const satisfies readonly VMSummary['status'][]
 export const sorts = ['name', '-name', 'created_at', '-created_at', 'status', '-status', 'node', '-node'] as const
+export const setupSteps = ['nodes', 'image', 'vm'] as const
+export type SetupStep = (typeof setupSteps)[number]
 export const operationStatuses = [
   'open',
   'queued',
@@ -36,6 +38,13 @@ export const operationStatuses = [
 /** Where to go after signing in: a path of this console, never another host. */
 export function safeNext(value: unknown): string | undefined {
   return typeof value === 'string' && /^\/(?![/\\])/.test(value) && !value.startsWith('/auth/') ? value : undefined
+}
+
+/** Sends whoever is not signed in to the sign-in, and back afterwards. A server that does not answer is shown by the page
+ * itself; nobody is sent away for it. */
+async function signedIn(href: string) {
+  const now = await ensureSession()
+  if (now.status !== 'in') throw redirect({ to: '/auth/login', search: { next: safeNext(href) } })
 }
 
 const root = createRootRoute({
@@ -54,21 +63,17 @@ const login = createRoute({
 const setup = createRoute({
   getParentRoute: () => root,
   path: '/setup',
+  validateSearch: (s: Record<string, unknown>): { step?: SetupStep } => ({ step: choice(setupSteps, s.step) }),
+  beforeLoad: async ({ search, location }) => {
+    if (search.step) await signedIn(location.href)
+  },
   component: lazyRouteComponent(() => import('./routes/setup.tsx'), 'SetupPage'),
 })
 
 const shell = createRoute({
   getParentRoute: () => root,
   id: 'shell',
-  beforeLoad: async ({ location }) => {
-    // A server that does not answer is shown by the page itself; nobody is sent to the sign-in for it.
-    const now = await ensureSession()
-    if (now.status !== 'in')
-      throw redirect({
-        to: '/auth/login',
-        search: { next: safeNext(location.href) },
-      })
-  },
+  beforeLoad: ({ location }) => signedIn(location.href),
   component: lazyRouteComponent(() => import('./shell/shell.tsx'), 'Shell'),
 })
 const home = createRoute({

@@ -1,19 +1,20 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { api, body, type Schemas } from '../api/client.ts'
-import { catalogue } from '../api/queries.ts'
+import type { Schemas } from '../api/client.ts'
 import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en.ts'
-import { startUpload } from '../images/uploads.ts'
+import { Catalogue } from '../images/catalogue.tsx'
+import { useCreateImage } from '../images/create.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
-import { ErrorView, Loaded } from '../ui/views.tsx'
+import { ErrorView } from '../ui/views.tsx'
 
 const w = words.images
 
 export function NewImagePage() {
   const { from = 'upload' } = useSearch({ from: '/shell/images/new' })
+  const navigate = useNavigate()
+  const done = () => void navigate({ to: '/images' })
   return (
     <>
       <PageHead title={w.add} />
@@ -30,25 +31,10 @@ export function NewImagePage() {
           </Link>
         ))}
       </nav>
-      {from === 'catalogue' ? <Catalogue /> : <One key={from} from={from} />}
+      {from === 'catalogue' ? <Catalogue onImport={done} /> : <One key={from} from={from} onDone={done} />}
       <Ready />
     </>
   )
-}
-
-function useCreateImage() {
-  const navigate = useNavigate()
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: async ({ request, file }: { request: Schemas['CreateImage']; file?: File }) => {
-      const made = await body(api.POST('/api/v1/images', { body: request }))
-      if (file) startUpload(made, file, client)
-    },
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: ['images'] })
-      void navigate({ to: '/images' })
-    },
-  })
 }
 
 /** A name for an image out of a file's: letters, digits and hyphens are safe everywhere. */
@@ -62,9 +48,9 @@ export function nameOf(file: string): string {
     .slice(0, 63)
 }
 
-function One({ from }: { from: 'upload' | 'url' }) {
+function One({ from, onDone }: { from: 'upload' | 'url'; onDone: () => void }) {
   const { everyone } = useRights()
-  const create = useCreateImage()
+  const create = useCreateImage(onDone)
   const [name, setName] = useState('')
   const [file, setFile] = useState<File>()
   const suggest = (source: string) => setName((typed) => typed || nameOf(source))
@@ -140,47 +126,5 @@ function One({ from }: { from: 'upload' | 'url' }) {
         </div>
       </section>
     </form>
-  )
-}
-
-function Catalogue() {
-  const query = useQuery(catalogue())
-  const create = useCreateImage()
-  return (
-    <div className="stack">
-      {create.error ? <ErrorView error={create.error} /> : null}
-      <Loaded query={query}>
-        {(list) => (
-          <ul className="card list">
-            {list.items.map((e) => (
-              <li key={e.name + e.arch}>
-                <span>
-                  {e.title} <span className="muted">{e.arch}</span>
-                  <span className="why mono">{e.url}</span>
-                </span>
-                <button
-                  type="button"
-                  className="button"
-                  aria-label={w.importNamed(`${e.title} ${e.arch}`)}
-                  aria-disabled={create.isPending}
-                  onClick={() =>
-                    !create.isPending &&
-                    create.mutate({
-                      request: {
-                        name: e.name,
-                        catalogue: e.name,
-                        arch: e.arch as Schemas['CreateImage']['arch'],
-                      },
-                    })
-                  }
-                >
-                  {w.import}
-                </button>
-              </li>
-            ))}
-          </ul>
-        )}
-      </Loaded>
-    </div>
   )
 }

@@ -1,16 +1,16 @@
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { api, body, type Node } from '../api/client.ts'
+import type { Node } from '../api/client.ts'
 import { nodes } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
-import { absolute, bytes, count, mebibytes } from '../lib/format.ts'
-import { Copy } from '../ui/copy.tsx'
+import { bytes, count, mebibytes } from '../lib/format.ts'
+import { JoinCommand } from '../nodes/join.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
-import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+import { Empty, Loaded } from '../ui/views.tsx'
 
 const w = words.nodes
 
@@ -32,7 +32,16 @@ export function NodesPage() {
           </>
         )}
       </Loaded>
-      {joining ? <Join onClose={() => setJoining(false)} /> : null}
+      {joining ? (
+        <Dialog title={w.joinTitle} onClose={() => setJoining(false)}>
+          <JoinCommand />
+          <div>
+            <button type="button" className="button" onClick={() => setJoining(false)}>
+              {words.common.close}
+            </button>
+          </div>
+        </Dialog>
+      ) : null}
     </>
   )
 }
@@ -82,45 +91,5 @@ function Table({ list }: { list: Node[] }) {
         </tbody>
       </table>
     </div>
-  )
-}
-
-/** The command holds a secret: it is made when somebody asks, and shown once. */
-function Join({ onClose }: { onClose: () => void }) {
-  const make = useMutation({
-    mutationFn: () => body(api.POST('/api/v1/nodes/join-tokens')),
-  })
-  return (
-    <Dialog title={w.joinTitle} onClose={onClose}>
-      {make.error ? <ErrorView error={make.error} /> : null}
-      {make.data ? (
-        <>
-          <p>
-            {w.joinText} {absolute(Date.parse(make.data.expires_at))}.
-          </p>
-          <div className="command">
-            <code>{make.data.command || make.data.token}</code>
-            <Copy text={make.data.command || make.data.token} />
-          </div>
-          <p className="muted">{w.joinWait}</p>
-        </>
-      ) : (
-        <div>
-          <button
-            type="button"
-            className="button primary"
-            aria-disabled={make.isPending}
-            onClick={() => !make.isPending && make.mutate()}
-          >
-            {w.makeCommand}
-          </button>
-        </div>
-      )}
-      <div>
-        <button type="button" className="button" onClick={onClose}>
-          {words.common.close}
-        </button>
-      </div>
-    </Dialog>
   )
 }

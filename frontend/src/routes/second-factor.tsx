@@ -2,7 +2,7 @@ import { useState } from 'react'
 import { sentence } from '../api/problem.ts'
 import { proveSecondFactor } from '../auth/session.ts'
 import { words } from '../i18n/en.ts'
-import { Brand } from '../shell/brand.tsx'
+import { Brand } from '../ui/brand.tsx'
 import { Field } from '../ui/field.tsx'
 
 const w = words.secondFactor

@@ -1,11 +1,12 @@
-import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
-import { Problem, sentence } from '../api/problem.ts'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
 import { setUp } from '../auth/session.ts'
 import { words } from '../i18n/en.ts'
-import { Brand } from '../shell/brand.tsx'
+import { SetupFrame, SetupSteps } from '../setup/steps.tsx'
 import { Field } from '../ui/field.tsx'
+import { faultsOf } from '../ui/form.tsx'
 import { Ready } from '../ui/page.tsx'
+import { ErrorView } from '../ui/views.tsx'
 
 const w = words.setup
 
@@ -17,20 +18,28 @@ function takeToken(): string {
 }
 let taken = ''
 
+/** The first steps of an installation. The account comes first, with the one-time link; the others can be left out, and a
+ * reload goes on where it was, since the step stands in the address and everything else on the server. */
 export function SetupPage() {
-  const navigate = useNavigate()
+  const { step } = useSearch({ from: '/setup' })
   const [token] = useState(() => {
     taken = takeToken() || taken
     return taken
   })
+  if (step) return <SetupSteps step={step} />
+  return (
+    <SetupFrame step="account" title={w.title} intro={token ? w.intro : w.noToken}>
+      {token ? <Account token={token} /> : null}
+      <Ready />
+    </SetupFrame>
+  )
+}
+
+function Account({ token }: { token: string }) {
+  const navigate = useNavigate()
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>()
-  useEffect(() => {
-    document.title = `${w.title} · ${words.product}`
-  }, [])
-  const faultOf = (name: string) =>
-    error instanceof Problem && error.field?.endsWith(name) ? sentence(error) : undefined
-  const placed = ['username', 'email', 'password'].some((name) => faultOf(name))
+  const { at, whole } = faultsOf(error, ['username', 'email', 'password'])
 
   const submit = async (event: React.FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -40,14 +49,9 @@ export function SetupPage() {
     setBusy(true)
     setError(undefined)
     try {
-      await setUp({
-        token,
-        username: field('username'),
-        email: field('email'),
-        password: field('password'),
-      })
+      await setUp({ token, username: field('username'), email: field('email'), password: field('password') })
       taken = ''
-      await navigate({ to: '/dashboard', replace: true })
+      await navigate({ to: '/setup', search: { step: 'nodes' }, replace: true })
     } catch (problem) {
       setError(problem)
     } finally {
@@ -56,58 +60,22 @@ export function SetupPage() {
   }
 
   return (
-    <main className="gate">
-      {token ? (
-        <form onSubmit={submit} method="post" className="card">
-          <Brand />
-          <h1>{w.title}</h1>
-          <p className="muted">{w.intro}</p>
-          {error && !placed ? (
-            <p className="alert" role="alert">
-              {sentence(error)}
-            </p>
-          ) : null}
-          <Field label={w.username} fault={faultOf('username')}>
-            {(c) => (
-              <input
-                {...c}
-                name="username"
-                autoComplete="username"
-                autoCapitalize="none"
-                spellCheck={false}
-                required
-                maxLength={64}
-              />
-            )}
-          </Field>
-          <Field label={w.email} fault={faultOf('email')}>
-            {(c) => <input {...c} name="email" type="email" autoComplete="email" required maxLength={254} />}
-          </Field>
-          <Field label={w.password} hint={w.hint} fault={faultOf('password')}>
-            {(c) => (
-              <input
-                {...c}
-                name="password"
-                type="password"
-                autoComplete="new-password"
-                required
-                minLength={12}
-                maxLength={1024}
-              />
-            )}
-          </Field>
-          <button type="submit" className="button primary" aria-disabled={busy}>
-            {w.submit}
-          </button>
-        </form>
-      ) : (
-        <div className="card stack">
-          <Brand />
-          <h1>{w.title}</h1>
-          <p>{w.noToken}</p>
-        </div>
-      )}
-      <Ready />
-    </main>
+    <form onSubmit={submit} method="post" className="stack">
+      {whole ? <ErrorView error={whole} /> : null}
+      <Field label={w.username} fault={at.username}>
+        {(c) => <input {...c} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required maxLength={64} />}
+      </Field>
+      <Field label={w.email} fault={at.email}>
+        {(c) => <input {...c} name="email" type="email" autoComplete="email" required maxLength={254} />}
+      </Field>
+      <Field label={w.password} hint={w.hint} fault={at.password}>
+        {(c) => <input {...c} name="password" type="password" autoComplete="new-password" required minLength={12} maxLength={1024} />}
+      </Field>
+      <div>
+        <button type="submit" className="button primary" aria-disabled={busy}>
+          {w.submit}
+        </button>
+      </div>
+    </form>
   )
 }

@@ -12,7 +12,7 @@ import { OperationsTray } from '../operations/tray.tsx'
 import { PaletteOpener } from '../palette/opener.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { Toasts, toastError } from '../ui/toast.tsx'
-import { Brand } from './brand.tsx'
+import { Brand } from '../ui/brand.tsx'
 
 const w = words.nav
 

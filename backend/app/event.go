@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"path"
-	"slices"
-	"strings"
 
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
-	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 	"novacron/backend/op"
 	"novacron/backend/store"
@@ -18,17 +15,20 @@ import (
 // eventBatch is how many events a subscription reads at once.
 const eventBatch = 200
 
-// eventScope is what the caller may see: the own tenant's events, or all.
-func eventScope(c auth.Caller) (id.Tenant, error) {
-	return scope(c, auth.ReadEvent, "")
+// eventScope is what the caller may be told of: events of the own tenant, or of all, about things that the caller may see.
+func eventScope(c auth.Caller, topics []string) (store.EventFilter, error) {
+	tenant, err := scope(c, auth.ReadEvent, "")
+	own, platform := auth.MayHear(c)
+	return store.EventFilter{Tenant: tenant, Topics: topics, Hears: &store.Hearing{Kinds: own, Platform: platform}}, err
 }
 
 // Events reads the history behind a cursor.
 func (a *App) Events(ctx context.Context, c auth.Caller, r ReadEvents) (EventPage, error) {
-	tenant, err := eventScope(c)
+	filter, err := eventScope(c, r.Topics)
 	if err != nil {
 		return EventPage{}, err
 	}
+	filter.Subject = r.Subject
 	since, err := store.ParseCursor(r.Since)
 	if err != nil {
 		return EventPage{}, err
@@ -37,7 +37,7 @@ func (a *App) Events(ctx context.Context, c auth.Caller, r ReadEvents) (EventPag
 	if limit <= 0 {
 		limit = store.DefaultLimit
 	}
-	events, next, err := a.db.EventsSince(ctx, since, store.EventFilter{Tenant: tenant, Topics: r.Topics, Subject: r.Subject}, limit)
+	events, next, err := a.db.EventsSince(ctx, since, filter, limit)
 	if err != nil {
 		return EventPage{}, err
 	}
@@ -66,7 +66,7 @@ type Subscription struct {
 
 // Subscribe delivers what the caller may see behind the cursor since; empty: from now on. Close it.
 func (a *App) Subscribe(ctx context.Context, c auth.Caller, since string, topics []string) (*Subscription, error) {
-	tenant, err := eventScope(c)
+	filter, err := eventScope(c, topics)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (a *App) Subscribe(ctx context.Context, c auth.Caller, since string, topics
 			return nil, err
 		}
 	}
-	s := &Subscription{a: a, cursor: cursor, next: cursor, filter: store.EventFilter{Tenant: tenant, Topics: topics}}
+	s := &Subscription{a: a, cursor: cursor, next: cursor, filter: filter}
 	// A first look tells a bad cursor or filter before anybody waits.
 	if s.waiting, s.next, err = a.db.EventsSince(ctx, cursor, s.filter, eventBatch); err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func (s *Subscription) Next(ctx context.Context) (wire.Event, error) {
 const progressType = "operation.progress"
 
 func (s *Subscription) progressEvent(r op.Record) (wire.Event, bool) {
-	if s.filter.Tenant != "" && s.filter.Tenant != r.Tenant || !matches(s.filter.Topics, progressType) {
+	if !s.filter.Passes(r.Tenant, progressType) {
 		return wire.Event{}, false
 	}
 	data, err := json.Marshal(store.OperationEvent{
@@ -138,13 +138,6 @@ func (s *Subscription) progressEvent(r op.Record) (wire.Event, bool) {
 		return wire.Event{}, false
 	}
 	return wire.Event{Type: progressType, Time: s.a.now().UTC(), Tenant: r.Tenant, Subject: path.Join("operation", string(r.ID)), Data: data}, true
-}
-
-func matches(topics []string, kind string) bool {
-	return len(topics) == 0 || slices.ContainsFunc(topics, func(t string) bool {
-		prefix, wild := strings.CutSuffix(t, "*")
-		return t == kind || wild && strings.HasPrefix(kind, prefix)
-	})
 }
 
 // IsCursorTooOld reports whether a subscriber has to read the present state anew.

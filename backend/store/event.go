@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
@@ -26,9 +28,35 @@ type Event struct {
 
 // EventFilter narrows EventsSince. Zero fields do not.
 type EventFilter struct {
-	Tenant  id.Tenant // of this tenant only
+	Tenant  id.Tenant // of this tenant only, and what Hears adds
 	Topics  []string  // "vm.*" or "vm.state"; at most 64
 	Subject string
+	Hears   *Hearing
+}
+
+// Hearing is what a reader may be told of. Kinds are those of auth.TopicOf.
+type Hearing struct {
+	Kinds    []string // of the filter's tenant, or of every tenant when that is empty
+	Platform []string // of what belongs to no tenant
+}
+
+// hears reports whether the filter lets an event pass for whoever reads, whatever topics they asked for.
+func (f EventFilter) hears(tenant id.Tenant, kind string) bool {
+	switch {
+	case f.Hears == nil:
+		return f.Tenant == "" || tenant == f.Tenant
+	case tenant == "":
+		return slices.Contains(f.Hears.Platform, kind)
+	}
+	return (f.Tenant == "" || tenant == f.Tenant) && slices.Contains(f.Hears.Kinds, kind)
+}
+
+// Passes reports whether an event of the tenant and type passes the filter.
+func (f EventFilter) Passes(tenant id.Tenant, event string) bool {
+	return f.hears(tenant, auth.TopicOf(event)) && (len(f.Topics) == 0 || slices.ContainsFunc(f.Topics, func(t string) bool {
+		prefix, wild := strings.CutSuffix(t, "*")
+		return t == event || wild && strings.HasPrefix(event, prefix)
+	}))
 }
 
 const maxTopics = 64
@@ -141,8 +169,22 @@ func (f EventFilter) where(args []any) (string, []any) {
 		args = append(args, v)
 		return fmt.Sprintf(format, len(args))
 	}
+	kinds := func(all []string) string {
+		out := "1 = 0"
+		for _, k := range all {
+			out += add(` or e.type like $%d escape '\'`, contains(k + ".")[1:])
+		}
+		return "(" + out + ")"
+	}
+	own := "e.tenant <> ''"
 	if f.Tenant != "" {
-		b.WriteString(add(" and e.tenant = $%d", string(f.Tenant)))
+		own = add("e.tenant = $%d", string(f.Tenant))
+	}
+	switch {
+	case f.Hears != nil:
+		b.WriteString(" and (" + own + " and " + kinds(f.Hears.Kinds) + " or e.tenant = '' and " + kinds(f.Hears.Platform) + ")")
+	case f.Tenant != "":
+		b.WriteString(" and " + own)
 	}
 	if f.Subject != "" {
 		b.WriteString(add(" and e.subject = $%d", f.Subject))

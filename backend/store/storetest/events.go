@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +33,25 @@ func kinds(events []store.Event) (all []string) {
 		all = append(all, e.Type)
 	}
 	return all
+}
+
+func testHearing(t *testing.T, s *suite) {
+	start := must[store.Cursor](t)(s.db.Head(s.ctx))
+	s.emit("vm.created", s.tenant, "vm/1")
+	s.emit("audit.x", s.tenant, "user/1")
+	s.emit("vm.state", "ten-other", "vm/2")
+	s.emit("node.state", "", "node/1")
+	s.emit("vmx.state", s.tenant, "x/1")
+	f := store.EventFilter{Tenant: s.tenant, Hears: &store.Hearing{Kinds: []string{"vm"}, Platform: []string{"node"}}}
+	heard, _ := s.since(start, f, 10)
+	same(t, "events of a hearing", kinds(heard), []string{"vm.created", "node.state"})
+	all, _ := s.since(start, store.EventFilter{}, 10)
+	for _, e := range all {
+		same(t, "whether "+e.Type+" passes", f.Passes(e.Tenant, e.Type), slices.Contains(kinds(heard), e.Type))
+	}
+	f.Hears = &store.Hearing{}
+	none, _ := s.since(start, f, 10)
+	same(t, "events of nobody's hearing", len(none), 0)
 }
 
 func testEvents(t *testing.T, s *suite) {

@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 		f    func(t *testing.T, s *suite)
 	}{
 		{"VMs", testVMs}, {"VM lists", testVMLists}, {"reports of VMs", testSeen}, {"operations", testOperations},
-		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"events of concurrent writers", testEventOrder},
+		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"hearing of events", testHearing}, {"events of concurrent writers", testEventOrder},
 		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"networks", testNetworks},
 		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
 		{"accounts", testAccounts}, {"audit", testAudit}, {"standing of an account", testStanding}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},

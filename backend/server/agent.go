@@ -30,10 +30,7 @@ func RunAgent(ctx context.Context, o AgentOptions) error {
 		return fault.New(fault.Invalid, "server_missing", "say which server this machine belongs to with --server host:port")
 	}
 	paths := PathsFor(o.DataDir)
-	if err := paths.Make(); err != nil {
-		return err
-	}
-	release, err := paths.Lock()
+	release, err := paths.Take()
 	if err != nil {
 		return err
 	}
@@ -120,18 +117,21 @@ func WaitGone(ctx context.Context, s Settings, most time.Duration) error {
 	}
 }
 
-// EndGuests ends what guests are left of the data folder while no server runs.
+// EndGuests ends what guests are left of the data folder while no server runs, and removes the run folder of one that was killed.
 func EndGuests(ctx context.Context, s Settings, log *slog.Logger) error {
-	left, err := RunningGuests(ctx, s, log)
-	if err != nil || left == 0 {
-		return err
-	}
 	paths := PathsFor(s.DataDir)
-	release, err := paths.Lock()
+	if !exists(paths.Run) {
+		return nil
+	}
+	release, err := paths.Take()
 	if err != nil {
 		return err
 	}
 	defer release()
+	left, err := RunningGuests(ctx, s, log)
+	if err != nil || left == 0 {
+		return err
+	}
 	node, err := nodeID(paths)
 	if joined, jerr := remote.Joined(filepath.Join(paths.Data, "node")); jerr == nil {
 		node, err = joined, nil
@@ -155,7 +155,6 @@ func EndGuests(ctx context.Context, s Settings, log *slog.Logger) error {
 
 // RunDoctor checks this machine with its own hypervisor.
 func RunDoctor(ctx context.Context, s Settings) []Check {
-	// The probe wants a run folder even where the platform never ran; doctor leaves none behind that it made.
 	driver, err := NewDriver(PathsFor(s.DataDir), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return append(checkPorts(s), Check{Name: "QEMU", Verdict: Bad, Found: err.Error(), Remedy: "run doctor as the user that runs NovaCron"})

@@ -46,7 +46,7 @@ type Node struct {
 
 // NewDriver gives the hypervisor of this machine without starting anything, for the node and for doctor.
 func NewDriver(p Paths, log *slog.Logger) (*qemu.Driver, error) {
-	return qemu.New(qemu.Options{RunDir: filepath.Join(p.Run, "vm"), CgroupRoot: "novacron/" + p.Tag, Log: log})
+	return qemu.New(qemu.Options{RunDir: p.guests(), CgroupRoot: "novacron/" + p.Tag, Log: log})
 }
 
 // OpenNode makes the agent. Guests of an earlier life are adopted by its Start.

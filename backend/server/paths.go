@@ -47,14 +47,28 @@ func (p Paths) FirstUID() int {
 	return 1<<28 + int(n&0x3fff)<<16
 }
 
-// Make creates the folders, 0700 and owned by this process' user, and refuses what somebody else could have prepared.
-func (p Paths) Make() error {
+// Take makes the folders, 0700 and owned by this process' user, refuses what somebody else could have prepared, and takes the data
+// folder for this process. release gives it back and removes the run folder when no guest is left in it.
+func (p Paths) Take() (release func(), err error) {
 	if err := os.MkdirAll(p.Data, 0o700); err != nil {
-		return fmt.Errorf("data folder %s cannot be made (%w); set NOVACRON_DATA_DIR to a folder that this user may write", p.Data, err)
+		return nil, fmt.Errorf("data folder %s cannot be made (%w); set NOVACRON_DATA_DIR to a folder that this user may write", p.Data, err)
 	}
 	if err := private(p.Data, true); err != nil {
-		return err
+		return nil, err
 	}
+	unlock, err := p.Lock()
+	if err != nil {
+		return nil, err
+	}
+	// Behind the lock: the process before this one removes the folder before it gives the lock back.
+	if err := p.makeRun(); err != nil {
+		unlock()
+		return nil, err
+	}
+	return func() { p.removeRun(); unlock() }, nil
+}
+
+func (p Paths) makeRun() error {
 	base := filepath.Dir(p.Run)
 	if err := os.Mkdir(base, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("run folder %s: %w", base, err)
@@ -67,6 +81,16 @@ func (p Paths) Make() error {
 	}
 	return private(p.Run, true)
 }
+
+// removeRun removes the socket that a killed server left and then the folders, which the system keeps as long as something is in them.
+func (p Paths) removeRun() {
+	for _, name := range []string{p.AdminSocket(), p.guests(), p.Run} {
+		_ = os.Remove(name) // as a rule the first is not there; the others stay while guests run
+	}
+}
+
+// guests is the folder of the sockets and records of guests.
+func (p Paths) guests() string { return filepath.Join(p.Run, "vm") }
 
 // private refuses a folder that is a link or another user's, and closes it to others where tighten is set.
 func private(dir string, tighten bool) error {
@@ -89,7 +113,8 @@ func private(dir string, tighten bool) error {
 	return nil
 }
 
-// Lock makes sure that one process only serves the data folder. The kernel drops the lock when the process ends, however it ends.
+// Lock makes sure that one process only serves the data folder, which is there already. The kernel drops the lock when the process ends,
+// however it ends.
 func (p Paths) Lock() (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(p.Data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

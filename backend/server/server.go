@@ -87,10 +87,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) openFolders(context.Context) error {
-	if err := s.paths.Make(); err != nil {
-		return err
-	}
-	release, err := s.paths.Lock()
+	release, err := s.paths.Take()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -147,5 +148,51 @@ func TestSealer_opensOnlyItsOwnSecretsForTheirPurpose(t *testing.T) {
 	}
 	if _, err := s.open("ca", sealed[:3]); err == nil {
 		t.Error("a cut secret was opened")
+	}
+}
+
+func TestPaths_leaveNoRunFolderWithoutGuests(t *testing.T) {
+	p := PathsFor(t.TempDir())
+	release, err := p.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.AdminSocket(), nil, 0o600); err != nil { // as a server leaves it that is killed
+		t.Fatal(err)
+	}
+	guest := filepath.Join(p.guests(), "vm-1")
+	if err := os.MkdirAll(guest, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := os.Stat(guest); err != nil {
+		t.Errorf("the folder of a guest that runs on is gone: %v", err)
+	}
+	if err := os.Remove(guest); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = p.Take(); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if exists(p.Run) {
+		t.Errorf("%s is left", p.Run)
+	}
+}
+
+func TestEndGuests_removesTheRunFolderOfAKilledServer(t *testing.T) {
+	dir := t.TempDir()
+	p := PathsFor(dir)
+	if err := p.makeRun(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.AdminSocket(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := EndGuests(t.Context(), Settings{DataDir: dir}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	if exists(p.Run) {
+		t.Errorf("%s is left", p.Run)
 	}
 }

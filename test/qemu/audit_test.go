@@ -74,8 +74,8 @@ func (w *world) leftovers() []string {
 	for _, p := range w.guests() {
 		left = append(left, fmt.Sprintf("process %d of %s", p.pid, p.vm))
 	}
-	if runs := names(filepath.Join(w.paths.Run, "vm")); len(runs) > 0 {
-		left = append(left, fmt.Sprintf("run folders %v", runs))
+	if _, err := os.Stat(w.paths.Run); err == nil {
+		left = append(left, fmt.Sprintf("the run folder with %v", names(w.paths.Run)))
 	}
 	for _, l := range links(w.t) {
 		if l.name == w.bridge() || l.master == w.bridge() {

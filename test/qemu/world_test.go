@@ -235,7 +235,6 @@ func (w *world) tearDown() {
 	if left := w.leftovers(); len(left) > 0 {
 		w.t.Errorf("left behind after down: %s", strings.Join(left, "; "))
 	}
-	os.RemoveAll(w.paths.Run)
 	if w.Client != nil {
 		w.Client.Close()
 	}

@@ -116,8 +116,8 @@ func (i *instance) catchUp(ctx context.Context) error {
 	switch {
 	case r.Saving != "":
 		return i.catchUpSave(ctx, r, status)
-	case r.Config.Restore != nil:
-		if err := i.finishRestore(ctx, r.Config); err != nil {
+	case r.Config.Restore != nil || r.Restored != "":
+		if err := i.finishRestore(ctx); err != nil {
 			return err
 		}
 	case status == "shutdown":

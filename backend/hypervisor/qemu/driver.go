@@ -28,7 +28,7 @@ import (
 
 // Options are what a driver needs to know of its surroundings.
 type Options struct {
-	RunDir     string       // short path, made with mode 0700, one per instance of the platform; needed
+	RunDir     string       // short path, made with mode 0700 by the first Start, one per instance of the platform; needed
 	CgroupRoot string       // control group below the hierarchy's root under which VMs get theirs, for example "novacron/1a2b"; empty: none
 	Log        *slog.Logger // nil: silence
 	Accel      string       // "tcg": do not even try KVM; empty: as Probe finds
@@ -42,6 +42,8 @@ type Driver struct {
 
 	probing sync.Mutex
 	host    *hypervisor.Host // what Probe found, once it has looked
+
+	step func(what string) error // asked before each line of a restore that changes something; tests cut it short
 
 	mu        sync.Mutex
 	instances map[*instance]struct{} // whose process lives
@@ -59,7 +61,7 @@ const (
 	monitorTimeout = 10 * time.Second // one command
 )
 
-// New prepares the run folder. It starts nothing and looks at nothing else; see Probe.
+// New starts nothing and makes nothing; see Probe and Start. A run folder that is there is closed to other users.
 func New(options Options) (*Driver, error) {
 	if options.RunDir == "" || !filepath.IsAbs(options.RunDir) {
 		return nil, fault.New(fault.Invalid, "", "the run folder %q is not an absolute path", options.RunDir)
@@ -67,17 +69,14 @@ func New(options Options) (*Driver, error) {
 	if len(options.RunDir) > 70 { // behind it come a VM's id and a socket's name, and a socket's path has 107 bytes at most
 		return nil, fault.New(fault.Invalid, "run_dir_long", "the run folder's path has %d characters; choose one of at most 70", len(options.RunDir))
 	}
-	if err := os.MkdirAll(options.RunDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the run folder: %w", err)
-	}
-	if err := os.Chmod(options.RunDir, 0o700); err != nil {
+	if err := os.Chmod(options.RunDir, 0o700); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("close the run folder: %w", err)
 	}
 	log := options.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{options: options, log: log}, nil
+	return &Driver{options: options, log: log, step: func(string) error { return nil }}, nil
 }
 
 // Close lets go of every guest; none of them notices. It is for an agent that ends in good order: the next one adopts. Instances
@@ -153,6 +152,7 @@ func (d *Driver) clean(dir folder) error {
 		endTPM(r)
 		removeGroups(r.Cgroups)
 		dropPartial(r.Saving)
+		dropPartial(r.Restored)
 	}
 	return os.RemoveAll(string(dir))
 }

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +32,7 @@ func playAgent(run string) {
 	var cfg hypervisor.Config
 	d, err := New(Options{RunDir: run, Accel: "tcg"})
 	if err == nil {
+		d.step = dieAt(os.Getenv(dieVariable))
 		err = json.NewDecoder(os.Stdin).Decode(&cfg)
 	}
 	if err == nil {
@@ -227,23 +227,7 @@ func TestKill_needsNoMonitorAfterARestartOfTheAgent(t *testing.T) {
 func TestAdopt_afterTheAgentWasKilled(t *testing.T) {
 	b := newBench(t)
 	cfg := b.config()
-	agent := exec.Command("/proc/self/exe")
-	agent.Env = append(os.Environ(), agentVariable+"="+b.run)
-	raw, err := json.Marshal(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	agent.Stdin = strings.NewReader(string(raw))
-	out, err := agent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said, _ := bufio.NewReader(out).ReadString('\n')
-	agent.Process.Kill()
-	agent.Wait()
+	said := b.playAgent(cfg)
 	if said != "started <nil>\n" {
 		t.Fatalf("the agent said %q", said)
 	}

@@ -24,8 +24,10 @@ type record struct {
 	Config  hypervisor.Config `json:"config"`
 	Layout  layout            `json:"layout"`
 	Saving  string            `json:"saving,omitempty"` // file that Save is writing
-	Frozen  bool              `json:"frozen,omitempty"` // the guest's file systems may be frozen
-	Cgroups []string          `json:"cgroups,omitempty"`
+	// Restored is the file that the guest's memory was read from whole; it goes before a vCPU runs.
+	Restored string   `json:"restored,omitempty"`
+	Frozen   bool     `json:"frozen,omitempty"` // the guest's file systems may be frozen
+	Cgroups  []string `json:"cgroups,omitempty"`
 }
 
 // folder is a VM's run folder: sockets, record and lock of its process. Only the agent's user can enter it.

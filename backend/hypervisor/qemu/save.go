@@ -57,7 +57,7 @@ func (i *instance) writeState(ctx context.Context, path string) error {
 		return cannotWrite(err)
 	}
 	defer out.Close()
-	if err := i.update(func(r *record) { r.Saving = path }); err != nil {
+	if err := i.update(func(r *record) { r.Saving, r.Restored = path, "" }); err != nil {
 		return err
 	}
 	if err := i.migrateTo(ctx, out); err != nil {
@@ -130,28 +130,76 @@ func (i *instance) abandonSave(ctx context.Context, resume bool) error {
 	return errors.Join(err, i.update(func(r *record) { r.Saving = "" }))
 }
 
-// finishRestore waits until the state is read, takes its file away, and lets the guest go on.
-func (i *instance) finishRestore(ctx context.Context, cfg hypervisor.Config) error {
-	err := i.until(ctx, func() (bool, error) {
+// finishRestore waits until the memory is read, takes its file away, and lets the guest go on. Whatever can fail comes before the file
+// goes: until then the caller may end the process, and the VM is suspended as it was. The agent may die between any two lines; the
+// next one finds in the record how far it came.
+func (i *instance) finishRestore(ctx context.Context) error {
+	r := i.snapshotRecord()
+	if from := r.Config.Restore; from != nil {
+		if err := i.untilRead(ctx); err != nil {
+			return err
+		}
+		if err := i.driver.step("note that the memory was read"); err != nil {
+			return err
+		}
+		if err := i.update(func(r *record) { r.Restored, r.Config.Restore = from.Path, nil }); err != nil {
+			return fault.Wrap(err, fault.Unavailable, "restore_note", "the node could not write down that the memory was read; make room under its run folder")
+		}
+	}
+	if err := i.spend(i.snapshotRecord().Restored); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "restore_remove", "the file of the memory could not be taken away on the node's disk; mend the disk")
+	}
+	// Behind this line there is no way back, so nothing of it is an error. The actor lets a guest go on that stands still.
+	if err := i.driver.step("forget the file"); err != nil {
+		return err
+	}
+	if err := i.update(func(r *record) { r.Restored = "" }); err != nil {
+		i.driver.log.Warn("the record of a restore stays", "vm", i.vm, "err", err)
+	}
+	if err := i.driver.step("go on"); err != nil || r.Config.StartPaused {
+		return err
+	}
+	if err := i.run(ctx, "cont", nil, nil); err != nil {
+		if i.over() {
+			return err
+		}
+		i.driver.log.Warn("a guest whose memory was read stands still", "vm", i.vm, "err", err)
+	}
+	return nil
+}
+
+func (i *instance) untilRead(ctx context.Context) error {
+	return i.until(ctx, func() (bool, error) {
 		status, err := i.status(ctx)
 		return status != "inmigrate", err
 	})
+}
+
+// spend takes the file of memory away that was read: memory that runs on must not be restored a second time. The name goes for good
+// before the content, so that a disk that refuses leaves the file as it was.
+func (i *instance) spend(path string) error {
+	if err := i.driver.step("take the name away"); err != nil {
+		return err
+	}
+	err := os.Rename(path, partial(path))
+	there := !errors.Is(err, os.ErrNotExist) // else an agent before this one came further
+	if err != nil && there {
+		return err
+	}
+	if err = i.driver.step("make that last"); err == nil {
+		err = syncFolder(path)
+	}
+	if err != nil && there {
+		return errors.Join(err, os.Rename(partial(path), path))
+	}
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(cfg.Restore.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := i.driver.step("take the content away"); err != nil {
 		return err
 	}
-	if err := syncFolder(cfg.Restore.Path); err != nil {
-		return err
-	}
-	if err := i.update(func(r *record) { r.Config.Restore = nil }); err != nil {
-		return err
-	}
-	if cfg.StartPaused {
-		return nil
-	}
-	return i.run(ctx, "cont", nil, nil)
+	dropPartial(path)
+	return nil
 }
 
 // syncFolder makes the coming and going of the file's name last.

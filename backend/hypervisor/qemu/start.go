@@ -37,6 +37,7 @@ func (d *Driver) Start(ctx context.Context, cfg hypervisor.Config) (hypervisor.I
 		endTPM(r)
 		removeGroups(r.Cgroups)
 		dropPartial(r.Saving)
+		dropPartial(r.Restored)
 	}
 	s := &starter{driver: d, dir: dir, lock: lock, cfg: cfg, host: host}
 	instance, err := s.run(ctx)
@@ -80,10 +81,15 @@ func (s *starter) run(ctx context.Context) (*instance, error) {
 	return s.connect(ctx)
 }
 
-// prepare plans the machine and opens what it needs.
-func (s *starter) prepare() error {
+// prepare plans the machine and opens what it needs. When it fails nothing stays open.
+func (s *starter) prepare() (err error) {
 	s.record = record{Config: s.cfg, Layout: newLayout(s.cfg, s.cfg.Accel != "kvm")}
 	open := opener{dir: s.dir}
+	defer func() {
+		if err != nil {
+			closeAll([]*os.File{open.state, open.tpm}) // either may be nil, or closed with the rest
+		}
+	}()
 	if s.cfg.Restore != nil {
 		file, saved, err := openState(s.cfg.Restore.Path)
 		if err != nil {
@@ -102,11 +108,12 @@ func (s *starter) prepare() error {
 		open.tpm = near
 	}
 	plan := argv(s.cfg, s.record.Layout, s.host)
-	files, err := open.all(plan.Sources)
-	s.files = files
+	if s.files, err = open.all(plan.Sources); err != nil {
+		return err
+	}
 	s.record.Cgroups = s.driver.makeGroups(s.cfg)
 	s.args = plan.Args
-	return err
+	return nil
 }
 
 // exec connects to the sockets, which listen already, and starts QEMU. In this order QEMU finds the serial line connected before
@@ -155,7 +162,7 @@ func (s *starter) connect(ctx context.Context) (*instance, error) {
 	if s.cfg.Restore != nil {
 		reading, cancel := context.WithTimeout(ctx, saveTimeout)
 		defer cancel()
-		if err := i.finishRestore(reading, s.cfg); err != nil {
+		if err := i.finishRestore(reading); err != nil {
 			monitor.Close()
 			return nil, s.died(err)
 		}

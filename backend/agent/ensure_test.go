@@ -144,6 +144,31 @@ func TestStop_killsAGuestThatIgnoresACPIAfterItsGrace(t *testing.T) {
 	}
 }
 
+func TestStop_asksAGuestAgainThatDidNotHearTheFirstTime(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	m.GraceS = maxGraceS
+	w.ensure(a, m)
+	if err := w.host.IgnoreACPI(m.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan vm.Seen, 1)
+	go func() { s, _ := a.Ensure(t.Context(), with(m, power(vm.Off))); done <- s }()
+	w.await(a, m.ID, "the stop under way", isState(vm.SeenStopping))
+	if err := w.host.IgnoreACPI(m.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case s := <-done:
+		if s.State != vm.SeenStopped {
+			t.Errorf("got %s", s.State)
+		}
+	case <-time.After(time.Minute):
+		t.Error("a guest that obeys now was not asked again")
+	}
+}
+
 func TestEnsure_aForcedStopSupersedesOneThatWaitsForTheGuest(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent(0)

@@ -30,6 +30,10 @@ func (x *actor) end(ctx context.Context, force bool) error {
 	return x.settle(ctx, vm.SeenStopped, "")
 }
 
+// firstAsk is when a guest that has not powered off is asked again: one that was still booting did not see the button. Each
+// further wait is twice as long.
+const firstAsk = 2 * time.Second
+
 // askToStop sends ACPI and waits for the guest to power off, for its grace at most. It reports no error when the guest did
 // not act.
 func (x *actor) askToStop(ctx context.Context) error {
@@ -52,6 +56,9 @@ func (x *actor) askToStop(ctx context.Context) error {
 	x.shutdown = true
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
+	wait := firstAsk
+	again := time.NewTimer(wait)
+	defer again.Stop()
 	for x.inst != nil {
 		select {
 		case e, ok := <-x.inst.Events():
@@ -59,6 +66,10 @@ func (x *actor) askToStop(ctx context.Context) error {
 				return nil
 			}
 			x.note(e)
+		case <-again.C:
+			x.askAgain()
+			wait *= 2
+			again.Reset(wait)
 		case <-timer.C:
 			x.a.log.Info("the guest did not power off in time, it is killed", "vm", x.vm, "grace", grace)
 			return nil
@@ -67,6 +78,15 @@ func (x *actor) askToStop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// askAgain sends ACPI once more. A failure needs no answer: the grace ends either way.
+func (x *actor) askAgain() {
+	call, cancel := x.call(x.a.o.Limits.Call)
+	defer cancel()
+	if err := x.inst.Power(call, hypervisor.Shutdown); err != nil {
+		x.a.log.Debug("the process does not take a shutdown again", "vm", x.vm, "err", err)
+	}
 }
 
 // kill ends the process and returns when it is gone.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -52,19 +51,13 @@ func (p *progress) end(o wire.Operation) {
 
 func progressLine(o wire.Operation) string {
 	sentence := o.Sentence
-	if sentence == "" && o.Step >= 0 && o.Step < len(o.Steps) {
+	if sentence == "" && !o.Ended() && o.Step >= 0 && o.Step < len(o.Steps) {
 		sentence = o.Steps[o.Step]
 	}
 	if sentence == "" {
 		sentence = o.Status
 	}
-	verb := ""
-	if o.Status == "undoing" {
-		verb = "taking back: "
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "[%3.0f%%] %s%s", o.Progress*100, verb, printable(sentence))
-	return b.String()
+	return fmt.Sprintf("[%3.0f%%] %s", o.Progress*100, printable(sentence))
 }
 
 // operationError is what a failed operation says on the command line.

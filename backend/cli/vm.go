@@ -232,7 +232,11 @@ func (s *session) each(args []string, f func(ref string) error) error {
 	var failed bool
 	for _, ref := range args {
 		if err := f(ref); err != nil {
-			fmt.Fprintf(s.err, "novacron: %s: %s\n", printable(ref), sentence(err))
+			said := sentence(err)
+			if !strings.HasPrefix(said, ref+": ") {
+				said = printable(ref) + ": " + said
+			}
+			fmt.Fprintf(s.err, "novacron: %s\n", said)
 			failed = true
 		}
 	}
@@ -293,7 +297,7 @@ func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "do not ask the guest; what it has not written is lost")
-	c.Flags().IntVar(&grace, "grace", 90, "seconds that the guest has to power off")
+	c.Flags().IntVar(&grace, "grace", 60, "seconds that the guest has to power off")
 	w.register(c)
 	return c
 }

@@ -49,6 +49,7 @@ func TestCheck_namesTheFieldAtFault(t *testing.T) {
 		{"firmware", func(s *Spec) { s.Arch, s.Firmware, s.Cmdline = AArch64, BIOS, "" }},
 		{"firmware", func(s *Spec) { s.Image = "" }},
 		{"secure_boot", func(s *Spec) { s.Secure = true }},
+		{"tpm", func(s *Spec) { s.TPM = true }},
 		{"image", func(s *Spec) { s.Image = "sha256:00" }},
 		{"cmdline", func(s *Spec) { s.Firmware = UEFI }},
 		{"cmdline", func(s *Spec) { s.Cmdline = "a\nb" }},

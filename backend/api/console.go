@@ -197,19 +197,21 @@ func toGuest(ctx context.Context, conn *websocket.Conn, guest io.Writer) error {
 
 // attend ends a console with its session, and when the peer does not answer.
 func (a *API) attend(ctx context.Context, conn *websocket.Conn, g app.Console) error {
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
+	pings, checks := time.NewTicker(pingEvery), time.NewTicker(sessionEvery)
+	defer pings.Stop()
+	defer checks.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
-		}
-		if err := a.Accounts.Live(ctx, g.Caller); fault.Is(err, fault.Unauthenticated) {
-			return err
-		}
-		if err := ping(ctx, conn); err != nil {
-			return err
+		case <-checks.C:
+			if err := a.Accounts.Live(ctx, g.Caller); fault.Is(err, fault.Unauthenticated) {
+				return err
+			}
+		case <-pings.C:
+			if err := ping(ctx, conn); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -183,8 +183,9 @@ func (s *stream) renewed(next app.Access) {
 
 // guard pings, and ends the stream with its token or its session.
 func (s *stream) guard(ctx context.Context) error {
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
+	pings, checks := time.NewTicker(pingEvery), time.NewTicker(sessionEvery)
+	defer pings.Stop()
+	defer checks.Stop()
 	token := s.access
 	for {
 		left := time.NewTimer(token.Expires.Sub(s.api.Now()))
@@ -196,20 +197,22 @@ func (s *stream) guard(ctx context.Context) error {
 			left.Stop()
 		case <-left.C:
 			return fault.New(fault.Unauthenticated, "token_expired", "the access token has expired; send another auth message in time")
-		case <-tick.C:
+		case <-checks.C:
 			left.Stop()
-			if err := s.alive(ctx, token); err != nil {
+			if err := s.api.Accounts.Live(ctx, token.Caller); fault.Is(err, fault.Unauthenticated) {
+				return err
+			}
+		case <-pings.C:
+			left.Stop()
+			if err := s.ping(ctx); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// alive checks both ends: the peer answers, and the session goes on.
-func (s *stream) alive(ctx context.Context, token app.Access) error {
-	if err := s.api.Accounts.Live(ctx, token.Caller); fault.Is(err, fault.Unauthenticated) {
-		return err
-	}
+// ping asks the peer for an answer, in both ways that peers know.
+func (s *stream) ping(ctx context.Context) error {
 	if err := s.send(ctx, map[string]string{"type": "ping"}); err != nil {
 		return err
 	}

@@ -145,6 +145,25 @@ func TestEvents_closeWithTheirReason(t *testing.T) {
 	closes(t, "a renewal by somebody else", renewing, 4401)
 }
 
+// Whoever is signed out elsewhere sees it within five seconds, and types into no console any more.
+func TestSockets_endWithTheirSession(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	c := w.admin()
+	w.vm(c, "web-1")
+	stream := w.dial("/ws/events/v1", nil)
+	hello(t, stream, wire.EventsAuth{Token: c.Tokens().Access})
+	var ticket wire.ConsoleTicket
+	w.must(json.Unmarshal([]byte(w.ask("POST", "/api/v1/vms/web-1/console", `{}`, token(c)...).text), &ticket))
+	console := w.dial(ticket.Path, nil, ticket.Subprotocol)
+	w.must(c.Logout(ctx))
+	began := time.Now()
+	closes(t, "events", stream, 4401)
+	closes(t, "the console", console, 4401)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the streams lived on for %s", took)
+	}
+}
+
 func TestEvents_tooOldACursorIsSaid(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	c := w.admin()

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url)) // build/images is found from here
 const binary = process.env.NOVACRON_BIN ?? fileURLToPath(new URL('../../bin/novacron', import.meta.url))
@@ -100,6 +101,13 @@ export class Server {
     if (code !== 0) throw new Error(`create-user ${name} ended with ${code}`)
   }
 
+  /** The link of the newest mail of the kind to the address, as `novacron mail list` shows it while no SMTP server is set. */
+  async mailLink(kind: string, to: string): Promise<string> {
+    const { stdout } = await promisify(execFile)(binary, ['mail', 'list', '-o', 'json'], { env: this.env })
+    const mails = JSON.parse(stdout) as { kind: string; to: string; link?: string }[]
+    return mails.find((m) => m.kind === kind && m.to === to)?.link ?? ''
+  }
+
   /** Ends the process and keeps the data, as a crash of the machine does. */
   async kill() {
     if (!this.process || this.process.exitCode !== null) return
@@ -129,10 +137,10 @@ export class Client {
     this.url = url
   }
 
-  async login(username: string) {
+  async login(username: string, phrase = password) {
     const answer = (await this.send('POST', '/api/auth/login', {
       username,
-      password,
+      password: phrase,
     })) as { access_token: string }
     this.token = answer.access_token
     return this

@@ -4,8 +4,10 @@ import { Client, password, Server } from './server.ts'
 
 type Worker = { server: Server; api: Client }
 type Each = {
-  watched: undefined
+  watched: string[]
   signIn: (name?: string) => Promise<void>
+  /** Another browser, without the cookies of the first. */
+  visit: () => Promise<Page>
   allow: (what: RegExp) => void
   own: (args?: string[], extra?: NodeJS.ProcessEnv) => Promise<{ server: Server; page: Page }>
 }
@@ -59,28 +61,35 @@ export const test = base.extend<Each, Worker>({
       allow(/net::ERR_NETWORK_CHANGED/)
       const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
       watch(context, server.url, wrong)
-      await use(undefined)
+      await use(wrong)
       expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
     },
     { auto: true },
   ],
   // A platform of the story's own, for what would disturb the others: an empty one, a killed one, other settings.
-  own: async ({ browser, allow }, use) => {
-    const wrong: string[] = []
+  own: async ({ browser, watched }, use) => {
     const begun: { server: Server; context: BrowserContext }[] = []
     await use(async (args, extra) => {
       const server = await Server.start(args, extra)
       const context = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 720 } })
       begun.push({ server, context })
-      watch(context, server.url, wrong)
+      watch(context, server.url, watched)
       return { server, page: await context.newPage() }
     })
     for (const { server, context } of begun) {
       await context.close()
       await server.stop()
     }
-    const { allowed } = allow as unknown as { allowed: RegExp[] } // made above
-    expect(wrong.filter((w) => !allowed.some((a) => a.test(w)))).toEqual([])
+  },
+  visit: async ({ browser, server, watched }, use) => {
+    const contexts: BrowserContext[] = []
+    await use(async () => {
+      const context = await browser.newContext({ baseURL: server.url })
+      contexts.push(context)
+      watch(context, server.url, watched)
+      return context.newPage()
+    })
+    await Promise.all(contexts.map((c) => c.close()))
   },
   signIn: async ({ page }, use) => {
     await use(async (name = 'ada') => {

@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import type { VMSummary } from './api/client.ts'
 import type { AuditFilter } from './api/queries.ts'
+import { takeSecret } from './auth/secret.ts'
 import { ensureSession } from './auth/session.ts'
 import { Crashed, NotFound } from './routes/fault.tsx'
 
@@ -55,10 +56,42 @@ const root = createRootRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: '/auth/login',
+  validateSearch: (s: Record<string, unknown>): { next?: string; again?: true } => ({
+    next: safeNext(s.next),
+    again: s.again === true ? true : undefined,
+  }),
+  component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
+})
+const secondFactor = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/2fa',
   validateSearch: (s: Record<string, unknown>): { next?: string } => ({
     next: safeNext(s.next),
   }),
-  component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
+  component: lazyRouteComponent(() => import('./routes/second-factor.tsx'), 'SecondFactorPage'),
+})
+const register = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/register',
+  beforeLoad: ({ location }) => takeSecret('/auth/register', location.hash),
+  component: lazyRouteComponent(() => import('./routes/register.tsx'), 'RegisterPage'),
+})
+const forgotPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/forgot-password',
+  component: lazyRouteComponent(() => import('./routes/forgot-password.tsx'), 'ForgotPasswordPage'),
+})
+const resetPassword = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/reset-password',
+  beforeLoad: ({ location }) => takeSecret('/auth/reset-password', location.hash),
+  component: lazyRouteComponent(() => import('./routes/reset-password.tsx'), 'ResetPasswordPage'),
+})
+const verifyEmail = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/verify-email',
+  beforeLoad: ({ location }) => takeSecret('/auth/verify-email', location.hash),
+  component: lazyRouteComponent(() => import('./routes/verify-email.tsx'), 'VerifyEmailPage'),
 })
 const setup = createRoute({
   getParentRoute: () => root,
@@ -219,6 +252,11 @@ const settings = createRoute({
 
 const tree = root.addChildren([
   login,
+  secondFactor,
+  register,
+  forgotPassword,
+  resetPassword,
+  verifyEmail,
   setup,
   home,
   shell.addChildren([

@@ -267,3 +267,10 @@ export const audit = (filter: AuditFilter) =>
     placeholderData: keepPreviousData,
     staleTime: 0, // no event tells of a new entry
   })
+
+/** Whether the second factor is on, and the backup codes that are left. */
+export const factor = () =>
+  queryOptions({
+    queryKey: ['factor'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/2fa/status', { signal })),
+  })

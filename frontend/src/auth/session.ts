@@ -1,7 +1,8 @@
-import { Problem, problemOf } from '../api/problem.ts'
+import { Problem } from '../api/problem.ts'
 import type { components } from '../api/schema.d.ts'
 import { words } from '../i18n/en.ts'
 import { createStore } from '../lib/store.ts'
+import { post } from './post.ts'
 
 type Answer = components['schemas']['LoginAnswer']
 export type User = components['schemas']['User']
@@ -17,27 +18,6 @@ export const session = createStore<Session>({ status: 'unknown' })
 const renewBefore = 60_000 // ms before the token's end
 const tabs = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('novacron-session')
 if (tabs) tabs.onmessage = (message) => message.data === 'signed out' && end()
-
-async function post(path: string, body?: unknown, token?: string): Promise<Response> {
-  const headers = new Headers()
-  if (body !== undefined) headers.set('Content-Type', 'application/json')
-  if (token) headers.set('Authorization', `Bearer ${token}`)
-  let response: Response
-  try {
-    response = await fetch(path, {
-      method: 'POST',
-      headers,
-      body: body === undefined ? null : JSON.stringify(body),
-    })
-  } catch {
-    throw new Problem(0, {
-      detail: words.errors.unreachable,
-      code: 'unreachable',
-    })
-  }
-  if (!response.ok) throw await problemOf(response)
-  return response
-}
 
 function begin(answer: Answer) {
   const { access_token: token, expires_in: seconds, user } = answer
@@ -62,24 +42,23 @@ function end(reason?: 'expired') {
   session.set(reason ? { status: 'out', reason } : { status: 'out' })
 }
 
-/** Signs in. With a second factor the answer is the challenge that a code ends; without one it is nothing. */
-export async function signIn(username: string, password: string): Promise<string | undefined> {
+/** The sign-in that waits for its second factor. It lives in memory only: a reload begins again with the password. */
+let challenge = ''
+export const isChallenged = () => challenge !== ''
+
+/** Signs in, or says that the account asks for a second factor too. */
+export async function signIn(username: string, password: string): Promise<'in' | 'challenged'> {
   const answer: Answer = await (await post('/api/auth/login', { username, password })).json()
-  if (answer.two_factor_required) return answer.challenge_token
+  challenge = answer.challenge_token ?? ''
+  if (answer.two_factor_required) return 'challenged'
   begin(answer)
-  return undefined
+  return 'in'
 }
 
-/** Ends a sign-in with a code of the authenticator, or a backup code. */
-export async function proveSecondFactor(challenge: string, code: string): Promise<void> {
-  begin(
-    await (
-      await post('/api/auth/2fa/verify-login', {
-        challenge_token: challenge,
-        code,
-      })
-    ).json(),
-  )
+/** Ends a sign-in with a code of the authenticator app, or a backup code. */
+export async function proveSecondFactor(code: string): Promise<void> {
+  begin(await (await post('/api/auth/2fa/verify-login', { challenge_token: challenge, code })).json())
+  challenge = ''
 }
 
 export async function setUp(request: components['schemas']['Setup']): Promise<void> {

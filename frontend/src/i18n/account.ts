@@ -1,0 +1,63 @@
+// The words of the pages that people see before they are signed in, beside the sign-in itself.
+const plural = (value: number, one: string, many: string) => `${value} ${value === 1 ? one : many}`
+
+export const words = {
+  toLogin: 'To the sign-in',
+  toDashboard: 'To the dashboard',
+  password: 'Password',
+  newPassword: 'New password',
+  passwordHint: 'At least 12 characters. A few words that have nothing to do with each other are good.',
+  email: 'E-mail',
+  username: 'User name',
+  secondFactor: {
+    title: 'Second factor',
+    code: 'Code of your authenticator app',
+    hint: 'Six digits.',
+    backup: 'Backup code',
+    backupHint: 'One of the codes that you kept when you turned the second factor on. Each is good once.',
+    useBackup: 'Use a backup code',
+    useApp: 'Use the authenticator app',
+    submit: 'Go on',
+    back: 'Back to the sign-in',
+    left: (codes: number) =>
+      codes === 0
+        ? 'That was your last backup code. Make new ones in the settings.'
+        : `${plural(codes, 'backup code is', 'backup codes are')} left.${codes <= 3 ? ' Make new ones in the settings.' : ''}`,
+  },
+  forgot: {
+    title: 'Choose a new password',
+    intro: 'We send a link to the address of your account. It is good once, for 30 minutes.',
+    submit: 'Send the link',
+    done: 'If there is an account with this address, a mail is on its way.',
+    doneMore: 'Look into your inbox and the junk folder. No mail comes more than a few times an hour.',
+  },
+  reset: {
+    title: 'Choose a new password',
+    intro: 'You are signed out everywhere, and your API tokens end.',
+    submit: 'Set the password',
+    done: 'The new password holds. You were signed out everywhere else.',
+    none: 'This page needs the link of a mail. Ask for one, and open it as a whole.',
+    another: 'Send a new link',
+  },
+  verify: {
+    title: 'Confirm your e-mail address',
+    running: 'Confirming…',
+    done: 'Your address is confirmed.',
+    intro: 'We send another link to the address of your account. It is good once, for 24 hours.',
+    submit: 'Send another link',
+    sent: 'If an account with this address waits for its confirmation, a mail is on its way.',
+    again: (seconds: number) => `Send again in ${seconds} s`,
+  },
+  register: {
+    title: 'Create an account',
+    invited: 'You are invited. Your invitation is good once.',
+    usernameHint: 'Letters and digits, with . _ - between them.',
+    submit: 'Create the account',
+    have: 'I have an account',
+    inbox: 'Check your inbox',
+    inboxText: (email: string) => `We sent a mail to ${email}. Open the link in it, then sign in.`,
+    done: 'Your account is made',
+    doneText: 'You can sign in now.',
+    resend: 'Send the mail again',
+  },
+}

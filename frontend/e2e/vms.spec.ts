@@ -52,7 +52,7 @@ test('what is done elsewhere shows without a reload, in the list and on the dash
   await api.createVM('was-here')
   await signIn()
   const total = async () => ((await api.send('GET', '/api/v1/vms?limit=1')) as { total: number }).total
-  const counter = page.locator('.dashboard').getByRole('link', { name: /Total/ })
+  const counter = page.locator('.dashboard').getByRole('link', { name: /VMs in all/ })
   await expect(counter).toContainText(String(await total()))
   const list = await context.newPage()
   await list.goto('/vms?sort=-created_at')

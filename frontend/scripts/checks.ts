@@ -16,6 +16,8 @@ const layers: Record<string, RegExp> = {
   console: /from '\.\.\/routes/,
   operations: /from '\.\.\/routes/,
   setup: /from '\.\.\/(routes|shell)/,
+  dashboard: /from '\.\.\/(routes|shell)/,
+  tenants: /from '\.\.\/(routes|shell)/,
   nodes: /from '\.\.\/routes/,
   palette: /from '\.\.\/(routes|shell)/,
 }

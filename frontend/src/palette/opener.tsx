@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { words } from '../i18n/en.ts'
+import { Icon } from '../ui/icon.tsx'
 
 const load = () => import('./palette.tsx')
 const Palette = lazy(async () => ({ default: (await load()).Palette }))
@@ -25,10 +26,7 @@ export function PaletteOpener() {
   return (
     <>
       <button type="button" className="button opener" aria-keyshortcuts="Control+K Meta+K" aria-label={words.palette.open} onClick={() => setOpen(true)}>
-        <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">
-          <circle cx="6" cy="6" r="4.5" fill="none" stroke="currentColor" strokeWidth="1.5" />
-          <path d="m9.5 9.5 3.5 3.5" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />
-        </svg>
+        <Icon name="search" />
         <span className="opener-word">{words.palette.open}</span> <kbd>Ctrl K</kbd>
       </button>
       {open ? (

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Fragment, useState } from 'react'
 import { api, body, type Schemas } from '../api/client.ts'
-import { type AuditFilter, audit, users } from '../api/queries.ts'
+import { type AuditFilter, audit, tenants, users, vmCounts } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
 import { tellChanges } from '../lib/changes.ts'
 import { absolute } from '../lib/format.ts'
@@ -20,6 +20,8 @@ type Entry = Schemas['AuditEntry']
 export function AuditPage() {
   const search = useSearch({ from: '/shell/admin/audit' })
   const query = useInfiniteQuery(audit(search))
+  useQuery(vmCounts()) // these tell names
+  useQuery(tenants())
   const filtered = Boolean(search.user || search.action || search.subject)
   return (
     <>

@@ -65,12 +65,11 @@ function Cordon({ node: n }: { node: Node }) {
 }
 
 function Facts({ node: n }: { node: Node }) {
-  const d = words.dashboard
   const facts: [string, React.ReactNode][] = [
     [w.vms, count(n.vms)],
-    [w.cpus, d.allocated(count(n.cpus_allocated), count(n.cpus))],
-    [w.memory, d.allocated(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))],
-    [w.disk, d.used(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))],
+    [w.cpus, w.allocatedOf(count(n.cpus_allocated), count(n.cpus))],
+    [w.memory, w.allocatedOf(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))],
+    [w.disk, w.usedOf(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))],
     [w.load, n.load1.toFixed(2)],
     [w.accel, [n.accel, n.accel_reason].filter(Boolean).join(': ')],
     [w.model, n.cpu_model],

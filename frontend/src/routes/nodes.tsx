@@ -77,12 +77,12 @@ function Table({ list }: { list: Node[] }) {
                 <State word={n.state} />
               </td>
               <td className="end">{count(n.vms)}</td>
-              <td className="nowrap">{words.dashboard.allocated(count(n.cpus_allocated), count(n.cpus))}</td>
+              <td className="nowrap">{w.allocatedOf(count(n.cpus_allocated), count(n.cpus))}</td>
               <td className="nowrap">
-                {words.dashboard.allocated(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))}
+                {w.allocatedOf(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))}
               </td>
               <td className="nowrap">
-                {words.dashboard.used(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))}
+                {w.usedOf(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))}
               </td>
               <td title={n.accel_reason || undefined}>{n.accel}</td>
               <td>{n.last_seen ? <Time at={n.last_seen} /> : words.common.never}</td>

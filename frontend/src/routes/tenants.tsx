@@ -1,33 +1,18 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api, body, type Schemas } from '../api/client.ts'
+import { api, body } from '../api/client.ts'
 import { tenants } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
-import { count, gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
+import { mebibytes, parseMebibytes } from '../lib/format.ts'
+import { type Limit, limits, type Quota, QuotaUse, showLimit, type Tenant } from '../tenants/quota.tsx'
 import { Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
-import { Meter } from '../ui/meter.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { toastDone } from '../ui/toast.tsx'
 import { Loaded } from '../ui/views.tsx'
 
 const w = words.tenants
-type Tenant = Schemas['Tenant']
-type Quota = Schemas['Quota']
-
-/** What a quota counts, in the order of the columns. */
-const limits = ['vms', 'cpus', 'memory_mib', 'disk_gib', 'snapshots'] as const satisfies readonly (keyof Quota)[]
-type Limit = (typeof limits)[number]
-
-const show: Record<Limit, (n: number) => string> = {
-  vms: count,
-  cpus: count,
-  memory_mib: mebibytes,
-  disk_gib: gibibytes,
-  snapshots: count,
-}
-
 type Asked = { what: 'create' } | { what: 'edit' | 'delete'; tenant: Tenant }
 
 export function TenantsPage() {
@@ -80,7 +65,7 @@ function Table({ list, ask }: { list: Tenant[]; ask: (asked: Asked) => void }) {
               <th scope="row">{t.name}</th>
               {limits.map((limit) => (
                 <td key={limit}>
-                  <Use tenant={t} limit={limit} />
+                  <QuotaUse tenant={t} limit={limit} />
                 </td>
               ))}
               <td>
@@ -107,12 +92,6 @@ function Table({ list, ask }: { list: Tenant[]; ask: (asked: Asked) => void }) {
       </table>
     </div>
   )
-}
-
-function Use({ tenant: t, limit }: { tenant: Tenant; limit: Limit }) {
-  const [used, most] = [t.used[limit], t.quota[limit]]
-  const text = most > 0 ? w.of(show[limit](used), show[limit](most)) : w.unlimited(show[limit](used))
-  return <Meter name={w.limits[limit]} part={used} whole={most} text={text} />
 }
 
 /** A limit out of what was typed; empty is none. null: no number. */
@@ -176,7 +155,7 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
             key={limit}
             label={w.inputs[limit]}
             fault={bad[limit] ?? at[limit]}
-            hint={t ? w.inUse(show[limit](t.used[limit])) : undefined}
+            hint={t ? w.inUse(showLimit[limit](t.used[limit])) : undefined}
           >
             {(c) => <input {...c} name={limit} defaultValue={t ? typed(limit, t.quota[limit]) : ''} autoComplete="off" placeholder={w.none} />}
           </Field>

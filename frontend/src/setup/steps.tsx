@@ -103,11 +103,11 @@ function Nodes() {
 /** What a machine has and what it lacks, as it reports itself. */
 function Health({ node: n }: { node: Node }) {
   const checks: { name: string; good: boolean; text: string }[] = [
-    { name: words.nodes.accel, good: n.accel === 'kvm', text: [n.accel, n.accel_reason].filter(Boolean).join(': ') },
+    { name: words.nodes.accel, good: n.accel === 'kvm', text: n.accel },
     { name: words.nodes.cpus, good: n.cpus > 0, text: [count(n.cpus), n.cpu_model].filter(Boolean).join(', ') },
     { name: words.nodes.memory, good: n.memory_mib > 0, text: mebibytes(n.memory_mib) },
     { name: words.nodes.disk, good: n.disk_free_bytes > 0, text: w.free(bytes(n.disk_free_bytes)) },
-    { name: words.nodes.network, good: !n.network_note, text: [n.network, n.network_note].filter(Boolean).join(': ') },
+    { name: words.nodes.network, good: n.network !== 'user', text: [n.network, n.network_note].filter(Boolean).join(': ') },
     ...n.missing.map((text) => ({ name: words.nodes.missing, good: false, text })),
   ]
   return (

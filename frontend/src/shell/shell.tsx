@@ -10,6 +10,7 @@ import { useStore } from '../lib/store.ts'
 import { connection, startLive } from '../live/socket.ts'
 import { OperationsTray } from '../operations/tray.tsx'
 import { PaletteOpener } from '../palette/opener.tsx'
+import { Icon, type IconName } from '../ui/icon.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { Toasts, toastError } from '../ui/toast.tsx'
 import { Brand } from '../ui/brand.tsx'
@@ -38,7 +39,7 @@ export function Shell() {
           aria-label={w.open}
           onClick={() => setOpen(!open)}
         >
-          ☰
+          <Icon name="menu" />
         </button>
         <Link to="/dashboard" className="brand" aria-label={words.product}>
           <Brand />
@@ -62,25 +63,25 @@ function Nav({ open, rights }: { open: boolean; rights: Rights }) {
   return (
     <nav className={`sidenav ${open ? 'open' : ''}`} aria-label={w.label}>
       <ul>
-        <NavLink to="/dashboard">{w.dashboard}</NavLink>
+        <NavLink to="/dashboard" icon="dashboard">{w.dashboard}</NavLink>
         <li className="group">{w.compute}</li>
-        <NavLink to="/vms">{w.vms}</NavLink>
-        <NavLink to="/images">{w.images}</NavLink>
-        <NavLink to="/networks">{w.networks}</NavLink>
-        {rights.platform ? <NavLink to="/nodes">{w.nodes}</NavLink> : null}
+        <NavLink to="/vms" icon="vms">{w.vms}</NavLink>
+        <NavLink to="/images" icon="images">{w.images}</NavLink>
+        <NavLink to="/networks" icon="networks">{w.networks}</NavLink>
+        {rights.platform ? <NavLink to="/nodes" icon="nodes">{w.nodes}</NavLink> : null}
         <li className="group">{w.observe}</li>
-        <NavLink to="/operations">{w.operations}</NavLink>
-        <NavLink to="/events">{w.events}</NavLink>
+        <NavLink to="/operations" icon="operations">{w.operations}</NavLink>
+        <NavLink to="/events" icon="events">{w.events}</NavLink>
         <li className="group">{w.admin}</li>
         {rights.accounts ? (
           <>
-            <NavLink to="/admin/users">{w.users}</NavLink>
-            <NavLink to="/admin/roles">{w.roles}</NavLink>
-            <NavLink to="/admin/tenants">{w.tenants}</NavLink>
-            <NavLink to="/admin/audit">{w.audit}</NavLink>
+            <NavLink to="/admin/users" icon="users">{w.users}</NavLink>
+            <NavLink to="/admin/roles" icon="roles">{w.roles}</NavLink>
+            <NavLink to="/admin/tenants" icon="tenants">{w.tenants}</NavLink>
+            <NavLink to="/admin/audit" icon="audit">{w.audit}</NavLink>
           </>
         ) : null}
-        <NavLink to="/settings">{w.settings}</NavLink>
+        <NavLink to="/settings" icon="settings">{w.settings}</NavLink>
       </ul>
     </nav>
   )
@@ -100,10 +101,11 @@ type Place =
   | '/admin/audit'
   | '/settings'
 
-function NavLink({ to, children }: { to: Place; children: string }) {
+function NavLink({ to, icon, children }: { to: Place; icon: IconName; children: string }) {
   return (
     <li>
       <Link to={to} activeOptions={{ includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
+        <Icon name={icon} />
         {children}
       </Link>
     </li>

@@ -10,15 +10,31 @@ const shapes: Record<Tone, React.ReactNode> = {
   unknown: <circle cx="5" cy="5" r="3.8" fill="none" stroke="currentColor" strokeWidth="1.4" strokeDasharray="2 1.6" />,
 }
 
+function Shape({ tone }: { tone: Tone }) {
+  return (
+    <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
+      {shapes[tone]}
+    </svg>
+  )
+}
+
+/** The shape alone, where the word stands beside it or would be too much; word is for screen readers then. */
+export function Mark({ tone, word }: { tone: Tone; word?: string }) {
+  return (
+    <span className={`mark ${tone}`} title={word}>
+      <Shape tone={tone} />
+      {word ? <span className="visually-hidden">{word}</span> : null}
+    </span>
+  )
+}
+
 type Props = { word: string; of?: 'thing' | 'operation'; tone?: Tone }
 
 /** A state as colour, shape and word. The tone follows from the word, unless the word is not one of a state. */
 export function State({ word, of, tone = toneOf(word, of) }: Props) {
   return (
     <span className={`state ${tone}`}>
-      <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
-        {shapes[tone]}
-      </svg>
+      <Shape tone={tone} />
       {word.replaceAll('_', ' ')}
     </span>
   )

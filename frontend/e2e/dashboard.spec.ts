@@ -1,0 +1,37 @@
+import { expect, test } from './story.ts'
+
+test('shows the figures of the API, each a way to exactly those', async ({ page, signIn, api }) => {
+  await api.createVM('counted-on')
+  await api.createVM('counted-off', { start: false })
+  await signIn()
+  const dashboard = page.locator('.dashboard')
+  const count = async (query: string) => ((await api.send('GET', `/api/v1/vms?limit=1&${query}`)) as { total: number }).total
+  for (const status of ['running', 'stopped'])
+    await expect(dashboard.getByRole('link', { name: new RegExp(`^\\s*${await count(`status=${status}`)}\\s*${status}$`) })).toBeVisible()
+  const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { cpus_allocated: number; load1: number }[] }
+  await expect(dashboard.getByRole('region', { name: 'vCPUs' })).toContainText(`allocated${items[0]?.cpus_allocated} `)
+  await dashboard.getByRole('link', { name: /stopped$/ }).click()
+  await expect(page).toHaveURL(/status=stopped/)
+  await expect(page.getByRole('link', { name: 'counted-off' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'counted-on' })).toHaveCount(0)
+})
+
+test('a card that cannot be read says so and leaves the others', async ({ page, signIn, api, allow }) => {
+  allow(/status of 500/)
+  const { id } = await api.createVM('failing', { start: false })
+  await signIn()
+  await page.route('**/api/v1/nodes?*', (route) =>
+    route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"title":"The nodes cannot be read","status":500}' }),
+  )
+  await page.reload()
+  await expect(page.getByRole('alert')).toContainText('The nodes cannot be read', { timeout: 20_000 })
+  await expect(page.locator('.dashboard').getByRole('link', { name: /VMs in all/ })).toBeVisible()
+  await expect(page.locator('.dashboard').getByRole('link', { name: 'failing' }).first()).toHaveAttribute('href', `/vms/${id}`)
+})
+
+test('a developer sees the quota in place of the machines', async ({ page, server, signIn }) => {
+  await server.createUser('dev', 'developer')
+  await signIn('dev')
+  await expect(page.getByRole('heading', { name: 'Your quota' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Capacity' })).toHaveCount(0)
+})

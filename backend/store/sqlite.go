@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync/atomic"
-	"time"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -37,14 +35,8 @@ func openSQLite(o Options) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("close %s: %w", path, err)
 	}
-	writer, err := sql.Open("sqlite", sqliteDSN(path, "immediate", ""))
-	if err != nil {
-		return nil, fmt.Errorf("open sqlite: %w", err)
-	}
-	reader, err := sql.Open("sqlite", sqliteDSN(path, "deferred", "query_only(1)"))
-	if err != nil {
-		return nil, fmt.Errorf("open sqlite: %w", err)
-	}
+	writer := sql.OpenDB(statements{sqliteDSN(path, "immediate", "")})
+	reader := sql.OpenDB(statements{sqliteDSN(path, "deferred", "query_only(1)")})
 	writer.SetMaxOpenConns(1)
 	reader.SetMaxOpenConns(maxReaders)
 	reader.SetMaxIdleConns(maxReaders)
@@ -65,6 +57,9 @@ func sqliteDSN(path, lock, extra string) string {
 }
 
 func classifySQLite(err error) class {
+	if errors.Is(err, errScattered) {
+		return lost
+	}
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return other
@@ -88,46 +83,4 @@ func classifySQLite(err error) class {
 		return gone
 	}
 	return other
-}
-
-// turn lets one transaction of this process write at a time. Waiting here has no limit but the caller's as long as those
-// ahead succeed; when one of them finds the file locked by another process, all who already wait fail with it at once,
-// instead of each waiting in vain for its own second.
-type turn struct {
-	token  chan struct{}
-	locked atomic.Int64 // when the file was last found locked, in Unix nanoseconds
-}
-
-func newTurn() *turn {
-	t := &turn{token: make(chan struct{}, 1)}
-	t.token <- struct{}{}
-	return t
-}
-
-func (t *turn) take(ctx context.Context) error {
-	if t == nil {
-		return nil
-	}
-	since := time.Now().UnixNano()
-	select {
-	case <-t.token:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	if t.locked.Load() > since {
-		t.give(nil)
-		return fault.New(fault.Unavailable, "database_busy",
-			"the database is locked by another program; try again in a moment").After(retryAfter)
-	}
-	return nil
-}
-
-func (t *turn) give(err error) {
-	if t == nil {
-		return
-	}
-	if err != nil && classifySQLite(err) == busy {
-		t.locked.Store(time.Now().UnixNano())
-	}
-	t.token <- struct{}{}
 }

@@ -46,7 +46,8 @@ type DB struct {
 	dialect dialect
 	write   *sql.DB // SQLite: one connection; PostgreSQL: the same pool as read
 	read    *sql.DB
-	turn    *turn // SQLite's single writer
+	turn    *turn  // SQLite's single writer; nil: PostgreSQL
+	group   *group // open, or nil; of whoever has the turn
 	gate    gate
 	doubt   doubt
 

@@ -65,10 +65,9 @@ func (db *DB) Tx(ctx context.Context, f func(t *Tx) error) error {
 
 // attempt is one try. committing says whether the commit was sent, after which nobody can tell what became of it.
 func (db *DB) attempt(ctx context.Context, f func(t *Tx) error) (committing bool, err error) {
-	if err := db.turn.take(ctx); err != nil {
-		return false, err
+	if db.turn != nil {
+		return db.attemptShared(ctx, f)
 	}
-	defer func() { db.turn.give(err) }()
 	leave, err := db.gate.enter()
 	if err != nil {
 		return false, err

@@ -173,9 +173,9 @@ type Problem struct {
 // Store is what the Runner needs of a database. Save and Renew change nothing and return ErrFenced when the record's fence
 // is not the stored one. Save writes the operation's events in the same transaction.
 type Store interface {
-	// Claim takes the oldest operation that may run and whose lease is free or ended, counts its fence up, and leases it to
-	// holder until now+lease. nil without error: there is none. Kinds that this binary does not know are left alone.
-	Claim(ctx context.Context, holder string, kinds []string, now time.Time, lease time.Duration) (*Record, error)
+	// Claim takes the oldest operations that may run and whose lease is free or ended, at most so many, counts their fences up, and
+	// leases them to holder until now+lease. None is no error. Kinds that this binary does not know are left alone.
+	Claim(ctx context.Context, holder string, kinds []string, now time.Time, lease time.Duration, most int) ([]*Record, error)
 	// Renew prolongs the lease and says whether somebody asked to cancel.
 	Renew(ctx context.Context, op id.Operation, fence int64, ends time.Time) (cancel bool, err error)
 	// Save stores the record. An ended record gives its lease up.

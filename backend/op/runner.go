@@ -145,26 +145,29 @@ func (r *Runner) Check(o id.Operation) {
 	}
 }
 
-// claimLoop takes operations as long as there is a free worker, and waits for a hint or the poll otherwise.
+// claimLoop takes as many operations at once as there are free workers, and waits for a hint or the poll when there were fewer.
 func (r *Runner) claimLoop() {
 	poll := time.NewTicker(r.o.Poll)
 	defer poll.Stop()
 	slots := make(chan struct{}, r.o.Workers)
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-r.ctx.Done():
+		free := takeAll(r.ctx, slots)
+		if free == 0 {
 			return
 		}
-		rec := r.claim()
-		if rec != nil {
+		recs := r.claim(free)
+		for range free - len(recs) {
+			<-slots
+		}
+		for _, rec := range recs {
 			r.loops.Go(func() {
 				defer func() { <-slots; r.Wake() }()
 				r.run(rec)
 			})
+		}
+		if len(recs) == free {
 			continue
 		}
-		<-slots
 		select {
 		case <-r.wake:
 		case <-poll.C:
@@ -174,32 +177,48 @@ func (r *Runner) claimLoop() {
 	}
 }
 
-// claim takes one operation. A store that does not answer is asked again at the next poll.
-func (r *Runner) claim() *Record {
+// takeAll takes every free slot, once there is one, and says how many. 0: ctx ended.
+func takeAll(ctx context.Context, slots chan struct{}) (n int) {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n = 1; ; n++ {
+		select {
+		case slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+}
+
+// claim takes operations, at most so many. A store that does not answer is asked again at the next poll.
+func (r *Runner) claim(most int) []*Record {
 	if r.ctx.Err() != nil {
 		return nil
 	}
 	// Not ended by Stop: a claim whose answer got lost would keep its lease. run gives up what comes too late.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.o.Lease/2)
 	defer cancel()
-	rec, err := r.store.Claim(ctx, r.o.Holder, r.kinds, r.o.Now(), r.o.Lease)
+	recs, err := r.store.Claim(ctx, r.o.Holder, r.kinds, r.o.Now(), r.o.Lease, most)
 	if err != nil {
 		if r.ctx.Err() == nil {
 			r.o.Log.Warn("cannot look for operations", "caller", r.o.Holder, "err", err)
 		}
 		return nil
 	}
-	return rec
+	return recs
 }
 
 // RunOne claims one operation and runs it in this goroutine until it ended or was given up, and says whether there was one.
 // Tests and simulations use it in place of Start.
 func (r *Runner) RunOne() bool {
-	rec := r.claim()
-	if rec == nil {
+	recs := r.claim(1)
+	if len(recs) == 0 {
 		return false
 	}
-	r.run(rec)
+	r.run(recs[0])
 	return true
 }
 

@@ -287,7 +287,7 @@ func TestRunner_aRunnerThatLostItsLeaseWritesNothing(t *testing.T) {
 	}}, func(s *scene) {
 		synctest.Wait()
 		// As after the lease ended: taken by one that gives it free at once.
-		if _, err := s.store.Claim(context.Background(), "thief", []string{"test"}, time.Now().Add(time.Minute), -time.Minute); err != nil {
+		if _, err := s.store.Claim(context.Background(), "thief", []string{"test"}, time.Now().Add(time.Minute), -time.Minute, 1); err != nil {
 			s.t.Fatal(err)
 		}
 		other := s.runner()
@@ -369,6 +369,38 @@ func TestRunner_runsNoMoreThanItsWorkers(t *testing.T) {
 		}
 		if took := time.Since(start); most != 4 || took > 6*time.Second {
 			t.Fatalf("at most %d ran at once and it took %v, want 4 and 5 s", most, took)
+		}
+	})
+}
+
+// slowStore answers each claim after a second, as a database does whose one writer is busy.
+type slowStore struct {
+	*optest.Memory
+}
+
+func (s slowStore) Claim(ctx context.Context, holder string, kinds []string, now time.Time, lease time.Duration, most int) ([]*op.Record, error) {
+	time.Sleep(time.Second)
+	return s.Memory.Claim(ctx, holder, kinds, now, lease, most)
+}
+
+func TestRunner_claimsForAllItsFreeWorkersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &optest.Memory{}
+		d := op.Define("test", op.Do("A", func(context.Context, op.Run, *state) error { return nil }).NoUndo("changes nothing"))
+		r := op.New(slowStore{m}, op.Options{Workers: 50}, d)
+		for range 200 {
+			m.Insert(r.Prepare("test", "vm/1", state{}))
+		}
+		start := time.Now()
+		r.Start()
+		for done := 0; done < 200; time.Sleep(100 * time.Millisecond) {
+			done = m.Ended()
+			if took := time.Since(start); took > 10*time.Second {
+				t.Fatalf("%d of 200 operations are done after %v, want all within a few claims of a second each", done, took)
+			}
+		}
+		if err := r.Stop(context.Background()); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"novacron/backend/core/id"
@@ -16,8 +17,9 @@ func (db *DB) Operations() *Operations { return &Operations{db} }
 
 var _ op.Store = (*Operations)(nil)
 
-// Claim takes the oldest operation that may run; see op.Store.
-func (s *Operations) Claim(ctx context.Context, holder string, kinds []string, now time.Time, lease time.Duration) (*op.Record, error) {
+// Claim takes the oldest operations that may run; see op.Store. One transaction takes them all: under load one claim at a time would
+// wait for its turn behind every request.
+func (s *Operations) Claim(ctx context.Context, holder string, kinds []string, now time.Time, lease time.Duration, most int) ([]*op.Record, error) {
 	if len(kinds) == 0 {
 		return nil, nil
 	}
@@ -25,32 +27,45 @@ func (s *Operations) Claim(ctx context.Context, holder string, kinds []string, n
 	if free, err := s.anyFree(ctx, kinds, now); err != nil || !free {
 		return nil, err
 	}
-	var got *op.Record
-	err := s.db.Tx(ctx, func(t *Tx) error {
-		got = nil
-		o, err := one(ctx, &t.Reader, nil, scanOperation, "select "+operationColumns+" from operations o where "+claimable+
-			" and o.kind in ("+places(2, len(kinds))+") order by o.created_at, o.id limit 1"+s.db.dialect.skipLocked, claimArgs(kinds, now)...)
-		if err != nil || o.ID == "" {
-			return err
-		}
-		first := o.Status == op.Queued
-		if first {
-			o.Status = op.Running
-		}
-		o.Holder, o.LeaseEnds, o.Updated = holder, now.Add(lease), now
-		o.Fence++
-		_, err = t.exec(ctx, "update operations set holder = $2, fence = $3, lease_ends = $4, status = $5, updated_at = $6 where id = $1",
-			o.ID, o.Holder, o.Fence, stamp(o.LeaseEnds), o.Status, stamp(now))
+	var got []op.Record
+	err := s.db.Tx(ctx, func(t *Tx) (err error) {
+		got, err = many(ctx, &t.Reader, scanOperation, "select "+operationColumns+" from operations o where "+claimable+
+			" and o.kind in ("+places(3, len(kinds))+") order by o.created_at, o.id limit $2"+s.db.dialect.skipLocked,
+			slices.Insert(claimArgs(kinds, now), 1, any(most))...)
 		if err != nil {
 			return err
 		}
-		got = &o
-		if !first {
-			return nil
+		for i := range got {
+			if err := t.lease(ctx, &got[i], holder, now, lease); err != nil {
+				return err
+			}
 		}
-		return t.emitOperation("operation.updated", &o)
+		return nil
 	})
-	return got, err
+	if err != nil {
+		return nil, err
+	}
+	claimed := make([]*op.Record, len(got))
+	for i := range got {
+		claimed[i] = &got[i]
+	}
+	return claimed, nil
+}
+
+// lease gives an operation to the holder. That it begins is told; that another runner goes on with it is nobody's concern.
+func (t *Tx) lease(ctx context.Context, o *op.Record, holder string, now time.Time, lease time.Duration) error {
+	begins := o.Status == op.Queued
+	if begins {
+		o.Status = op.Running
+	}
+	o.Holder, o.LeaseEnds, o.Updated = holder, now.Add(lease), now
+	o.Fence++
+	_, err := t.exec(ctx, "update operations set holder = $2, fence = $3, lease_ends = $4, status = $5, updated_at = $6 where id = $1",
+		o.ID, o.Holder, o.Fence, stamp(o.LeaseEnds), o.Status, stamp(now))
+	if err != nil || !begins {
+		return err
+	}
+	return t.emitOperation("operation.updated", o)
 }
 
 const claimable = "o.ended_at is null and o.not_before <= $1 and o.lease_ends <= $1"

@@ -39,6 +39,18 @@ func (m *Memory) Fail(err error) {
 	m.down = err
 }
 
+// Ended counts the operations that have ended.
+func (m *Memory) Ended() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		if r.Status.Ended() {
+			n++
+		}
+	}
+	return n
+}
+
 // Cancel asks for the operation to be undone.
 func (m *Memory) Cancel(o id.Operation) {
 	m.mu.Lock()
@@ -49,7 +61,7 @@ func (m *Memory) Cancel(o id.Operation) {
 }
 
 // Claim is op.Store's.
-func (m *Memory) Claim(_ context.Context, holder string, kinds []string, now time.Time, lease time.Duration) (*op.Record, error) {
+func (m *Memory) Claim(_ context.Context, holder string, kinds []string, now time.Time, lease time.Duration, most int) (claimed []*op.Record, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var free []op.Record
@@ -58,18 +70,21 @@ func (m *Memory) Claim(_ context.Context, holder string, kinds []string, now tim
 			free = append(free, r)
 		}
 	}
-	if m.down != nil || len(free) == 0 {
+	if m.down != nil {
 		return nil, m.down
 	}
-	r := slices.MinFunc(free, func(a, b op.Record) int {
+	slices.SortFunc(free, func(a, b op.Record) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
-	if r.Status == op.Queued {
-		r.Status = op.Running
+	for _, r := range free[:min(most, len(free))] {
+		if r.Status == op.Queued {
+			r.Status = op.Running
+		}
+		r.Holder, r.LeaseEnds, r.Fence = holder, now.Add(lease), r.Fence+1
+		m.records[r.ID] = r
+		claimed = append(claimed, &r)
 	}
-	r.Holder, r.LeaseEnds, r.Fence = holder, now.Add(lease), r.Fence+1
-	m.records[r.ID] = r
-	return &r, nil
+	return claimed, nil
 }
 
 // held gives the stored record if the fence is still its.

@@ -24,6 +24,16 @@ func (s *suite) operation(subject string) op.Record {
 	return o
 }
 
+// claim takes one operation for a minute, nil when none is free.
+func (s *suite) claim(holder string, kinds []string, now time.Time) *op.Record {
+	s.t.Helper()
+	got := must[[]*op.Record](s.t)(s.db.Operations().Claim(s.ctx, holder, kinds, now, time.Minute, 1))
+	if len(got) == 0 {
+		return nil
+	}
+	return got[0]
+}
+
 func testOperations(t *testing.T, s *suite) {
 	first := s.operation("vm/1")
 	same(t, "the operation as read", must[op.Record](t)(s.db.Operation(s.ctx, first.ID)), first)
@@ -32,7 +42,7 @@ func testOperations(t *testing.T, s *suite) {
 		return x.InsertOperation(s.ctx, &op.Record{ID: id.NewOperation(), Kind: "vm.stop", Subject: "vm/1", State: json.RawMessage("{}")})
 	})
 	ops := s.db.Operations()
-	got := must[*op.Record](t)(ops.Claim(s.ctx, "a", []string{"vm.start"}, time.Now(), time.Minute))
+	got := s.claim("a", []string{"vm.start"}, time.Now())
 	got.Status, got.Step, got.State = op.Failed, 1, json.RawMessage(`{"a":2}`)
 	got.Error = &op.Problem{Kind: fault.Exhausted, Code: "no_room", Message: "no node has room"}
 	if err := ops.Save(s.ctx, got); err != nil {
@@ -68,22 +78,22 @@ func testOperations(t *testing.T, s *suite) {
 func testOperationLeases(t *testing.T, s *suite) {
 	o, ops, now := s.operation("vm/1"), s.db.Operations(), time.Now().Add(time.Second)
 	kinds := []string{"vm.start"}
-	if none := must[*op.Record](t)(ops.Claim(s.ctx, "a", []string{"vm.other"}, now, time.Minute)); none != nil {
+	if none := s.claim("a", []string{"vm.other"}, now); none != nil {
 		t.Fatalf("claimed an operation of a kind that the runner does not know: %v", none.ID)
 	}
-	a := must[*op.Record](t)(ops.Claim(s.ctx, "a", kinds, now, time.Minute))
+	a := s.claim("a", kinds, now)
 	same(t, "the claimed one", []any{a.ID, a.Fence, a.Status, a.Holder}, []any{o.ID, int64(1), op.Running, "a"})
-	if none := must[*op.Record](t)(ops.Claim(s.ctx, "b", kinds, now.Add(59*time.Second), time.Minute)); none != nil {
+	if none := s.claim("b", kinds, now.Add(59*time.Second)); none != nil {
 		t.Fatal("claimed under another's lease")
 	}
 	same(t, "cancel asked", must[bool](t)(ops.Renew(s.ctx, o.ID, a.Fence, now.Add(2*time.Minute))), false)
-	if none := must[*op.Record](t)(ops.Claim(s.ctx, "b", kinds, now.Add(61*time.Second), time.Minute)); none != nil {
+	if none := s.claim("b", kinds, now.Add(61*time.Second)); none != nil {
 		t.Fatal("claimed under a renewed lease")
 	}
 	s.tx(func(x *store.Tx) error { _, err := x.RequestCancel(s.ctx, o.ID); return err })
 	same(t, "cancel asked", must[bool](t)(ops.Renew(s.ctx, o.ID, a.Fence, now.Add(2*time.Minute))), true)
 
-	b := must[*op.Record](t)(ops.Claim(s.ctx, "b", kinds, now.Add(3*time.Minute), time.Minute))
+	b := s.claim("b", kinds, now.Add(3*time.Minute))
 	same(t, "the one taken over", []any{b.ID, b.Fence, b.Cancel}, []any{o.ID, int64(2), true})
 	_, renewed := ops.Renew(s.ctx, o.ID, a.Fence, now.Add(time.Hour))
 	guarded := s.db.Tx(s.ctx, func(x *store.Tx) error { return x.Guard(s.ctx, o.ID, a.Fence) })
@@ -107,18 +117,39 @@ func testOperationLeases(t *testing.T, s *suite) {
 	if err := ops.Save(s.ctx, b); err != nil {
 		t.Fatalf("save: %v", err)
 	}
-	if none := must[*op.Record](t)(ops.Claim(s.ctx, "c", kinds, now.Add(9*time.Minute), time.Minute)); none != nil {
+	if none := s.claim("c", kinds, now.Add(9*time.Minute)); none != nil {
 		t.Fatal("claimed before its back-off was over")
 	}
-	c := must[*op.Record](t)(ops.Claim(s.ctx, "c", kinds, now.Add(11*time.Minute), time.Minute))
+	c := s.claim("c", kinds, now.Add(11*time.Minute))
 	same(t, "the one that was given free", c.Fence, int64(3))
 	c.Status, c.Error = op.Stuck, &op.Problem{Message: "cannot undo"}
 	if err := ops.Save(s.ctx, c); err != nil {
 		t.Fatalf("save: %v", err)
 	}
 	s.tx(func(x *store.Tx) error { _, err := x.RetryOperation(s.ctx, o.ID); return err })
-	again := must[*op.Record](t)(ops.Claim(s.ctx, "d", kinds, time.Now().Add(time.Hour), time.Minute))
+	again := s.claim("d", kinds, time.Now().Add(time.Hour))
 	same(t, "the retried one", []any{again.ID, again.Status, again.Ended.IsZero()}, []any{o.ID, op.Undoing, true})
+}
+
+// testClaimsOfMany: one claim takes the oldest, as many as were asked for, each under a fence of its own.
+func testClaimsOfMany(t *testing.T, s *suite) {
+	var made []id.Operation
+	for i := range 5 {
+		made = append(made, s.operation(fmt.Sprintf("vm/%d", i)).ID)
+	}
+	ops, kinds, now := s.db.Operations(), []string{"vm.start"}, time.Now().Add(time.Second)
+	if one := s.claim("a", kinds, now); one.ID != made[0] {
+		t.Fatalf("the first claim took %s, want the oldest", one.ID)
+	}
+	var got []id.Operation
+	for _, r := range must[[]*op.Record](t)(ops.Claim(s.ctx, "b", kinds, now, time.Minute, 3)) {
+		got = append(got, r.ID)
+		same(t, "the claimed one", []any{r.Fence, r.Status, r.Holder, r.LeaseEnds.Sub(now).Round(time.Second)}, []any{int64(1), op.Running, "b", time.Minute})
+	}
+	same(t, "three of those left", got, made[1:4])
+	same(t, "what is left", len(must[[]*op.Record](t)(ops.Claim(s.ctx, "c", kinds, now, time.Minute, 100))), 1)
+	events, _ := s.since(store.Cursor{}, store.EventFilter{Topics: []string{"operation.updated"}}, 10)
+	same(t, "operations told to have begun", len(events), 5)
 }
 
 // testConcurrentClaims: many runners that claim at once get every operation exactly once.
@@ -132,15 +163,16 @@ func testConcurrentClaims(t *testing.T, s *suite) {
 	var next atomic.Int64
 	errs := together(8, func(i int) error {
 		for misses := 0; misses < 5; {
-			r, err := ops.Claim(s.ctx, fmt.Sprint("runner-", i), []string{"vm.start"}, now, time.Hour)
+			got, err := ops.Claim(s.ctx, fmt.Sprint("runner-", i), []string{"vm.start"}, now, time.Hour, 1+i%3)
 			if err != nil {
 				return err
 			}
-			if r == nil {
+			if len(got) == 0 {
 				misses++
-				continue
 			}
-			claimed[next.Add(1)-1].Store(r)
+			for _, r := range got {
+				claimed[next.Add(1)-1].Store(r)
+			}
 		}
 		return nil
 	})

@@ -147,7 +147,10 @@ func (t *Tx) DeleteNode(ctx context.Context, n id.Node) error {
 	if placed > 0 {
 		return fault.New(fault.Conflict, "node_in_use", "%d VMs are placed on this node; delete or move them first", placed)
 	}
-	_, err = t.exec(ctx, "delete from nodes where id = $1", n)
+	if _, err = t.exec(ctx, "delete from nodes where id = $1", n); err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "delete from totals where owner = $1", nodeTotals+string(n))
 	return err
 }
 

@@ -84,7 +84,10 @@ func (t *Tx) InsertSnapshot(ctx context.Context, p *Snapshot) error {
 	if err == nil && n == 0 {
 		return snapshotNameTaken(p.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.addTotals(ctx, tenantTotals+string(p.Tenant), VMTotals{Snapshots: 1})
 }
 
 func snapshotNameTaken(name string) *fault.Error {
@@ -111,6 +114,10 @@ func (t *Tx) UpdateSnapshot(ctx context.Context, p *Snapshot) error {
 
 // DeleteSnapshot removes a snapshot; absent is success.
 func (t *Tx) DeleteSnapshot(ctx context.Context, p id.Snapshot) error {
-	_, err := t.exec(ctx, "delete from snapshots where id = $1", p)
-	return err
+	tenant, err := one(ctx, &t.Reader, nil, func(r row) (n id.Tenant, err error) { return n, r.Scan(&n) },
+		"delete from snapshots where id = $1 returning tenant", p)
+	if err != nil || tenant == "" {
+		return err
+	}
+	return t.addTotals(ctx, tenantTotals+string(tenant), VMTotals{Snapshots: -1})
 }

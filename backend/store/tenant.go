@@ -105,5 +105,9 @@ func (r *Reader) TenantThings(ctx context.Context, n id.Tenant) (map[string]int,
 // DeleteTenant removes a tenant. fault.Conflict: users or VMs of it are left.
 func (t *Tx) DeleteTenant(ctx context.Context, n id.Tenant) error {
 	_, err := t.exec(ctx, "delete from tenants where id = $1", n)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "delete from totals where owner = $1", tenantTotals+string(n))
 	return err
 }

@@ -70,19 +70,6 @@ func (r *Reader) VMsOnNode(ctx context.Context, node id.Node) ([]VM, error) {
 	return many(ctx, r, scanVM, "select "+vmColumns+" from vms v where v.node = $1", node)
 }
 
-// CountVMs counts the VMs of a tenant with their CPUs, memory in MiB and disks in GiB, and its snapshots, for quotas. Take the tenant's
-// Tx.Lock first.
-func (r *Reader) CountVMs(ctx context.Context, tenant id.Tenant) (VMTotals, error) {
-	return one(ctx, r, nil, func(row row) (t VMTotals, err error) {
-		return t, row.Scan(&t.VMs, &t.CPUs, &t.MemoryMiB, &t.DiskGiB, &t.Snapshots)
-	}, `select count(*), cast(coalesce(sum(cpus), 0) as bigint), cast(coalesce(sum(memory_mib), 0) as bigint),
-		cast(coalesce(sum(disk_gib), 0) as bigint), (select count(*) from snapshots where tenant = $1) from vms where tenant = $1`, tenant)
-}
-
-// VMTotals is what VMs together ask for.
-// Snapshots is counted by CountVMs only.
-type VMTotals struct{ VMs, CPUs, MemoryMiB, DiskGiB, Snapshots int }
-
 // diskGiB is the size of all disks together.
 func diskGiB(s vm.Spec) (sum int) {
 	for _, d := range s.Disks {
@@ -104,7 +91,10 @@ func (t *Tx) InsertVM(ctx context.Context, v *VM) error {
 	if err == nil && n == 0 {
 		return vmNameTaken(v.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.reshare(ctx, share{}, shareOf(v))
 }
 
 func vmNameTaken(name string) *fault.Error {
@@ -115,6 +105,10 @@ func vmNameTaken(name string) *fault.Error {
 // v.Version. fault.Conflict with code vm_name_taken: the new name is taken.
 func (t *Tx) UpdateVM(ctx context.Context, v *VM) error {
 	v.Updated = now()
+	before, err := t.shareNow(ctx, v.ID)
+	if err != nil {
+		return err
+	}
 	n, err := t.exec(ctx, `update vms set name = $3, name_folded = $4, description = $5, spec = $6, wanted_power = $7, boot = $8,
 		force = $9, grace_s = $10, generation = $11, epoch = $12, node = $13, role = $14, uid = $15, machine_type = $16,
 		cpu_model = $17, cpus = $18, memory_mib = $19, disk_gib = $20, image = $21, protected = $22, updated_at = $23,
@@ -128,10 +122,11 @@ func (t *Tx) UpdateVM(ctx context.Context, v *VM) error {
 	if err == nil && n == 0 {
 		return edited("VM", v.Name)
 	}
-	if err == nil {
-		v.Version++
+	if err != nil {
+		return err
 	}
-	return err
+	v.Version++
+	return t.reshare(ctx, before, shareOf(v))
 }
 
 // SetVMStatus stores what vm.Status computed, for filters, and says whether it differs from what was stored. It does not
@@ -150,8 +145,11 @@ func (t *Tx) DeleteVM(ctx context.Context, vm id.VM) error {
 	if err := t.ReleaseUID(ctx, vm); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, "delete from vms where id = $1", vm)
-	return err
+	before, err := one(ctx, &t.Reader, nil, scanShare, "delete from vms where id = $1 returning "+shareColumns, vm)
+	if err != nil || before.tenant == "" {
+		return err
+	}
+	return t.reshare(ctx, before, share{})
 }
 
 func orNow(t time.Time) time.Time {

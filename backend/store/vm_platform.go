@@ -12,11 +12,19 @@ import (
 // If-Match of before stays good.
 func (t *Tx) SaveVM(ctx context.Context, v *VM) error {
 	v.Updated = now()
-	return t.execOne(ctx, edited("VM", v.Name), `update vms set spec = $2, wanted_power = $3, boot = $4, force = $5, grace_s = $6,
+	before, err := t.shareNow(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	err = t.execOne(ctx, edited("VM", v.Name), `update vms set spec = $2, wanted_power = $3, boot = $4, force = $5, grace_s = $6,
 		generation = $7, epoch = $8, node = $9, role = $10, uid = $11, machine_type = $12, cpu_model = $13, cpus = $14,
 		memory_mib = $15, disk_gib = $16, image = $17, protected = $18, updated_at = $19 where id = $1`,
 		v.ID, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS, v.Generation, v.Epoch, v.Node, v.Role, v.UID, v.MachineType,
 		v.CPUModel, v.Spec.CPUs, v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, stamp(v.Updated))
+	if err != nil {
+		return err
+	}
+	return t.reshare(ctx, before, shareOf(v))
 }
 
 // LockVMs locks the rows of these VMs to the end of the transaction, in one order, so that two batches cannot wait for each
@@ -32,26 +40,6 @@ func (t *Tx) LockVMs(ctx context.Context, vms []id.VM) error {
 	_, err := many(ctx, &t.Reader, func(r row) (v id.VM, err error) { return v, r.Scan(&v) },
 		"select id from vms where id in ("+places(1, len(args))+") order by id"+t.lock, args...)
 	return err
-}
-
-// NodeUsage sums what is placed on each node, running or not.
-func (r *Reader) NodeUsage(ctx context.Context) (map[id.Node]VMTotals, error) {
-	type sum struct {
-		node id.Node
-		VMTotals
-	}
-	rows, err := many(ctx, r, func(row row) (s sum, err error) {
-		return s, row.Scan(&s.node, &s.VMs, &s.CPUs, &s.MemoryMiB, &s.DiskGiB)
-	}, `select node, count(*), cast(coalesce(sum(cpus), 0) as bigint), cast(coalesce(sum(memory_mib), 0) as bigint),
-		cast(coalesce(sum(disk_gib), 0) as bigint) from vms where node <> '' group by node`)
-	if err != nil {
-		return nil, err
-	}
-	usage := make(map[id.Node]VMTotals, len(rows))
-	for _, s := range rows {
-		usage[s.node] = s.VMTotals
-	}
-	return usage, nil
 }
 
 // VMsNeeding counts the VMs that have the image's content in any of their disks.

@@ -29,7 +29,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
 		{"accounts", testAccounts}, {"audit", testAudit}, {"standing of an account", testStanding}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},
 		{"hostile texts", testHostileTexts}, {"concurrent claims", testConcurrentClaims},
-		{"claims of many", testClaimsOfMany},
+		{"claims of many", testClaimsOfMany}, {"totals", testTotals},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.f(t, newSuite(t, open(t))) })
 	}

@@ -14,24 +14,7 @@ import (
 func (a *API) addGovernment() {
 	a.addTenants()
 	a.addUsers()
-	add(a, signedIn, "GET /api/v1/roles", op("listRoles", "List roles and what they may do", "Users"), func(context.Context, *struct{}) (*body[wire.List[wire.Role]], error) {
-		out := wire.List[wire.Role]{Items: []wire.Role{}}
-		for _, r := range auth.Roles {
-			who := auth.Caller{User: "x", Tenant: "own", Role: r}
-			role := wire.Role{Name: r, Actions: []auth.Action{}, Tenants: "own"}
-			if auth.SeesAll(who) {
-				role.Tenants = "all"
-			}
-			for _, action := range auth.Actions {
-				if auth.May(who, action, "") == nil {
-					role.Actions = append(role.Actions, action)
-				}
-			}
-			out.Items = append(out.Items, role)
-		}
-		out.Total = len(out.Items)
-		return answer(out, nil)
-	})
+	a.addRoles()
 	add(a, govern(auth.ReadAudit), "GET /api/v1/audit", op("listAudit", "Who did what, newest first", "Audit"), func(ctx context.Context, in *struct {
 		Lister
 		User    id.User `query:"user" maxLength:"100" doc:"Id"`
@@ -42,6 +25,42 @@ func (a *API) addGovernment() {
 	})
 	add(a, govern(auth.ReadAudit), "GET /api/v1/audit/check", op("checkAudit", "Check that no entry was changed or removed", "Audit"), func(ctx context.Context, _ *struct{}) (*body[wire.AuditCheck], error) {
 		return answer(a.App.VerifyAudit(ctx, caller(ctx)))
+	})
+}
+
+func (a *API) addRoles() {
+	const tag = "Users"
+	write := govern(auth.WriteAccount)
+	add(a, signedIn, "GET /api/v1/roles", op("listRoles", "List roles and what they may do", tag), func(ctx context.Context, _ *struct{}) (*body[wire.List[wire.Role]], error) {
+		return answer(a.App.Roles(ctx, caller(ctx)))
+	})
+	add(a, signedIn, "GET /api/v1/roles/{id}", op("getRole", "Show a role", tag), func(ctx context.Context, in *Ref) (*body[wire.Role], error) {
+		r, err := a.App.Role(ctx, caller(ctx), auth.Role(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &body[wire.Role]{ETag: etag(r.Version), Body: r}, nil
+	})
+	add(a, write, "POST /api/v1/roles", op("createRole", "Make a role of actions and the tenants that they reach", tag), func(ctx context.Context, in *struct{ Body wire.CreateRole }) (*created[wire.Role], error) {
+		r, err := a.App.CreateRole(ctx, caller(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &created[wire.Role]{Status: http.StatusCreated, Location: "/api/v1/roles/" + string(r.Name), Body: r}, nil
+	})
+	add(a, write, "PATCH /api/v1/roles/{id}", op("updateRole", "Change an own role, from the next request on of everybody who has it", tag), func(ctx context.Context, in *struct {
+		Ref
+		IfMatched
+		Body wire.UpdateRole
+	}) (*body[wire.Role], error) {
+		version, err := versionOf(in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return answer(a.App.UpdateRole(ctx, caller(ctx), auth.Role(in.ID), in.Body, version))
+	})
+	add(a, write, "DELETE /api/v1/roles/{id}", op("deleteRole", "Delete an own role that nobody has", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
+		return nil, a.App.DeleteRole(ctx, caller(ctx), auth.Role(in.ID))
 	})
 }
 

@@ -233,9 +233,6 @@ func (a *Accounts) Invite(ctx context.Context, c auth.Caller, w wire.CreateInvit
 	if w.Role == "" {
 		w.Role = auth.Developer
 	}
-	if !w.Role.Valid() {
-		return out, fault.New(fault.Invalid, "", "the role is one of %v", auth.Roles).On("role")
-	}
 	if err := auth.CheckEmail(w.Email); err != nil {
 		return out, err
 	}
@@ -252,6 +249,9 @@ func (a *Accounts) Invite(ctx context.Context, c auth.Caller, w wire.CreateInvit
 	}
 	out = wire.Invite{Email: w.Email, Role: w.Role, Tenant: n.ID, ExpiresAt: a.now().Add(inviteLife).UTC().Truncate(time.Second)}
 	return out, a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.HoldRole(ctx, w.Role); err != nil {
+			return err
+		}
 		if out.Token, err = a.issue(ctx, t, purposeInvite, "", string(content), inviteLife); err != nil {
 			return err
 		}

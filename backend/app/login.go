@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -290,7 +291,7 @@ func (a *Accounts) enrols(s store.Standing) bool {
 
 // caller is who acts for the account, with the rights of this moment.
 func (a *Accounts) caller(s store.Standing, request, address string) auth.Caller {
-	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Tenant, Role: s.Role, Enrolling: a.enrols(s), Request: request, Address: address}
+	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Tenant, Role: s.Role, Rights: s.Rights, Enrolling: a.enrols(s), Request: request, Address: address}
 }
 
 // Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
@@ -323,7 +324,7 @@ func (a *Accounts) Live(ctx context.Context, c auth.Caller) error {
 	if err != nil {
 		return err
 	}
-	if now := a.caller(u, c.Request, c.Address); now.Role != c.Role || now.Tenant != c.Tenant || now.Enrolling != c.Enrolling {
+	if now := a.caller(u, c.Request, c.Address); now.Role != c.Role || now.Tenant != c.Tenant || now.Enrolling != c.Enrolling || !reflect.DeepEqual(now.Rights, c.Rights) {
 		return fault.New(fault.Unauthenticated, "rights_changed", "what this account may do was changed; connect again")
 	}
 	return nil

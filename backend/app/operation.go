@@ -49,7 +49,7 @@ func (a *App) findOperation(ctx context.Context, r *store.Reader, c auth.Caller,
 	rec, err := r.Operation(ctx, o)
 	if err == nil {
 		err = auth.May(c, action, rec.Tenant)
-		if rec.Tenant == "" && !auth.SeesAll(c) {
+		if rec.Tenant == "" && !auth.SeesAll(c, action) {
 			err = fault.New(fault.NotFound, "", "")
 		}
 	}

@@ -39,7 +39,7 @@ func (a *App) ListTenants(ctx context.Context, c auth.Caller, r ListRequest) (wi
 	if err := auth.May(c, auth.ReadTenant, c.Tenant); err != nil {
 		return none, err
 	}
-	if !auth.SeesAll(c) {
+	if !auth.SeesAll(c, auth.ReadTenant) {
 		own, err := a.Tenant(ctx, c, string(c.Tenant))
 		return wire.List[wire.Tenant]{Items: []wire.Tenant{own}, Total: 1}, err
 	}

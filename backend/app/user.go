@@ -62,8 +62,6 @@ func (r CreateUser) check() error {
 		return err
 	}
 	switch {
-	case !r.Role.Valid():
-		return fault.New(fault.Invalid, "", "the role is one of %v", auth.Roles).On("role")
 	case r.PasswordHash == "":
 		return fault.New(fault.Invalid, "", "an account needs a password").On("password")
 	}

@@ -17,9 +17,6 @@ func (a *Accounts) UpdateUser(ctx context.Context, c auth.Caller, ref string, w 
 	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
 		return out, err
 	}
-	if w.Role != nil && !w.Role.Valid() {
-		return out, fault.New(fault.Invalid, "", "the role is one of %v", auth.Roles).On("role")
-	}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		u, err := governed(ctx, t, ref)
 		if err != nil {

@@ -53,7 +53,7 @@ func (a *App) ListVMs(ctx context.Context, c auth.Caller, r ListVMs) (wire.List[
 // scope gives the tenant whose things a list shows: the caller's own, or for those who see all, the one asked for or every one.
 func scope(c auth.Caller, action auth.Action, asked id.Tenant) (id.Tenant, error) {
 	tenant := c.Tenant
-	if auth.SeesAll(c) || asked != "" {
+	if auth.SeesAll(c, action) || asked != "" {
 		tenant = asked
 	}
 	return tenant, auth.May(c, action, tenant)

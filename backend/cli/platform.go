@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"novacron/backend/client"
-	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
@@ -517,58 +516,4 @@ func (s *session) printEvents(ctx context.Context, stream *client.Events) error 
 			return err
 		}
 	}
-}
-
-func userCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "List and create accounts (administrators)", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List accounts", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.User], error) { return cl.Users(c.Context(), l) }, client.ListOptions{Limit: 1000})
-			if err != nil {
-				return err
-			}
-			return list(s, all, []string{"NAME", "EMAIL", "ROLE", "ID"}, func(u wire.User) []string {
-				return []string{u.Username, u.Email, string(u.Role), string(u.ID)}
-			})
-		},
-	}, createUserCommand(s, "create NAME", "Create an account", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
-		cl, err := s.client()
-		if err != nil {
-			return wire.User{}, err
-		}
-		return cl.CreateUser(c.Context(), r)
-	}))
-	return c
-}
-
-// createUserCommand is used for the API and for the local socket.
-func createUserCommand(s *session, use, short string, create func(*cobra.Command, wire.CreateUser) (wire.User, error)) *cobra.Command {
-	var r wire.CreateUser
-	var role string
-	var fromStdin bool
-	c := &cobra.Command{
-		Use: use, Short: short, Args: exactArgs("name"),
-		RunE: func(c *cobra.Command, args []string) error {
-			password, err := s.password("Password for "+printable(args[0])+": ", fromStdin)
-			if err != nil {
-				return err
-			}
-			r.Username, r.Role, r.Password = args[0], auth.Role(role), password
-			u, err := create(c, r)
-			if err != nil {
-				return err
-			}
-			return s.say(u, "Created %s (%s).", u.Username, u.Role)
-		},
-	}
-	c.Flags().StringVar(&r.Email, "email", "", "e-mail address")
-	c.Flags().StringVar(&role, "role", string(auth.Administrator), "administrator")
-	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
-	c.MarkFlagRequired("email")
-	return c
 }

@@ -7,6 +7,48 @@ import (
 	"novacron/backend/core/wire"
 )
 
+// Roles is every role that the caller may see.
+func (c *Client) Roles(ctx context.Context) (out wire.List[wire.Role], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/roles", out: &out})
+	return out, err
+}
+
+// Role is one role.
+func (c *Client) Role(ctx context.Context, name string) (out wire.Role, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: path("/api/v1/roles", name), out: &out})
+	return out, err
+}
+
+// CreateRole makes an own role.
+func (c *Client) CreateRole(ctx context.Context, r wire.CreateRole) (out wire.Role, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/v1/roles", body: r, out: &out})
+	return out, err
+}
+
+// UpdateRole changes an own role. version 0: whatever it is now.
+func (c *Client) UpdateRole(ctx context.Context, name string, r wire.UpdateRole, version int64) (out wire.Role, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPatch, path: path("/api/v1/roles", name), body: r, version: version, out: &out})
+	return out, err
+}
+
+// DeleteRole removes an own role that nobody has.
+func (c *Client) DeleteRole(ctx context.Context, name string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/roles", name)})
+	return err
+}
+
+// UpdateUser changes an account's role or tenant, or closes it. version 0: whatever it is now.
+func (c *Client) UpdateUser(ctx context.Context, ref string, r wire.UpdateUser, version int64) (out wire.User, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPatch, path: path("/api/v1/users", ref), body: r, version: version, out: &out})
+	return out, err
+}
+
+// DeleteUser removes an account.
+func (c *Client) DeleteUser(ctx context.Context, ref string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/users", ref)})
+	return err
+}
+
 // Tenants is a page of the tenants: all for administrators, else the own one.
 func (c *Client) Tenants(ctx context.Context, l ListOptions) (out wire.List[wire.Tenant], err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/tenants", query: l.values(), out: &out})

@@ -14,12 +14,16 @@ type Accounts struct {
 	params auth.Params
 }
 
+// Roles is the database as auth.OwnRoles.
+type Roles struct{ db *DB }
+
 // Tenants is the database as auth.Tenants.
 type Tenants struct{ db *DB }
 
 var (
 	_ auth.Accounts  = Accounts{}
 	_ auth.RoleStore = Accounts{}
+	_ auth.OwnRoles  = Roles{}
 	_ auth.Tenants   = Tenants{}
 )
 
@@ -28,6 +32,9 @@ func (db *DB) Accounts(params auth.Params) Accounts { return Accounts{db, params
 
 // With is a with other parameters of new password hashes.
 func (a Accounts) With(params auth.Params) Accounts { return Accounts{a.db, params} }
+
+// OwnRoles keeps roles in the database.
+func (db *DB) OwnRoles() Roles { return Roles{db} }
 
 // Tenants keeps tenants in the database.
 func (db *DB) Tenants() Tenants { return Tenants{db} }
@@ -40,17 +47,7 @@ func checkAccount(a *auth.Account) error {
 	if err := auth.CheckUsername(a.Username); err != nil {
 		return err
 	}
-	if err := auth.CheckEmail(a.Email); err != nil {
-		return err
-	}
-	return checkRole(a.Role)
-}
-
-func checkRole(r auth.Role) error {
-	if !r.Valid() {
-		return fault.New(fault.Invalid, "role_invalid", "there is no role %.40q; the roles are %v", string(r), auth.Roles).On("role")
-	}
-	return nil
+	return auth.CheckEmail(a.Email)
 }
 
 // Create implements auth.Accounts.
@@ -198,9 +195,6 @@ func (a Accounts) rehash(ctx context.Context, old User, password string) error {
 
 // Assign implements auth.RoleStore.
 func (a Accounts) Assign(ctx context.Context, u id.User, r auth.Role) error {
-	if err := checkRole(r); err != nil {
-		return err
-	}
 	return a.change(ctx, u, func(u *User) error { u.Role = r; return nil }, func(User) {})
 }
 
@@ -212,10 +206,35 @@ func (a Accounts) RoleOf(ctx context.Context, i id.User) (auth.Role, error) {
 
 // CountRole implements auth.RoleStore.
 func (a Accounts) CountRole(ctx context.Context, r auth.Role) (int, error) {
-	if err := checkRole(r); err != nil {
-		return 0, err
-	}
 	return a.db.CountUsers(ctx, r)
+}
+
+// Create implements auth.OwnRoles.
+func (s Roles) Create(ctx context.Context, r *auth.OwnRole) error {
+	return s.db.Tx(ctx, func(t *Tx) error { return t.InsertRole(ctx, r) })
+}
+
+// Get implements auth.OwnRoles.
+func (s Roles) Get(ctx context.Context, name auth.Role) (auth.OwnRole, error) {
+	return s.db.Role(ctx, name)
+}
+
+// List implements auth.OwnRoles.
+func (s Roles) List(ctx context.Context) ([]auth.OwnRole, error) { return s.db.Roles(ctx) }
+
+// Update implements auth.OwnRoles.
+func (s Roles) Update(ctx context.Context, r *auth.OwnRole) error {
+	next := *r
+	err := s.db.Tx(ctx, func(t *Tx) error { next = *r; return t.UpdateRole(ctx, &next) })
+	if err == nil {
+		*r = next
+	}
+	return err
+}
+
+// Delete implements auth.OwnRoles.
+func (s Roles) Delete(ctx context.Context, name auth.Role) error {
+	return s.db.Tx(ctx, func(t *Tx) error { return t.DeleteRole(ctx, name) })
 }
 
 func tenantOf(t Tenant) auth.Tenant {

@@ -39,19 +39,21 @@ func (r *Reader) User(ctx context.Context, u id.User) (User, error) {
 // Standing is an account with what decides, on each of its requests, what it may do.
 type Standing struct {
 	User
-	TenantRequires bool // a second factor, of all its accounts
-	HasFactor      bool // a second factor that is turned on
+	Rights         auth.Rights // of an own role
+	TenantRequires bool        // a second factor, of all its accounts
+	HasFactor      bool        // a second factor that is turned on
 }
 
 // Standing reads an account as it stands at this moment. fault.NotFound: there is none.
 func (r *Reader) Standing(ctx context.Context, u id.User) (Standing, error) {
 	return one(ctx, r, notFound("user", "user", u), scanStanding, "select "+userColumns+`, t.require_factor,
-		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2)
-		from users u join tenants t on t.id = u.tenant where u.id = $1`, u, true)
+		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2),
+		coalesce(r.actions, ''), coalesce(r.reach, ''), coalesce(r.tenants, '')
+		from users u join tenants t on t.id = u.tenant left join roles r on r.name = u.role where u.id = $1`, u, true)
 }
 
 func scanStanding(r row) (s Standing, err error) {
-	s.User, err = scanUser(behind{r, []any{&s.TenantRequires, &s.HasFactor}})
+	s.User, err = scanUser(behind{r, []any{&s.TenantRequires, &s.HasFactor, decoded{&s.Rights.Actions}, &s.Rights.Reach, decoded{&s.Rights.Tenants}}})
 	return s, err
 }
 
@@ -100,8 +102,12 @@ func (r *Reader) ListUsers(ctx context.Context, f UserFilter, p Page) (List[User
 	return list(ctx, r, userListing, where, p)
 }
 
-// InsertUser adds the account. fault.Conflict with code username_taken or email_taken: another account has it.
+// InsertUser adds the account. fault.Conflict with code username_taken or email_taken: another account has it. fault.Invalid: there is
+// no such role.
 func (t *Tx) InsertUser(ctx context.Context, u *User) error {
+	if err := t.HoldRole(ctx, u.Role); err != nil {
+		return err
+	}
 	u.Version, u.Created = 1, orNow(u.Created)
 	u.Updated = u.Created
 	n, err := t.exec(ctx, `insert into users (id, tenant, username, username_folded, email, email_folded, password_hash, role, disabled,
@@ -126,8 +132,11 @@ func (t *Tx) userTaken(ctx context.Context, u *User) error {
 }
 
 // UpdateUser writes everything but the id and counts u.Version up. fault.Precondition: the stored version is not
-// u.Version. fault.Conflict: the new name or address is taken.
+// u.Version. fault.Conflict: the new name or address is taken. fault.Invalid: there is no such role.
 func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
+	if err := t.HoldRole(ctx, u.Role); err != nil {
+		return err
+	}
 	u.Updated = now()
 	clash, err := one(ctx, &t.Reader, nil, func(r row) (n int, err error) { return n, r.Scan(&n) },
 		"select count(*) from users where (username_folded = $1 or email_folded = $2) and id <> $3", Fold(u.Username), Fold(u.Email), u.ID)

@@ -51,7 +51,8 @@ var routes = map[string]row{
 	"POST /api/auth/2fa/verify-login":    {open_, 401, 0, `{"challenge_token":"x","code":"000000"}`},
 
 	"POST /api/auth/confirm-email": {open_, 401, 0, `{"token":"x"}`}, "POST /api/auth/change-email": {person, 422, 0, `{"email":"none","password":"correct horse battery"}`},
-	"GET /api/auth/me": {signed, 200, 0, ""}, "GET /api/v1/roles": {signed, 200, 0, ""},
+	"GET /api/auth/me": {signed, 200, 0, ""}, "GET /api/v1/roles": {signed, 200, 0, ""}, "GET /api/v1/roles/{id}": {signed, 200, 0, ""},
+	"POST /api/v1/roles": {admin, 201, 0, `{"name":"role-$","actions":["vm.read"]}`}, "PATCH /api/v1/roles/{id}": {admin, 409, 0, `{"description":"$"}`}, "DELETE /api/v1/roles/{id}": {admin, 409, 0, ""},
 	"POST /api/auth/logout": {ends, 204, 0, ""}, "DELETE /api/auth/sessions": {ends, 204, 0, ""},
 	"GET /api/auth/sessions": {person, 200, 0, ""}, "DELETE /api/auth/sessions/{id}": {person, 404, 0, ""},
 	"POST /api/auth/change-password": {person, 422, 0, `{"current_password":"correct horse battery","new_password":"short"}`},
@@ -138,7 +139,7 @@ const marker = "alphas"
 // path fills in names. fresh: with things that nobody else uses.
 func (g *things) path(pattern string, fresh bool) string {
 	g.w.t.Helper()
-	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "tokens", "sessions"} {
+	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "roles", "tokens", "sessions"} {
 		if strings.Contains(pattern, "/"+kind+"/{id}") {
 			pattern = strings.Replace(pattern, "{id}", g.one(kind, fresh), 1)
 		}
@@ -192,6 +193,8 @@ func (g *things) make(kind string) string {
 		var u wire.User
 		g.w.as(g.w.admin, "GET", "/api/v1/users/"+name, nil).decode(g.w.t, &u)
 		return string(u.ID)
+	case "roles":
+		return string(auth.Viewer) // built-in, so that everybody sees it and nobody changes it
 	case "tokens":
 		var k wire.Token
 		g.w.as(g.owner, "POST", "/api/v1/tokens", map[string]string{"name": g.name()}).decode(g.w.t, &k)

@@ -6,7 +6,7 @@ import (
 	"novacron/backend/core/id"
 )
 
-// Role is what a person may do, in one word. May is the only place that reads a Role.
+// Role is what a person may do, in one word: a built-in one, or an OwnRole's name. May is the only place that reads a Role.
 type Role string
 
 // The built-in roles. Administrator: everything, in every tenant. Operator: what a developer may, and the nodes of the platform.
@@ -20,10 +20,10 @@ const (
 	System        Role = "system"
 )
 
-// Roles lists the roles that can be given to a person, the mightiest first.
+// Roles lists the built-in roles that can be given to a person, the mightiest first.
 var Roles = []Role{Administrator, Operator, Developer, Viewer}
 
-// Valid reports whether the role can be given to a person.
+// Valid reports whether it is a built-in role that can be given to a person.
 func (r Role) Valid() bool { return slices.Contains(Roles, r) }
 
 // Caller is who asks for something, as the edge that authenticated them knows it. The zero value is nobody.
@@ -32,6 +32,7 @@ type Caller struct {
 	Name      string // for records and logs
 	Tenant    id.Tenant
 	Role      Role
+	Rights    Rights     // of an own role
 	Session   id.Session // the sign-in; empty for an API token and the local socket
 	Request   string     // id of the request, written beside what it causes
 	Address   string     // of the client, likewise

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -61,6 +63,7 @@ func TestRedis_keepsSessionsAndRevocations(t *testing.T) {
 type world struct {
 	accounts auth.Accounts
 	roles    auth.RoleStore
+	own      auth.OwnRoles
 	tenants  auth.Tenants
 	tenant   id.Tenant
 }
@@ -79,13 +82,16 @@ func stores(t *testing.T, open func(*testing.T) *store.DB) {
 		"a new password takes the place of the old one":                replaced,
 		"a hash of older parameters is made anew":                      rehashed,
 		"roles are given, read and counted":                            given,
+		"own roles are kept by unique names":                           ownRoles,
+		"an own role that somebody has is not deleted, and says whose": roleInUse,
+		"of giving a role and deleting it at once one happens":         roleRace,
 		"tenants are kept by unique names":                             tenants,
 		"a tenant with accounts is not deleted":                        owned,
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)
 			a := db.Accounts(cheap)
-			w := world{accounts: a, roles: a, tenants: db.Tenants()}
+			w := world{accounts: a, roles: a, own: db.OwnRoles(), tenants: db.Tenants()}
 			home := auth.Tenant{Name: "home"}
 			must(t, w.tenants.Create(t.Context(), &home))
 			w.tenant = home.ID
@@ -330,6 +336,78 @@ func given(t *testing.T, w world) {
 	_, err = w.roles.RoleOf(t.Context(), id.NewUser())
 	wantKind(t, "the role of nobody", err, fault.NotFound)
 	wantKind(t, "a role for nobody", w.roles.Assign(t.Context(), id.NewUser(), auth.Viewer), fault.NotFound)
+}
+
+func auditor() auth.OwnRole {
+	return auth.OwnRole{Name: "auditor", Description: "looks", Rights: auth.Rights{Actions: []auth.Action{auth.ReadVM, auth.ReadAudit}, Reach: auth.AllTenants}}
+}
+
+func ownRoles(t *testing.T, w world) {
+	r := auditor()
+	must(t, w.own.Create(t.Context(), &r))
+	again := auditor()
+	wantCode(t, "the same name", w.own.Create(t.Context(), &again), "role_name_taken")
+	bad := auth.OwnRole{Name: "root", Rights: auth.Rights{Actions: []auth.Action{auth.WriteAccount}, Reach: auth.OwnTenant}}
+	wantKind(t, "a role that makes administrators", w.own.Create(t.Context(), &bad), fault.Invalid)
+	got, err := w.own.Get(t.Context(), "auditor")
+	must(t, err)
+	if !reflect.DeepEqual(got, r) {
+		t.Errorf("got %+v, want %+v", got, r)
+	}
+	first, second := got, got
+	first.Description, first.Rights = "sees two tenants", auth.Rights{Actions: []auth.Action{auth.ReadVM}, Reach: auth.NamedTenants, Tenants: []id.Tenant{w.tenant}}
+	must(t, w.own.Update(t.Context(), &first))
+	wantKind(t, "an update from an older version", w.own.Update(t.Context(), &second), fault.Precondition)
+	b := auth.OwnRole{Name: "a-first", Rights: auth.Rights{Actions: []auth.Action{auth.ReadVM}, Reach: auth.OwnTenant}}
+	must(t, w.own.Create(t.Context(), &b))
+	all, err := w.own.List(t.Context())
+	must(t, err)
+	if !reflect.DeepEqual(all, []auth.OwnRole{b, first}) {
+		t.Errorf("got %+v", all)
+	}
+	must(t, w.own.Delete(t.Context(), "auditor"))
+	must(t, w.own.Delete(t.Context(), "auditor"))
+	_, err = w.own.Get(t.Context(), "auditor")
+	wantKind(t, "a deleted role", err, fault.NotFound)
+}
+
+func roleInUse(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	wantKind(t, "a role that is not there", w.roles.Assign(t.Context(), a.ID, "auditor"), fault.Invalid)
+	r := auditor()
+	must(t, w.own.Create(t.Context(), &r))
+	must(t, w.roles.Assign(t.Context(), a.ID, "auditor"))
+	if n, err := w.roles.CountRole(t.Context(), "auditor"); err != nil || n != 1 {
+		t.Errorf("got %d, %v", n, err)
+	}
+	err := w.own.Delete(t.Context(), "auditor")
+	wantCode(t, "a role that somebody has", err, "role_in_use")
+	if !strings.Contains(fault.Sentence(err), "grace") {
+		t.Errorf("%q does not say who has it", fault.Sentence(err))
+	}
+	must(t, w.roles.Assign(t.Context(), a.ID, auth.Viewer))
+	must(t, w.own.Delete(t.Context(), "auditor"))
+}
+
+func roleRace(t *testing.T, w world) {
+	a := w.create(t, "grace")
+	for range 10 {
+		r := auditor()
+		must(t, w.own.Create(t.Context(), &r))
+		var given, deleted error
+		var both sync.WaitGroup
+		both.Go(func() { given = w.roles.Assign(t.Context(), a.ID, "auditor") })
+		both.Go(func() { deleted = w.own.Delete(t.Context(), "auditor") })
+		both.Wait()
+		role, err := w.roles.RoleOf(t.Context(), a.ID)
+		must(t, err)
+		_, there := w.own.Get(t.Context(), "auditor")
+		if (given == nil) == (deleted == nil) || (role == "auditor") != (there == nil) {
+			t.Fatalf("given: %v, deleted: %v; the account's role is %s, which is there: %v", given, deleted, role, there == nil)
+		}
+		must(t, w.roles.Assign(t.Context(), a.ID, auth.Developer))
+		must(t, w.own.Delete(t.Context(), "auditor"))
+	}
 }
 
 func tenants(t *testing.T, w world) {

@@ -26,7 +26,7 @@ const (
 	WritePlatform  Action = "platform.write" // what every tenant sees, and files of the server
 	PickNode       Action = "vm.pick_node"   // say where a VM runs, and see where it does
 	ReadAccount    Action = "account.read"   // the accounts of everybody
-	WriteAccount   Action = "account.write"  // make, change and remove them
+	WriteAccount   Action = "account.write"  // make, change and remove them, and roles
 	WriteTenant    Action = "tenant.write"   // make, change and remove tenants, and their quotas
 	ReadTenant     Action = "tenant.read"    // the own tenant, its quota and use
 	ReadAudit      Action = "audit.read"
@@ -38,7 +38,7 @@ var Actions = []Action{
 	WritePlatform, PickNode, ReadAccount, WriteAccount, WriteTenant, ReadTenant, ReadAudit,
 }
 
-// rights are what each role may do to the things of its own tenant and, for the actions that are asked without one, to the
+// rights are what each built-in role may do to the things of its own tenant and, for the actions that are asked without one, to the
 // platform. Administrator and System may everything.
 var rights = map[Role][]Action{
 	Viewer:    {ReadVM, ReadOperation, ReadImage, ReadNetwork, ReadEvent, ReadTenant},
@@ -51,16 +51,18 @@ var rights = map[Role][]Action{
 // refusal is fault.Unauthenticated for nobody, fault.NotFound for what another tenant owns (its existence is nobody's
 // business), and fault.Forbidden for what the role or the API token does not cover, and for who must turn a second factor on first.
 func May(c Caller, a Action, tenant id.Tenant) error {
-	all := c.Role == System || c.Role == Administrator
+	r := c.rights()
 	switch {
 	case c.Role == "" || c.User == "" && c.Name == "":
 		return fault.New(fault.Unauthenticated, "", "sign in first")
 	case c.Enrolling:
 		return NeedsFactor()
-	case !all && tenant != "" && tenant != c.Tenant:
+	case tenant != "" && tenant != c.Tenant && !r.reaches(tenant, c.Tenant):
 		return fault.New(fault.NotFound, "", "there is no such thing here")
-	case !all && !slices.Contains(rights[c.Role], a):
+	case !slices.Contains(r.Actions, a):
 		return fault.New(fault.Forbidden, "", "the role %s does not allow %s; ask an administrator", c.Role, a)
+	case tenant != "" && !r.reaches(tenant, c.Tenant):
+		return fault.New(fault.Forbidden, "", "the role %s is not about this tenant; choose one of its tenants", c.Role)
 	case c.Scoped && !slices.Contains(c.Scope, a):
 		return fault.New(fault.Forbidden, "scope", "this API token does not allow %s; make one with this scope", a)
 	}
@@ -72,5 +74,8 @@ func NeedsFactor() *fault.Error {
 	return fault.New(fault.Forbidden, "second_factor_needed", "a second factor is required here and this account has none; turn one on in the console or with `novacron account factor on`")
 }
 
-// SeesAll reports whether the caller sees the things of every tenant.
-func SeesAll(c Caller) bool { return c.Role == System || c.Role == Administrator }
+// SeesAll reports whether the action covers the things of every tenant, so that lists show them all.
+func SeesAll(c Caller, a Action) bool {
+	r := c.rights()
+	return r.Reach == AllTenants && slices.Contains(r.Actions, a)
+}

@@ -48,12 +48,26 @@ type Accounts interface {
 
 // RoleStore keeps who has which role.
 type RoleStore interface {
-	// Assign gives an account a role. fault.Invalid: there is no such role to give.
+	// Assign gives an account a role, built-in or own. fault.Invalid: there is no such role to give.
 	Assign(ctx context.Context, u id.User, r Role) error
 	// RoleOf reads it; fault.NotFound: there is no such account.
 	RoleOf(ctx context.Context, u id.User) (Role, error)
 	// CountRole counts the accounts with the role that are not disabled.
 	CountRole(ctx context.Context, r Role) (int, error)
+}
+
+// OwnRoles keeps the roles that administrators made.
+type OwnRoles interface {
+	// Create adds a role and sets Version and times. fault.Invalid: it cannot be one; fault.Conflict: the name is taken.
+	Create(ctx context.Context, r *OwnRole) error
+	// Get reads a role; fault.NotFound: there is none.
+	Get(ctx context.Context, name Role) (OwnRole, error)
+	// List gives all roles, sorted by name.
+	List(ctx context.Context) ([]OwnRole, error)
+	// Update writes description and rights. fault.Precondition: the role was changed since r was read.
+	Update(ctx context.Context, r *OwnRole) error
+	// Delete removes a role; absent is success. fault.Conflict: somebody has it.
+	Delete(ctx context.Context, name Role) error
 }
 
 // Tenant is an owner of things.

@@ -12,7 +12,7 @@ type User struct {
 	ID        id.User   `json:"id"`
 	Username  string    `json:"username"`
 	Email     string    `json:"email"`
-	Role      auth.Role `json:"role" enum:"administrator,operator,developer,viewer"`
+	Role      auth.Role `json:"role" doc:"Built-in: administrator, operator, developer, viewer; or the name of an own role"`
 	Tenant    id.Tenant `json:"tenant"`
 	Verified  bool      `json:"email_verified"`
 	Disabled  bool      `json:"disabled"`
@@ -25,7 +25,7 @@ type CreateUser struct {
 	Username string    `json:"username" minLength:"1" maxLength:"64"`
 	Email    string    `json:"email" minLength:"3" maxLength:"254"`
 	Password string    `json:"password" minLength:"1" maxLength:"1024" doc:"At least 12 characters; no rules on which"`
-	Role     auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer" doc:"Absent: administrator"`
+	Role     auth.Role `json:"role,omitempty" maxLength:"32" doc:"Built-in or own; absent: administrator"`
 	Tenant   string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name; absent: the first tenant"`
 }
 
@@ -128,7 +128,7 @@ type Session struct {
 // CreateInvite asks for an invitation.
 type CreateInvite struct {
 	Email  string    `json:"email" minLength:"3" maxLength:"254"`
-	Role   auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer" doc:"Absent: developer"`
+	Role   auth.Role `json:"role,omitempty" maxLength:"32" doc:"Built-in or own; absent: developer"`
 	Tenant string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name; absent: the first tenant"`
 }
 

@@ -44,16 +44,37 @@ type UpdateTenant struct {
 
 // UpdateUser changes what is given.
 type UpdateUser struct {
-	Role     *auth.Role `json:"role,omitempty" enum:"administrator,operator,developer,viewer"`
+	Role     *auth.Role `json:"role,omitempty" maxLength:"32" doc:"Built-in or own"`
 	Tenant   *string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name"`
 	Disabled *bool      `json:"disabled,omitempty"`
 }
 
 // Role says what an account of the role may do.
 type Role struct {
-	Name    auth.Role     `json:"name"`
-	Actions []auth.Action `json:"actions" nullable:"false"`
-	Tenants string        `json:"tenants" enum:"own,all" doc:"Whose things"`
+	Name        auth.Role     `json:"name"`
+	Description string        `json:"description"`
+	BuiltIn     bool          `json:"built_in" doc:"It cannot be changed or deleted"`
+	Actions     []auth.Action `json:"actions" nullable:"false"`
+	Tenants     auth.Reach    `json:"tenants" enum:"own,all,named" doc:"Whose things; actions of the platform itself do not depend on it"`
+	TenantIDs   []id.Tenant   `json:"tenant_ids" nullable:"false" doc:"With tenants named"`
+	Version     int64         `json:"version" doc:"0: built-in"`
+}
+
+// CreateRole asks for an own role.
+type CreateRole struct {
+	Name        auth.Role     `json:"name" minLength:"1" maxLength:"32" doc:"Small letters, digits and -; it stays"`
+	Description string        `json:"description,omitempty" maxLength:"200"`
+	Actions     []auth.Action `json:"actions" minItems:"1" maxItems:"64" nullable:"false"`
+	Tenants     auth.Reach    `json:"tenants,omitempty" enum:"own,all,named" doc:"Absent: own"`
+	TenantIDs   []string      `json:"tenant_ids,omitempty" maxItems:"100" doc:"Ids or names, with tenants named"`
+}
+
+// UpdateRole changes what is given. It counts from the next request of everybody who has the role.
+type UpdateRole struct {
+	Description *string        `json:"description,omitempty" maxLength:"200"`
+	Actions     *[]auth.Action `json:"actions,omitempty" minItems:"1" maxItems:"64" doc:"All of them"`
+	Tenants     *auth.Reach    `json:"tenants,omitempty" enum:"own,all,named"`
+	TenantIDs   *[]string      `json:"tenant_ids,omitempty" maxItems:"100" doc:"All of them, with tenants named"`
 }
 
 // AuditEntry is who did what.

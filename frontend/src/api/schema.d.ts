@@ -680,11 +680,31 @@ export interface paths {
         /** List roles and what they may do */
         get: operations["listRoles"];
         put?: never;
-        post?: never;
+        /** Make a role of actions and the tenants that they reach */
+        post: operations["createRole"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a role */
+        get: operations["getRole"];
+        put?: never;
+        post?: never;
+        /** Delete an own role that nobody has */
+        delete: operations["deleteRole"];
+        options?: never;
+        head?: never;
+        /** Change an own role, from the next request on of everybody who has it */
+        patch: operations["updateRole"];
         trace?: never;
     };
     "/api/v1/tenants": {
@@ -1202,13 +1222,23 @@ export interface components {
         };
         CreateInvite: {
             email: string;
-            /**
-             * @description Absent: developer
-             * @enum {string}
-             */
-            role?: "administrator" | "operator" | "developer" | "viewer";
+            /** @description Built-in or own; absent: developer */
+            role?: string;
             /** @description Id or name; absent: the first tenant */
             tenant?: string;
+        };
+        CreateRole: {
+            actions: string[];
+            description?: string;
+            /** @description Small letters, digits and -; it stays */
+            name: string;
+            /** @description Ids or names, with tenants named */
+            tenant_ids?: string[] | null;
+            /**
+             * @description Absent: own
+             * @enum {string}
+             */
+            tenants?: "own" | "all" | "named";
         };
         CreateSnapshot: {
             description?: string;
@@ -1238,11 +1268,8 @@ export interface components {
             email: string;
             /** @description At least 12 characters; no rules on which */
             password: string;
-            /**
-             * @description Absent: administrator
-             * @enum {string}
-             */
-            role?: "administrator" | "operator" | "developer" | "viewer";
+            /** @description Built-in or own; absent: administrator */
+            role?: string;
             /** @description Id or name; absent: the first tenant */
             tenant?: string;
             username: string;
@@ -1819,12 +1846,22 @@ export interface components {
         };
         Role: {
             actions: string[];
+            /** @description It cannot be changed or deleted */
+            built_in: boolean;
+            description: string;
             name: string;
+            /** @description With tenants named */
+            tenant_ids: string[];
             /**
-             * @description Whose things
+             * @description Whose things; actions of the platform itself do not depend on it
              * @enum {string}
              */
-            tenants: "own" | "all";
+            tenants: "own" | "all" | "named";
+            /**
+             * Format: int64
+             * @description 0: built-in
+             */
+            version: number;
         };
         Session: {
             address: string;
@@ -1927,6 +1964,15 @@ export interface components {
                 [key: string]: string;
             };
         };
+        UpdateRole: {
+            /** @description All of them */
+            actions?: string[];
+            description?: string;
+            /** @description All of them, with tenants named */
+            tenant_ids?: string[];
+            /** @enum {string} */
+            tenants?: "own" | "all" | "named";
+        };
         UpdateTenant: {
             name?: string;
             /** @description The whole quota */
@@ -1936,8 +1982,8 @@ export interface components {
         };
         UpdateUser: {
             disabled?: boolean;
-            /** @enum {string} */
-            role?: "administrator" | "operator" | "developer" | "viewer";
+            /** @description Built-in or own */
+            role?: string;
             /** @description Id or name */
             tenant?: string;
         };
@@ -1970,8 +2016,8 @@ export interface components {
             email: string;
             email_verified: boolean;
             id: string;
-            /** @enum {string} */
-            role: "administrator" | "operator" | "developer" | "viewer";
+            /** @description Built-in: administrator, operator, developer, viewer; or the name of an own role */
+            role: string;
             tenant: string;
             username: string;
             /** Format: int64 */
@@ -3798,6 +3844,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListRole"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRole"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when somebody changed it since */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateRole"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
                 };
             };
             /** @description Why not */

@@ -248,7 +248,7 @@ func testAccounts(t *testing.T, s *suite) {
 	for _, login := range []string{"ada", "ADA", "Ada@Example.ORG"} {
 		same(t, "the account by "+login, must[store.User](t)(s.db.UserByLogin(s.ctx, login)), u)
 	}
-	eve := store.User{ID: id.NewUser(), Tenant: s.tenant, Username: "ADA", Email: "eve@example.org"}
+	eve := store.User{ID: id.NewUser(), Tenant: s.tenant, Username: "ADA", Email: "eve@example.org", Role: auth.Viewer}
 	s.refused("a taken name", fault.Conflict, "username_taken", func(x *store.Tx) error { return x.InsertUser(s.ctx, &eve) })
 	eve.Username, eve.Email = "eve", "ADA@example.org"
 	s.refused("a taken address", fault.Conflict, "email_taken", func(x *store.Tx) error { return x.InsertUser(s.ctx, &eve) })

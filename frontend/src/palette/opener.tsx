@@ -25,7 +25,7 @@ export function PaletteOpener() {
   }, [])
   return (
     <>
-      <button type="button" className="button opener" aria-keyshortcuts="Control+K Meta+K" aria-label={words.palette.open} onClick={() => setOpen(true)}>
+      <button type="button" className="button opener" aria-keyshortcuts="Control+K Meta+K" onClick={() => setOpen(true)}>
         <Icon name="search" />
         <span className="opener-word">{words.palette.open}</span> <kbd>Ctrl K</kbd>
       </button>

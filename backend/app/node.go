@@ -163,10 +163,25 @@ const settledAtOnce = 2000
 
 // NodeEvent moves a node's state with the status of the VMs on it. The lease reconciler calls it.
 func (a *App) NodeEvent(ctx context.Context, n id.Node, e node.Event, reason string) error {
+	return a.nodeEvent(ctx, n, e, reason, func(store.Node) bool { return true })
+}
+
+// NodeExpired calls a node lost whose last renewal was seq. One that was recorded since keeps it alive: its node may have been
+// told so already.
+func (a *App) NodeExpired(ctx context.Context, n id.Node, seq int64, reason string) (lost bool, err error) {
+	err = a.nodeEvent(ctx, n, node.Expired, reason, func(row store.Node) bool {
+		lost = row.LeaseSeq == seq
+		return lost
+	})
+	return lost && err == nil, err
+}
+
+// nodeEvent moves a node's state where the row, as the transaction finds it, is one that the event is about.
+func (a *App) nodeEvent(ctx context.Context, n id.Node, e node.Event, reason string, about func(store.Node) bool) error {
 	var rest []id.VM
 	err := a.db.Tx(ctx, func(t *store.Tx) error {
 		row, err := t.Node(ctx, n)
-		if err != nil {
+		if err != nil || !about(row) {
 			return err
 		}
 		rest, err = a.moveNode(ctx, t, row, e, reason)

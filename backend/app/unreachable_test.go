@@ -3,6 +3,7 @@ package app_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"novacron/backend/app"
 	"novacron/backend/core/fault"
@@ -10,6 +11,7 @@ import (
 	"novacron/backend/core/node"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
+	"novacron/backend/store"
 )
 
 // lose cuts the node off, and its lease ends.
@@ -58,6 +60,26 @@ var onANode = map[string]string{
 	"snapshot.create": "ask again when it is back",
 	"snapshot.revert": "ask again when it is back",
 	"snapshot.delete": "ask again when it is back",
+}
+
+func TestNodeExpired_leavesANodeThatHasRenewedSince(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, c := range []struct {
+		recorded, seen int64
+		want           node.State
+	}{{7, 6, node.Alive}, {8, 8, node.Lost}} {
+		w.must(w.db.Tx(w.ctx, func(x *store.Tx) error {
+			_, err := x.RenewLeases(w.ctx, []store.Renewal{{Node: w.node.ID, Seq: c.recorded}}, time.Now(), node.LeaseDuration)
+			return err
+		}))
+		lost, err := w.app.NodeExpired(w.ctx, w.node.ID, c.seen, "")
+		w.must(err)
+		n, err := w.db.Node(w.ctx, w.node.ID)
+		w.must(err)
+		if n.State != c.want || lost != (c.want == node.Lost) {
+			t.Errorf("renewal %d recorded, %d seen: it is %s (%v), want %s", c.recorded, c.seen, n.State, lost, c.want)
+		}
+	}
 }
 
 func TestVerbs_onALostNodeAreRefusedAtOnce(t *testing.T) {

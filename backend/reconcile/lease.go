@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"novacron/backend/core/fault"
@@ -16,9 +15,6 @@ import (
 type leases struct {
 	l       *Loops
 	waiting chan renewal
-
-	mu      sync.Mutex
-	states  map[id.Node]node.State // as last read or set here; only to save work
 	watches map[id.Node]node.Watch // of watch's goroutine alone
 }
 
@@ -33,7 +29,7 @@ type renewal struct {
 const maxWaiting = 1 << 14
 
 func newLeases(l *Loops) *leases {
-	return &leases{l: l, waiting: make(chan renewal, maxWaiting), states: map[id.Node]node.State{}, watches: map[id.Node]node.Watch{}}
+	return &leases{l: l, waiting: make(chan renewal, maxWaiting), watches: map[id.Node]node.Watch{}}
 }
 
 func (s *leases) renew(ctx context.Context, n id.Node, seq int64) (time.Duration, error) {
@@ -91,50 +87,26 @@ func (s *leases) write(batch []renewal) {
 		}
 		return 1
 	})
-	var granted []id.Node
+	var granted []store.Renewed
 	err := s.l.o.Store.Tx(ctx, func(t *store.Tx) (err error) {
 		granted, err = t.RenewLeases(ctx, list, s.l.o.Now(), node.LeaseDuration)
 		return err
 	})
 	for _, n := range granted {
-		if err == nil {
-			err = s.alive(ctx, n)
+		if err == nil && n.State != node.Alive { // before it is told
+			err = s.l.o.App.NodeEvent(ctx, n.Node, node.Renewed, "its lease is held")
 		}
 	}
 	for _, r := range batch {
 		switch {
 		case err != nil:
 			r.done <- err
-		case !slices.Contains(granted, r.node):
+		case !slices.ContainsFunc(granted, func(n store.Renewed) bool { return n.Node == r.node }):
 			r.done <- fault.New(fault.Forbidden, "node_removed", "this node was removed; join the machine again with a new token")
 		default:
 			r.done <- nil
 		}
 	}
-}
-
-// alive makes a node that renewed alive, before it is told.
-func (s *leases) alive(ctx context.Context, n id.Node) error {
-	if s.state(n) == node.Alive {
-		return nil
-	}
-	if err := s.l.o.App.NodeEvent(ctx, n, node.Renewed, "its lease is held"); err != nil {
-		return err
-	}
-	s.setState(n, node.Alive)
-	return nil
-}
-
-func (s *leases) state(n id.Node) node.State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.states[n]
-}
-
-func (s *leases) setState(n id.Node, to node.State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.states[n] = to
 }
 
 // watch looks which leases have ended. The time is counted here, from when a renewal was first seen: neither the clock of
@@ -149,17 +121,18 @@ func (s *leases) watch(ctx context.Context) error {
 	// later than before it, since renewals may have come that it does not show.
 	after := s.l.o.Instant()
 	for _, n := range nodes {
-		s.setState(n.ID, n.State)
 		w := s.watches[n.ID].Observe(after, n.LeaseSeq)
 		s.watches[n.ID] = w
 		if n.State != node.Alive || !w.Ended(before) {
 			continue
 		}
-		if err := s.l.o.App.NodeEvent(ctx, n.ID, node.Expired, "it has not renewed its lease; its guests may run on"); err != nil {
+		lost, err := s.l.o.App.NodeExpired(ctx, n.ID, n.LeaseSeq, "it has not renewed its lease; its guests may run on")
+		if err != nil {
 			return err
 		}
-		s.setState(n.ID, node.Lost)
-		s.l.o.Log.Warn("a node is lost", "node", n.ID)
+		if lost {
+			s.l.o.Log.Warn("a node is lost", "node", n.ID)
+		}
 	}
 	return nil
 }

@@ -311,6 +311,22 @@ func (a *local) Lease(_ context.Context, l agent.Lease) error {
 	return nil
 }
 
+func TestLease_isGrantedOnlyOnceTheNodeIsAlive(t *testing.T) {
+	w := newWorld(t)
+	loops, err := New(Options{App: w.app, Store: w.db, Times: Times{Batch: time.Millisecond, Watch: time.Hour}})
+	w.must(err)
+	loops.Start()
+	defer func() { w.must(loops.Stop(w.ctx)) }()
+	for seq := range int64(3) {
+		_, err := loops.Renew(w.ctx, w.node.ID, seq+1)
+		w.must(err)
+		if s := w.nodeRow().State; s != node.Alive {
+			t.Fatalf("renewal %d was granted to a node that is %s", seq+1, s)
+		}
+		w.must(w.app.NodeEvent(w.ctx, w.node.ID, node.Expired, "another server says so"))
+	}
+}
+
 func TestUp_renewsTheLeaseOfAnAgentInThisProcess(t *testing.T) {
 	w := newWorld(t)
 	w.loops.Start()

@@ -163,21 +163,27 @@ type Renewal struct {
 // maxRenewals is how many renewals one statement records; more are recorded by several in the same transaction.
 const maxRenewals = 5000
 
-// RenewLeases records the renewals with one statement and gives the ids of the nodes that may be told so: a removed or
-// unknown node is not among them. granted is the server's time, from which duration counts.
-func (t *Tx) RenewLeases(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]id.Node, error) {
-	var all []id.Node
+// Renewed is a renewal that was recorded, with the state in which it met the node.
+type Renewed struct {
+	Node  id.Node
+	State node.State
+}
+
+// RenewLeases records the renewals with one statement and gives the nodes that may be told so: a removed or unknown node is
+// not among them. granted is the server's time, from which duration counts.
+func (t *Tx) RenewLeases(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]Renewed, error) {
+	var all []Renewed
 	for from := 0; from < len(renewals); from += maxRenewals {
-		ids, err := t.renew(ctx, renewals[from:min(from+maxRenewals, len(renewals))], granted, duration)
+		part, err := t.renew(ctx, renewals[from:min(from+maxRenewals, len(renewals))], granted, duration)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, ids...)
+		all = append(all, part...)
 	}
 	return all, nil
 }
 
-func (t *Tx) renew(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]id.Node, error) {
+func (t *Tx) renew(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]Renewed, error) {
 	values := make([]string, len(renewals))
 	args := []any{stamp(granted), stamp(granted.Add(duration)), node.Removed}
 	for i, r := range renewals {
@@ -185,9 +191,9 @@ func (t *Tx) renew(ctx context.Context, renewals []Renewal, granted time.Time, d
 		args = append(args, string(r.Node), r.Seq)
 	}
 	// Both engines name the columns of a values list column1, column2.
-	return many(ctx, &t.Reader, func(r row) (n id.Node, err error) { return n, r.Scan(&n) },
+	return many(ctx, &t.Reader, func(r row) (n Renewed, err error) { return n, r.Scan(&n.Node, &n.State) },
 		`update nodes set lease_seq = r.column2, lease_granted = $1, lease_ends = $2, last_seen = $1
-		from (values `+strings.Join(values, ",")+`) as r where nodes.id = r.column1 and nodes.state <> $3 returning nodes.id`, args...)
+		from (values `+strings.Join(values, ",")+`) as r where nodes.id = r.column1 and nodes.state <> $3 returning nodes.id, nodes.state`, args...)
 }
 
 // ExpiredLeases reads the nodes in the state whose lease ended before t.

@@ -69,12 +69,13 @@ func testNodeLeases(t *testing.T, s *suite) {
 	})
 	asked := append(slices.Clone(renewals), store.Renewal{Node: gone.ID, Seq: 1}, store.Renewal{Node: id.NewNode(), Seq: 1})
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	var granted []id.Node
+	var granted []store.Renewed
 	s.tx(func(x *store.Tx) (err error) {
 		granted, err = x.RenewLeases(s.ctx, asked, at, 10*time.Second)
 		return err
 	})
 	same(t, "nodes whose lease was granted", len(granted), 20)
+	same(t, "the state that a renewal met", granted[0].State, node.Joining)
 	got := must[store.Node](t)(s.db.Node(s.ctx, renewals[7].Node))
 	same(t, "the lease", []any{got.LeaseSeq, got.LeaseGranted, got.LeaseEnds, got.LastSeen}, []any{int64(8), at, at.Add(10 * time.Second), at})
 	same(t, "expired at its end", len(must[[]store.Node](t)(s.db.ExpiredLeases(s.ctx, node.Joining, at.Add(10*time.Second)))), 0)

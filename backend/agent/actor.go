@@ -254,7 +254,7 @@ func (x *actor) retire() bool {
 	defer x.a.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.inst != nil || x.wanted != nil || len(x.jobs) > 0 || x.dirty || x.a.closed {
+	if x.inst != nil || x.missed || x.wanted != nil || len(x.jobs) > 0 || x.dirty || x.a.closed {
 		return false
 	}
 	x.live, x.poke, x.waiters, x.jobs = false, nil, nil, nil
@@ -265,8 +265,11 @@ func (x *actor) retire() bool {
 	return true
 }
 
-// dirtyRetry is how often an actor tries again to write what a full disk refused.
-const dirtyRetry = 10 * time.Second
+// A try again, while nobody asks for anything: to write what a full disk refused, and to take over a process that was silent.
+const (
+	dirtyRetry = 10 * time.Second
+	adoptRetry = 10 * time.Second
+)
 
 // wait blocks until something happens. It reports false when the agent closes.
 func (x *actor) wait() bool {
@@ -274,12 +277,15 @@ func (x *actor) wait() bool {
 	if x.inst != nil {
 		events = x.inst.Events()
 	}
-	var poll, retry <-chan time.Time
+	var poll, retry, adopt <-chan time.Time
 	if x.poll != nil {
 		poll = x.poll.C
 	}
 	if x.dirty {
 		retry = time.After(dirtyRetry)
+	}
+	if x.missed {
+		adopt = time.After(adoptRetry)
 	}
 	select {
 	case <-x.poke:
@@ -290,6 +296,8 @@ func (x *actor) wait() bool {
 		x.askGuest()
 		x.publish()
 	case <-retry:
+	case <-adopt:
+		x.adoptLater()
 	case <-x.a.ctx.Done():
 		return false
 	}

@@ -172,6 +172,18 @@ func (x *actor) adoptAgain(ctx context.Context) error {
 	return nil
 }
 
+// adoptLater tries once more while nobody asks: a monitor that was silent for a moment must not leave a guest that runs in error.
+func (x *actor) adoptLater() {
+	err := x.load()
+	if err == nil {
+		err = x.adopt(x.a.ctx, true)
+	}
+	if err != nil {
+		x.a.log.Warn("adopt", "vm", x.vm, "err", err)
+	}
+	x.publish()
+}
+
 // adoptLive takes a process over and goes on with a command that only takes away. What starts or resumes waits for the
 // control plane, which may have moved the VM while this node was away.
 func (x *actor) adoptLive(ctx context.Context, inst hypervisor.Instance) error {

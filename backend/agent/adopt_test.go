@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -221,4 +222,24 @@ func TestAdopt_aProcessThatIsSilentIsTriedAgainAndCanBeEndedByForce(t *testing.T
 	if s := w.ensure(a, forced); s.State != vm.SeenStopped || w.host.Guests() != 1 {
 		t.Errorf("by force: %s, %d processes", s.State, w.host.Guests())
 	}
+}
+
+func TestAdopt_aProcessThatWasSilentForAMomentIsTakenOverThoughNobodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.agent(0)
+		m := w.machine("web-1")
+		w.ensure(a, m)
+		a.Close()
+		w.host.Hang(m.ID, "Adopt", 1)
+		a = w.agent(0)
+		if s := a.report(m.ID); s.State != vm.SeenFailed {
+			t.Fatalf("while it is silent: %s", s.State)
+		}
+		time.Sleep(adoptRetry)
+		synctest.Wait()
+		if s := a.report(m.ID); s.State != vm.SeenRunning || s.Reason != "" {
+			t.Errorf("when it answers again: %s %q, want running", s.State, s.Reason)
+		}
+	})
 }

@@ -56,7 +56,14 @@ func New(o Options) (*Agent, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	a := &Agent{o: o, log: o.Log.With("node", o.Node), board: newBoard(), actors: map[id.VM]*actor{}, step: func(string) error { return nil }}
+	a := &Agent{o: o, log: o.Log.With("node", o.Node), board: newBoard(), actors: map[id.VM]*actor{}, step: o.Step}
+	if a.step == nil {
+		a.step = func(string) error { return nil }
+	}
+	a.lease.now = o.Instant
+	if a.lease.now == nil {
+		a.lease.now = bootTime
+	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.startSlots = make(chan struct{}, o.Limits.Starts)
 	a.diskSlots = make(chan struct{}, o.Limits.DiskJobs)

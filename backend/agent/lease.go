@@ -16,6 +16,7 @@ import (
 //
 // No VM is bound to the lease while the restart policy "elsewhere" is refused; the watchdog will read it from here.
 type leaseClock struct {
+	now  func() time.Duration
 	mu   sync.Mutex
 	seq  int64
 	sent [leaseWindow]time.Duration // moment of renewal seq at seq % leaseWindow
@@ -30,7 +31,7 @@ const (
 )
 
 // bootTime is the time since the machine booted, time asleep included.
-var bootTime = func() time.Duration {
+func bootTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
 		panic("agent: CLOCK_BOOTTIME: " + err.Error()) // Linux has it since 2.6.39
@@ -44,7 +45,7 @@ func (a *Agent) AskLease() (seq int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seq++
-	l.sent[l.seq%leaseWindow] = bootTime()
+	l.sent[l.seq%leaseWindow] = l.now()
 	return l.seq
 }
 
@@ -53,7 +54,7 @@ func (a *Agent) LeaseLeft() time.Duration {
 	l := &a.lease
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(0, l.ends-bootTime())
+	return max(0, l.ends-l.now())
 }
 
 // Lease implements API. A lease is only ever prolonged.

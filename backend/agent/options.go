@@ -32,6 +32,11 @@ type Options struct {
 	// Simulated is what the node tells of itself in place of this machine's measures; only for simulated guests, which use
 	// nothing of it. nil: measured.
 	Simulated *Capacity
+	// Instant reads a clock of this machine that never steps and goes on during suspend; nil: CLOCK_BOOTTIME.
+	Instant func() time.Duration
+	// Step is asked before each effect on the node's disk; an error is the effect's. A simulation ends the agent here. nil: nobody
+	// is asked.
+	Step func(what string) error
 }
 
 // Capacity is the size of a simulated node.

@@ -152,11 +152,9 @@ func TestImages_areFetchedOnceForAllWhoAskAndResumeAfterABreak(t *testing.T) {
 
 func TestLease_countsFromTheMomentItWasAskedFor(t *testing.T) {
 	now := time.Hour
-	real := bootTime
-	bootTime = func() time.Duration { return now }
-	t.Cleanup(func() { bootTime = real })
 	w := newWorld(t)
 	a := w.agent(0)
+	a.lease.now = func() time.Duration { return now }
 	lease := func(seq int64, d time.Duration) error {
 		return a.Lease(t.Context(), Lease{Node: w.node, Seq: seq, Duration: d})
 	}

@@ -53,7 +53,7 @@ func join(ctx context.Context, o AgentOptions, identity string) error {
 	if o.Join == "" {
 		return fault.New(fault.Unauthenticated, "not_joined", "this machine has not joined yet; run the command that `novacron node token` prints on the server")
 	}
-	_, err = remote.Join(ctx, o.Server, o.Join, identity)
+	_, err = remote.Join(ctx, nil, o.Server, o.Join, identity)
 	return err
 }
 

@@ -27,7 +27,7 @@ func TestJoinToken_letsAMachineJoinAsItIs(t *testing.T) {
 	if !strings.HasSuffix(token.Command, " --join "+token.Token) {
 		t.Errorf("the command %q does not end with the token %q", token.Command, token.Token)
 	}
-	if _, err := remote.Join(t.Context(), s.Addresses()["node"], token.Token, t.TempDir()); err != nil {
+	if _, err := remote.Join(t.Context(), nil, s.Addresses()["node"], token.Token, t.TempDir()); err != nil {
 		t.Error(err)
 	}
 }

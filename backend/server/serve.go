@@ -100,6 +100,9 @@ func (s *Server) console() http.Handler {
 }
 
 func (s *Server) adminListener() (net.Listener, error) {
+	if s.o.Outside.Listen != nil {
+		return s.o.Outside.Listen("admin")
+	}
 	name := s.paths.AdminSocket()
 	// The lock of the data folder is held: whatever socket is there belongs to a process that has ended.
 	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {

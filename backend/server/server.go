@@ -18,6 +18,7 @@ import (
 	"novacron/backend/api"
 	"novacron/backend/app"
 	"novacron/backend/core/id"
+	"novacron/backend/core/node"
 	"novacron/backend/op"
 	"novacron/backend/reconcile"
 	"novacron/backend/seed"
@@ -35,6 +36,16 @@ type Options struct {
 	Sim     bool // that node is simulated
 	// DemoKeys are the public SSH keys of the first VM.
 	DemoKeys []string
+	Outside  Outside
+}
+
+// Outside is where the server meets its machine. A simulation puts its own in place; the zero value is the machine itself.
+type Outside struct {
+	// Listen opens a listener: "api", "ws", "console" and "node" for the ports, "admin" for the local socket.
+	Listen  func(name string) (net.Listener, error)
+	Now     func() time.Time                   // wall clock
+	Instant func() node.Instant                // a clock that never steps and goes on during suspend
+	Commit  func(when store.CommitPoint) error // see store.Options
 }
 
 // Server is the platform in one process: the control plane, and with Options.Local this machine's node.
@@ -101,7 +112,7 @@ func (s *Server) openPorts(context.Context) error {
 		{"api", s.o.APIAddr, "NOVACRON_API_ADDR"}, {"ws", s.o.WSAddr, "NOVACRON_WS_ADDR"},
 		{"console", s.o.ConsoleAddr, "NOVACRON_CONSOLE_ADDR"}, {"node", s.o.NodeAddr, "NOVACRON_NODE_ADDR"},
 	} {
-		ln, err := listen(p.addr, p.setting)
+		ln, err := s.listen(p.name, p.addr, p.setting)
 		if err != nil {
 			return err
 		}
@@ -111,8 +122,15 @@ func (s *Server) openPorts(context.Context) error {
 	return nil
 }
 
+func (s *Server) listen(name, addr, setting string) (net.Listener, error) {
+	if s.o.Outside.Listen != nil {
+		return s.o.Outside.Listen(name)
+	}
+	return listen(addr, setting)
+}
+
 func (s *Server) openStore(ctx context.Context) (err error) {
-	database := store.Options{URL: s.o.DatabaseURL}
+	database := store.Options{URL: s.o.DatabaseURL, Commit: s.o.Outside.Commit}
 	if database.URL == "" {
 		database.Path = filepath.Join(s.paths.Data, "novacron.db")
 	}
@@ -156,14 +174,14 @@ func (s *Server) openApp(ctx context.Context) error {
 	}
 	staging := filepath.Join(s.paths.Data, "staging")
 	s.app, err = app.New(app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
-		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log})
+		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now})
 	if err != nil {
 		return err
 	}
 	if err := s.app.Prepare(ctx, s.subnet()); err != nil {
 		return err
 	}
-	s.runner = op.New(s.app.OperationStore(), op.Options{Log: s.log}, s.app.Definitions()...)
+	s.runner = op.New(s.app.OperationStore(), op.Options{Log: s.log, Now: s.o.Outside.Now}, s.app.Definitions()...)
 	if s.keyring, err = openKeyring(ctx, s.db, s.seal, s.o.SigningKey, s.log); err != nil {
 		return err
 	}
@@ -172,7 +190,7 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.accounts = app.NewAccounts(accounts)
-	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log})
+	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log, Now: s.o.Outside.Now, Instant: s.o.Outside.Instant})
 	if err != nil {
 		return err
 	}

@@ -154,11 +154,17 @@ func (db *DB) scatter() {
 func (db *DB) commitGroup() {
 	g := db.group
 	db.group = nil
+	if err := db.commit(BeforeCommit); err != nil {
+		_ = g.tx.Rollback() // as in scatter
+		g.end(false, err)
+		return
+	}
 	err := g.tx.Commit()
 	if err == nil {
 		for _, f := range g.committed {
 			f()
 		}
+		err = db.commit(AfterCommit)
 	}
 	g.end(true, err)
 }

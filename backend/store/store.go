@@ -38,6 +38,9 @@ type Options struct {
 	URL      string // postgres://...; empty: SQLite
 	Path     string // the SQLite file, made with mode 0600 when it is missing
 	MaxConns int    // PostgreSQL connections, 2..200; 0: 16
+	// Commit is asked before a transaction is committed and again once it is; an error is the transaction's. A simulation lets
+	// time pass here, loses an answer, or ends the server that asks. nil: nobody is asked.
+	Commit func(when CommitPoint) error
 }
 
 // DB is an open database. Its methods may be called from several goroutines.
@@ -48,6 +51,7 @@ type DB struct {
 	read    *sql.DB
 	turn    *turn  // SQLite's single writer; nil: PostgreSQL
 	group   *group // open, or nil; of whoever has the turn
+	commit  func(CommitPoint) error
 	gate    gate
 	doubt   doubt
 
@@ -60,6 +64,15 @@ type DB struct {
 	stopped sync.WaitGroup
 }
 
+// CommitPoint is a moment in the life of a transaction.
+type CommitPoint string
+
+// The moments.
+const (
+	BeforeCommit CommitPoint = "before the commit" // an error rolls the transaction back
+	AfterCommit  CommitPoint = "after the commit"  // an error is an answer that got lost
+)
+
 // Open opens the database and brings its schema up to date. It fails with fault.Unavailable while the database cannot be
 // reached and with fault.Unsupported when a newer NovaCron has written it.
 func Open(ctx context.Context, o Options) (*DB, error) {
@@ -71,6 +84,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.Reader = Reader{q: db.read, db: db}
+	if db.commit = o.Commit; db.commit == nil {
+		db.commit = func(CommitPoint) error { return nil }
+	}
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.closePools())
 	}

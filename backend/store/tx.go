@@ -88,11 +88,14 @@ func (db *DB) attempt(ctx context.Context, f func(t *Tx) error) (committing bool
 	if err := t.flush(ctx); err != nil {
 		return false, db.unless(ctx, err)
 	}
+	if err := db.commit(BeforeCommit); err != nil {
+		return false, err
+	}
 	if err := tx.Commit(); err != nil {
 		return true, db.unless(ctx, err)
 	}
 	t.committed()
-	return true, nil
+	return true, db.commit(AfterCommit)
 }
 
 // unless turns err into a fault when the attempt's own time ran out, which the caller's context does not show.

@@ -94,7 +94,7 @@ func TestHub_aNodeCanNeverActAsAnother(t *testing.T) {
 	links := map[id.Node]*Link{}
 	for _, n := range []id.Node{a, b} {
 		dir := filepath.Join(t.TempDir(), "id")
-		if _, err := Join(t.Context(), o.addr, o.token(n), dir); err != nil {
+		if _, err := Join(t.Context(), nil, o.addr, o.token(n), dir); err != nil {
 			t.Fatal(err)
 		}
 		link, err := NewLink(LinkOptions{Server: o.addr, Dir: dir})

@@ -17,8 +17,8 @@ import (
 
 // Join trades a one-use token for a certificate and stores it in dir. It says the token only to a server that holds the CA
 // which the token names by its fingerprint. A dir that has joined already is left alone and its node is returned. A token
-// whose answer was lost is used up; a new one is needed.
-func Join(ctx context.Context, server, token, dir string) (id.Node, error) {
+// whose answer was lost is used up; a new one is needed. dial may be nil.
+func Join(ctx context.Context, dial Dial, server, token, dir string) (id.Node, error) {
 	if node, err := Joined(dir); err == nil || !fault.Is(err, fault.NotFound) {
 		return node, err
 	}
@@ -42,7 +42,7 @@ func Join(ctx context.Context, server, token, dir string) (id.Node, error) {
 		}}
 	hostname, _ := os.Hostname()
 	var got certificate
-	client := httpClient(server, func() *tls.Config { return config })
+	client := httpClient(dial, server, func() *tls.Config { return config })
 	defer client.CloseIdleConnections()
 	if err := postJSON(ctx, client, server, "/join", joinRequest{JoinInfo{Hostname: hostname}, secret, csr}, &got); err != nil {
 		return "", err
@@ -75,25 +75,41 @@ func pinned(s tls.ConnectionState, fp string) (*x509.Certificate, error) {
 }
 
 // httpClient speaks HTTP/1.1 to the server on a connection of its own.
-func httpClient(server string, config func() *tls.Config) *http.Client {
+func httpClient(dial Dial, server string, config func() *tls.Config) *http.Client {
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
-		DialTLSContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, server, config()) },
+		DialTLSContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.secure(ctx, server, config()) },
 		MaxConnsPerHost: 4, MaxIdleConns: 1, IdleConnTimeout: idleWait, ResponseHeaderTimeout: callWait, DisableCompression: true,
 		MaxResponseHeaderBytes: 16 << 10,
 	}}
 }
 
-func dial(ctx context.Context, server string, config *tls.Config) (net.Conn, error) {
+// Dial opens the connections of a node to a server at host:port. nil: TCP.
+type Dial func(ctx context.Context, server string) (net.Conn, error)
+
+// secure opens a connection with TLS on it.
+func (d Dial) secure(ctx context.Context, server string, config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	d := tls.Dialer{Config: config, NetDialer: &net.Dialer{KeepAlive: pingAfter}}
-	c, err := d.DialContext(ctx, "tcp", server)
-	if err == nil && c.(*tls.Conn).ConnectionState().NegotiatedProtocol != config.NextProtos[0] {
-		c.Close()
-		err = errors.New("the server does not speak " + config.NextProtos[0])
+	if d == nil {
+		d = func(ctx context.Context, server string) (net.Conn, error) {
+			return (&net.Dialer{KeepAlive: pingAfter}).DialContext(ctx, "tcp", server)
+		}
 	}
-	return c, err
+	raw, err := d(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	c := tls.Client(raw, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	if c.ConnectionState().NegotiatedProtocol != config.NextProtos[0] {
+		c.Close()
+		return nil, errors.New("the server does not speak " + config.NextProtos[0])
+	}
+	return c, nil
 }
 
 // postJSON makes one short request of the node to the server.

@@ -33,6 +33,7 @@ type LinkOptions struct {
 	Server     string        // host:port
 	Dir        string        // folder that holds the node's identity, as Join made it
 	LeaseEvery time.Duration // between two renewals of the lease; default 2 s
+	Dial       Dial          // nil: TCP
 	Log        *slog.Logger  // nil: slog.Default
 }
 
@@ -74,7 +75,7 @@ func NewLink(o LinkOptions) (*Link, error) {
 	l := &Link{o: o, log: o.Log.With("node", self.node, "server", o.Server), wantBulk: make(chan struct{}, 1)}
 	l.self.Store(self)
 	config := func() *tls.Config { return l.self.Load().tls(protoHTTP) }
-	l.small, l.images = httpClient(o.Server, config), httpClient(o.Server, config)
+	l.small, l.images = httpClient(o.Dial, o.Server, config), httpClient(o.Dial, o.Server, config)
 	return l, nil
 }
 
@@ -133,7 +134,7 @@ func (l *Link) keepBulk(ctx context.Context, api LocalAPI) {
 
 // serve dials and answers on the connection until it ends.
 func (l *Link) serve(ctx context.Context, proto string, routes http.Handler) error {
-	c, err := dial(ctx, l.o.Server, l.self.Load().tls(proto))
+	c, err := l.o.Dial.secure(ctx, l.o.Server, l.self.Load().tls(proto))
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (o *office) node(via string) *farNode {
 	o.t.Helper()
 	w := agenttest.NewWorld(o.t)
 	f := &farNode{world: w, dir: filepath.Join(o.t.TempDir(), "identity")}
-	got, err := Join(o.t.Context(), o.addr, o.token(w.Node), f.dir)
+	got, err := Join(o.t.Context(), nil, o.addr, o.token(w.Node), f.dir)
 	if err != nil || got != w.Node {
 		o.t.Fatalf("Join: node %q, %v", got, err)
 	}

@@ -24,7 +24,7 @@ func TestJoin_usesATokenOnceThoughFiftyTry(t *testing.T) {
 	for i := range 50 {
 		dir := filepath.Join(t.TempDir(), string(rune('a'+i%26)), string(rune('a'+i/26)))
 		wg.Go(func() {
-			_, err := Join(context.Background(), o.addr, token, dir)
+			_, err := Join(context.Background(), nil, o.addr, token, dir)
 			results <- err
 		})
 	}
@@ -49,7 +49,7 @@ func TestJoin_neverSaysTheTokenToAnotherServer(t *testing.T) {
 	token := mine.token(n)
 	secret, _, _ := parseToken(token)
 	other.tokens[secret] = n // it would take it
-	_, err := Join(t.Context(), other.addr, token, t.TempDir())
+	_, err := Join(t.Context(), nil, other.addr, token, t.TempDir())
 	wantKind(t, err, fault.Forbidden)
 	if len(other.tokens) != 1 {
 		t.Error("the token reached the wrong server")
@@ -166,10 +166,10 @@ func TestIdentity_survivesARestartAndRefusesADamagedFile(t *testing.T) {
 	o := newOffice(t)
 	dir := t.TempDir()
 	n := id.NewNode()
-	if _, err := Join(t.Context(), o.addr, o.token(n), dir); err != nil {
+	if _, err := Join(t.Context(), nil, o.addr, o.token(n), dir); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Join(t.Context(), o.addr, "no token is needed any more", dir)
+	again, err := Join(t.Context(), nil, o.addr, "no token is needed any more", dir)
 	if err != nil || again != n {
 		t.Errorf("a folder that has joined: %q, %v", again, err)
 	}
@@ -199,7 +199,7 @@ func TestCA_isTheSameAfterItWasKept(t *testing.T) {
 		t.Fatalf("fingerprint %s, %v; want %s", again.Fingerprint(), err, ca.Fingerprint())
 	}
 	o := officeOf(t, again)
-	if _, err := Join(t.Context(), o.addr, ca.Token(mustSecret(o)), t.TempDir()); err != nil {
+	if _, err := Join(t.Context(), nil, o.addr, ca.Token(mustSecret(o)), t.TempDir()); err != nil {
 		t.Error(err)
 	}
 }

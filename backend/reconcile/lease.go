@@ -21,7 +21,6 @@ type leases struct {
 // renewal is one node's wish and who waits for the answer.
 type renewal struct {
 	node id.Node
-	seq  int64
 	done chan error // of capacity one
 }
 
@@ -32,8 +31,8 @@ func newLeases(l *Loops) *leases {
 	return &leases{l: l, waiting: make(chan renewal, maxWaiting), watches: map[id.Node]node.Watch{}}
 }
 
-func (s *leases) renew(ctx context.Context, n id.Node, seq int64) (time.Duration, error) {
-	r := renewal{n, seq, make(chan error, 1)}
+func (s *leases) renew(ctx context.Context, n id.Node) (time.Duration, error) {
+	r := renewal{n, make(chan error, 1)}
 	select {
 	case s.waiting <- r:
 	default:
@@ -73,20 +72,12 @@ func (s *leases) record() {
 func (s *leases) write(batch []renewal) {
 	ctx, cancel := context.WithTimeout(s.l.ctx, node.LeaseDuration/2)
 	defer cancel()
-	newest := map[id.Node]int64{}
+	var list []id.Node
 	for _, r := range batch {
-		newest[r.node] = max(newest[r.node], r.seq)
+		list = append(list, r.node)
 	}
-	var list []store.Renewal
-	for n, seq := range newest {
-		list = append(list, store.Renewal{Node: n, Seq: seq})
-	}
-	slices.SortFunc(list, func(a, b store.Renewal) int { // two servers lock the rows in one order
-		if a.Node < b.Node {
-			return -1
-		}
-		return 1
-	})
+	slices.Sort(list) // two servers lock the rows in one order
+	list = slices.Compact(list)
 	var granted []store.Renewed
 	err := s.l.o.Store.Tx(ctx, func(t *store.Tx) (err error) {
 		granted, err = t.RenewLeases(ctx, list, s.l.o.Now(), node.LeaseDuration)

@@ -58,7 +58,7 @@ func (f *follower) run(ctx context.Context) {
 
 func (f *follower) renew(ctx context.Context, a asker) error {
 	seq := a.AskLease() // the agent counts from here
-	d, err := f.l.Renew(ctx, f.node, seq)
+	d, err := f.l.Renew(ctx, f.node)
 	if err != nil {
 		return err
 	}

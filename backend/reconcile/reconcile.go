@@ -182,6 +182,6 @@ func (l *Loops) Down(n id.Node) {
 
 // Renew records a renewal of the node's lease and gives how long it holds, counted from when the node asked. fault.Forbidden:
 // the node was removed.
-func (l *Loops) Renew(ctx context.Context, n id.Node, seq int64) (time.Duration, error) {
-	return l.leases.renew(ctx, n, seq)
+func (l *Loops) Renew(ctx context.Context, n id.Node) (time.Duration, error) {
+	return l.leases.renew(ctx, n)
 }

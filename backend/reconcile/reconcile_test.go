@@ -73,7 +73,7 @@ func (w *world) up() {
 	w.t.Helper()
 	w.loops.Start()
 	w.connect()
-	_, err := w.loops.Renew(w.ctx, w.node.ID, 1)
+	_, err := w.loops.Renew(w.ctx, w.node.ID)
 	w.must(err)
 	w.eventually("the node's facts are known", func() bool { n := w.nodeRow(); return len(n.Facts) > 10 && n.State == node.Alive })
 }
@@ -147,7 +147,7 @@ func TestLease_makesANodeAliveAndItsEndMakesItLost(t *testing.T) {
 	w.up()
 	w.clock.Add(int64(node.LeaseDuration))
 	// Still within the margin: the watch has looked when it looked at the next renewal.
-	_, err := w.loops.Renew(w.ctx, w.node.ID, 2)
+	_, err := w.loops.Renew(w.ctx, w.node.ID)
 	w.must(err)
 	w.clock.Add(int64(node.LeaseDuration))
 	if s := w.nodeRow().State; s != node.Alive {
@@ -157,7 +157,7 @@ func TestLease_makesANodeAliveAndItsEndMakesItLost(t *testing.T) {
 		w.clock.Add(int64(node.LeaseDuration + node.ServerMargin))
 		return w.nodeRow().State == node.Lost
 	})
-	_, err = w.loops.Renew(w.ctx, w.node.ID, 3)
+	_, err = w.loops.Renew(w.ctx, w.node.ID)
 	w.must(err)
 	if s := w.nodeRow().State; s != node.Alive {
 		t.Errorf("a node that is back is %s when it is told so", s)
@@ -168,10 +168,10 @@ func TestRenew_refusesARemovedNode(t *testing.T) {
 	w := newWorld(t)
 	w.loops.Start()
 	w.must(w.app.NodeEvent(w.ctx, w.node.ID, node.Remove, ""))
-	if _, err := w.loops.Renew(w.ctx, w.node.ID, 1); !fault.Is(err, fault.Forbidden) {
+	if _, err := w.loops.Renew(w.ctx, w.node.ID); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := w.loops.Renew(w.ctx, id.NewNode(), 1); !fault.Is(err, fault.Forbidden) {
+	if _, err := w.loops.Renew(w.ctx, id.NewNode()); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("an unknown node: got %v", err)
 	}
 }
@@ -186,11 +186,11 @@ func TestRenew_recordsManyTogether(t *testing.T) {
 		nodes[i] = id.NewNode()
 		w.must(w.app.RegisterNode(w.ctx, nodes[i], "edge"))
 	}
-	for i, n := range nodes {
+	for _, n := range nodes {
 		go func() {
-			_, err := w.loops.Renew(w.ctx, n, int64(i))
+			_, err := w.loops.Renew(w.ctx, n)
 			for try := 0; try < 10 && errors.Is(err, context.DeadlineExceeded); try++ { // a busy machine: a node asks again
-				_, err = w.loops.Renew(w.ctx, n, int64(i))
+				_, err = w.loops.Renew(w.ctx, n)
 			}
 			done <- err
 		}()
@@ -318,7 +318,7 @@ func TestLease_isGrantedOnlyOnceTheNodeIsAlive(t *testing.T) {
 	loops.Start()
 	defer func() { w.must(loops.Stop(w.ctx)) }()
 	for seq := range int64(3) {
-		_, err := loops.Renew(w.ctx, w.node.ID, seq+1)
+		_, err := loops.Renew(w.ctx, w.node.ID)
 		w.must(err)
 		if s := w.nodeRow().State; s != node.Alive {
 			t.Fatalf("renewal %d was granted to a node that is %s", seq+1, s)

@@ -206,7 +206,7 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 			return s.app.RedeemJoin(ctx, secret, info.Hostname, info.Address)
 		},
 		Admit: s.app.AdmitNode,
-		Lease: s.loops.Renew,
+		Lease: func(ctx context.Context, n id.Node, _ int64) (time.Duration, error) { return s.loops.Renew(ctx, n) },
 		Image: func(_ context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
 			return s.cache.Open(digest)
 		},

@@ -3,8 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"novacron/backend/core/fault"
@@ -22,7 +21,7 @@ type Node struct {
 	Labels       map[string]string
 	Cordoned     bool   // nothing new is placed here
 	CertSerial   string // of the certificate in force
-	LeaseSeq     int64  // of the last renewal that was granted
+	LeaseSeq     int64  // how many renewals were granted
 	LeaseGranted time.Time
 	LeaseEnds    time.Time // zero: never held
 	LastSeen     time.Time
@@ -154,12 +153,6 @@ func (t *Tx) DeleteNode(ctx context.Context, n id.Node) error {
 	return err
 }
 
-// Renewal is one node's wish to keep its lease.
-type Renewal struct {
-	Node id.Node
-	Seq  int64
-}
-
 // maxRenewals is how many renewals one statement records; more are recorded by several in the same transaction.
 const maxRenewals = 5000
 
@@ -169,31 +162,29 @@ type Renewed struct {
 	State node.State
 }
 
-// RenewLeases records the renewals with one statement and gives the nodes that may be told so: a removed or unknown node is
-// not among them. granted is the server's time, from which duration counts.
-func (t *Tx) RenewLeases(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]Renewed, error) {
+// RenewLeases records a renewal of each of the nodes, which are named once, with one statement, and gives those that may be told
+// so: a removed or unknown node is not among them. granted is the server's time, from which duration counts. Renewals are counted
+// here: a node's own number begins anew with its agent, and a number that comes again would hide a renewal from node.Watch.
+func (t *Tx) RenewLeases(ctx context.Context, nodes []id.Node, granted time.Time, duration time.Duration) ([]Renewed, error) {
 	var all []Renewed
-	for from := 0; from < len(renewals); from += maxRenewals {
-		part, err := t.renew(ctx, renewals[from:min(from+maxRenewals, len(renewals))], granted, duration)
+	for part := range slices.Chunk(nodes, maxRenewals) {
+		renewed, err := t.renew(ctx, part, granted, duration)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, part...)
+		all = append(all, renewed...)
 	}
 	return all, nil
 }
 
-func (t *Tx) renew(ctx context.Context, renewals []Renewal, granted time.Time, duration time.Duration) ([]Renewed, error) {
-	values := make([]string, len(renewals))
+func (t *Tx) renew(ctx context.Context, nodes []id.Node, granted time.Time, duration time.Duration) ([]Renewed, error) {
 	args := []any{stamp(granted), stamp(granted.Add(duration)), node.Removed}
-	for i, r := range renewals {
-		values[i] = fmt.Sprintf("($%d, cast($%d as bigint))", len(args)+1, len(args)+2)
-		args = append(args, string(r.Node), r.Seq)
+	for _, n := range nodes {
+		args = append(args, n)
 	}
-	// Both engines name the columns of a values list column1, column2.
 	return many(ctx, &t.Reader, func(r row) (n Renewed, err error) { return n, r.Scan(&n.Node, &n.State) },
-		`update nodes set lease_seq = r.column2, lease_granted = $1, lease_ends = $2, last_seen = $1
-		from (values `+strings.Join(values, ",")+`) as r where nodes.id = r.column1 and nodes.state <> $3 returning nodes.id, nodes.state`, args...)
+		`update nodes set lease_seq = lease_seq + 1, lease_granted = $1, lease_ends = $2, last_seen = $1
+		where id in (`+places(4, len(nodes))+`) and state <> $3 returning id, state`, args...)
 }
 
 // ExpiredLeases reads the nodes in the state whose lease ended before t.

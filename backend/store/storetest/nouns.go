@@ -58,16 +58,16 @@ func testNodes(t *testing.T, s *suite) {
 }
 
 func testNodeLeases(t *testing.T, s *suite) {
-	var renewals []store.Renewal
+	var asked []id.Node
 	for i := range 20 {
-		renewals = append(renewals, store.Renewal{Node: s.insertNode(fmt.Sprint("n-", i)).ID, Seq: int64(i + 1)})
+		asked = append(asked, s.insertNode(fmt.Sprint("n-", i)).ID)
 	}
 	gone := s.insertNode("gone")
 	s.tx(func(x *store.Tx) error {
 		_, err := x.SetNodeState(s.ctx, gone.ID, node.Joining, node.Removed, "")
 		return err
 	})
-	asked := append(slices.Clone(renewals), store.Renewal{Node: gone.ID, Seq: 1}, store.Renewal{Node: id.NewNode(), Seq: 1})
+	asked = append(asked, gone.ID, id.NewNode())
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	var granted []store.Renewed
 	s.tx(func(x *store.Tx) (err error) {
@@ -76,10 +76,15 @@ func testNodeLeases(t *testing.T, s *suite) {
 	})
 	same(t, "nodes whose lease was granted", len(granted), 20)
 	same(t, "the state that a renewal met", granted[0].State, node.Joining)
-	got := must[store.Node](t)(s.db.Node(s.ctx, renewals[7].Node))
-	same(t, "the lease", []any{got.LeaseSeq, got.LeaseGranted, got.LeaseEnds, got.LastSeen}, []any{int64(8), at, at.Add(10 * time.Second), at})
+	got := must[store.Node](t)(s.db.Node(s.ctx, asked[7]))
+	same(t, "the lease", []any{got.LeaseSeq, got.LeaseGranted, got.LeaseEnds, got.LastSeen}, []any{int64(1), at, at.Add(10 * time.Second), at})
 	same(t, "expired at its end", len(must[[]store.Node](t)(s.db.ExpiredLeases(s.ctx, node.Joining, at.Add(10*time.Second)))), 0)
 	same(t, "expired behind its end", len(must[[]store.Node](t)(s.db.ExpiredLeases(s.ctx, node.Joining, at.Add(11*time.Second)))), 20)
+	s.tx(func(x *store.Tx) error {
+		_, err := x.RenewLeases(s.ctx, asked[7:8], at, 10*time.Second)
+		return err
+	})
+	same(t, "renewals that were counted", must[store.Node](t)(s.db.Node(s.ctx, asked[7])).LeaseSeq, int64(2))
 	s.tx(func(x *store.Tx) error {
 		none, err := x.RenewLeases(s.ctx, nil, at, time.Second)
 		same(t, "granted to nobody", len(none), 0)

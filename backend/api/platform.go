@@ -195,6 +195,7 @@ type created[T any] struct {
 
 func (a *API) history(ctx context.Context, in *struct {
 	Since   string `query:"since" maxLength:"200" doc:"Cursor: the id of an event, or next_cursor; absent: from the oldest that is kept"`
+	Newest  bool   `query:"newest" doc:"The last events instead of the first, oldest first all the same; next_cursor is where live events go on"`
 	Topics  string `query:"topics" maxLength:"1000" doc:"Types or prefixes with a star, separated by commas: vm.*,operation.*"`
 	Subject string `query:"subject" maxLength:"100" doc:"For example vm/ID"`
 	Limit   int    `query:"limit" minimum:"0" doc:"More than 1000 is capped"`
@@ -206,7 +207,7 @@ func (a *API) history(ctx context.Context, in *struct {
 	if err := checkTopics(topics); err != nil {
 		return nil, err
 	}
-	page, err := a.App.Events(ctx, caller(ctx), app.ReadEvents{Since: in.Since, Topics: topics, Subject: in.Subject, Limit: min(in.Limit, maxLimit)})
+	page, err := a.App.Events(ctx, caller(ctx), app.ReadEvents{Since: in.Since, Newest: in.Newest, Topics: topics, Subject: in.Subject, Limit: min(in.Limit, maxLimit)})
 	if err != nil {
 		return nil, err
 	}

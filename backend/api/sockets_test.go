@@ -109,6 +109,16 @@ func TestEvents_resumeAcrossARestartWithoutGapOrDuplicate(t *testing.T) {
 	w.must(err)
 	defer live.Close()
 	w.vm(c, "web-2")
+	recent, err := c.Recent(ctx, nil, 3)
+	w.must(err)
+	if len(recent.Items) != 3 || recent.Items[0].Time.Before(all.Items[len(all.Items)-3].Time) {
+		t.Fatalf("the newest three are %v", recent.Items)
+	}
+	behind, err := c.History(ctx, recent.Items[0].ID, nil, 2)
+	w.must(err)
+	if behind.Items[0].ID != recent.Items[1].ID || behind.Items[1].ID != recent.Items[2].ID {
+		t.Errorf("behind the first of the newest three come %v, not %v", behind.Items, recent.Items[1:])
+	}
 	end, err := c.History(ctx, half, nil, 1000)
 	w.must(err)
 	for i, want := range end.Items {

@@ -28,7 +28,7 @@ func (a *App) Events(ctx context.Context, c auth.Caller, r ReadEvents) (EventPag
 	if err != nil {
 		return EventPage{}, err
 	}
-	filter.Subject = r.Subject
+	filter.Subject, filter.Newest = r.Subject, r.Newest
 	since, err := store.ParseCursor(r.Since)
 	if err != nil {
 		return EventPage{}, err

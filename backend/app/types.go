@@ -77,9 +77,10 @@ type ImportImage struct {
 }
 
 // ReadEvents reads the history behind a cursor. Empty Since: from the oldest event that is kept. Topics are types or prefixes
-// with a star ("vm.*"); none means all.
+// with a star ("vm.*"); none means all. Newest gives the last of them instead of the first, oldest first all the same.
 type ReadEvents struct {
 	Since   string
+	Newest  bool
 	Topics  []string
 	Subject string
 	Limit   int

@@ -455,7 +455,12 @@ func eventCommand(s *session) *cobra.Command {
 				return err
 			}
 			if !follow {
-				page, err := cl.History(c.Context(), since, topics, limit)
+				var page wire.List[wire.Event]
+				if since == "" {
+					page, err = cl.Recent(c.Context(), topics, limit)
+				} else {
+					page, err = cl.History(c.Context(), since, topics, limit)
+				}
 				if err != nil {
 					return err
 				}
@@ -464,7 +469,7 @@ func eventCommand(s *session) *cobra.Command {
 			return s.followEvents(c.Context(), cl, since, topics)
 		},
 	}
-	c.Flags().StringVar(&since, "since", "", "cursor to begin behind")
+	c.Flags().StringVar(&since, "since", "", "cursor to begin behind; none: the newest events, with -f what comes from now on")
 	c.Flags().StringArrayVar(&topics, "topic", nil, "only these types, for example vm.*; may be repeated")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on live")
 	c.Flags().IntVar(&limit, "limit", 100, "how many, without -f")

@@ -62,10 +62,20 @@ func (c *Client) Network(ctx context.Context, ref string) (out wire.Network, err
 	return out, err
 }
 
-// History is a page of the events behind a cursor; NextCursor is where to go on, also from the last page.
-func (c *Client) History(ctx context.Context, since string, topics []string, limit int) (out wire.List[wire.Event], err error) {
+// History is a page of the events behind a cursor; NextCursor is where to go on, also from the last page. Without a cursor it
+// begins with the oldest that is kept.
+func (c *Client) History(ctx context.Context, since string, topics []string, limit int) (wire.List[wire.Event], error) {
 	q := url.Values{}
 	set(q, "since", since)
+	return c.events(ctx, q, topics, limit)
+}
+
+// Recent is the newest events, oldest first; NextCursor is where to go on.
+func (c *Client) Recent(ctx context.Context, topics []string, limit int) (wire.List[wire.Event], error) {
+	return c.events(ctx, url.Values{"newest": {"true"}}, topics, limit)
+}
+
+func (c *Client) events(ctx context.Context, q url.Values, topics []string, limit int) (out wire.List[wire.Event], err error) {
 	set(q, "topics", strings.Join(topics, ","))
 	setInt(q, "limit", limit)
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/events", query: q, out: &out})

@@ -32,6 +32,7 @@ type EventFilter struct {
 	Topics  []string  // "vm.*" or "vm.state"; at most 64
 	Subject string
 	Hears   *Hearing
+	Newest  bool // of what there is the last events, not the first; still oldest first
 }
 
 // Hearing is what a reader may be told of. Kinds are those of auth.TopicOf.
@@ -127,16 +128,20 @@ var errNoLog = fault.New(fault.Internal, "event_log_missing", "the event log of 
 // EventsSince gives the events behind since, oldest first, at most limit (1..MaxLimit), and the cursor to go on from: it
 // also steps over events that the filter left out. The zero cursor is the oldest event that is kept. fault.NotFound with code
 // cursor_too_old: events behind since are no longer kept, or since is of another database; read the present state and go on
-// from Head.
+// from Head. With Newest the cursor to go on from is always the head.
 func (r *Reader) EventsSince(ctx context.Context, since Cursor, f EventFilter, limit int) ([]Event, Cursor, error) {
 	if len(f.Topics) > maxTopics {
 		return nil, since, fault.New(fault.Invalid, "too_many_topics", "at most %d topics can be asked for at once", maxTopics).On("topics")
 	}
 	limit = min(max(limit, 1), MaxLimit)
 	where, args := f.where([]any{since.seq, limit})
+	order := " order by e.seq"
+	if f.Newest {
+		order += " desc"
+	}
 	// One statement sees the head, what was trimmed and the events at the same instant.
 	rows, err := many(ctx, r, scanLogged, `select l.log, l.last, l.trimmed, e.seq, e.type, e.time, e.tenant, e.subject, e.data
-		from event_log l left join events e on e.seq > $1 and e.seq <= l.last`+where+` where l.one = 1 order by e.seq limit $2`, args...)
+		from event_log l left join events e on e.seq > $1 and e.seq <= l.last`+where+" where l.one = 1"+order+" limit $2", args...)
 	if err != nil {
 		return nil, since, err
 	}
@@ -157,6 +162,10 @@ func (r *Reader) EventsSince(ctx context.Context, since Cursor, f EventFilter, l
 		events[i].Cursor = Cursor{l.log, l.seq}
 	}
 	next := Cursor{head.log, head.last}
+	if f.Newest {
+		slices.Reverse(events)
+		return events, next, nil
+	}
 	if len(events) == limit {
 		next = events[limit-1].Cursor
 	}

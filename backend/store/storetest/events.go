@@ -93,6 +93,9 @@ func testEvents(t *testing.T, s *suite) {
 	vms, after := s.since(start, store.EventFilter{Tenant: s.tenant, Topics: []string{"vm.*"}}, 10)
 	same(t, "events of a topic", kinds(vms), []string{"vm.created", "vm.state"})
 	same(t, "cursor behind events that the filter left out", after.String(), end.String())
+	newest, after := s.since(start, store.EventFilter{Topics: []string{"vm.*"}, Newest: true}, 2)
+	same(t, "newest events of a topic", kinds(newest), []string{"vm.state", "vm.state"})
+	same(t, "cursor behind the newest events", after.String(), end.String())
 	exact, _ := s.since(start, store.EventFilter{Topics: []string{"node.lost", "vm.created"}, Subject: "vm/1"}, 10)
 	same(t, "events of exact topics", kinds(exact), []string{"vm.created", "node.lost"})
 

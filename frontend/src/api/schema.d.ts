@@ -3126,6 +3126,8 @@ export interface operations {
             query?: {
                 /** @description Cursor: the id of an event, or next_cursor; absent: from the oldest that is kept */
                 since?: string;
+                /** @description The last events instead of the first, oldest first all the same; next_cursor is where live events go on */
+                newest?: boolean;
                 /** @description Types or prefixes with a star, separated by commas: vm.*,operation.* */
                 topics?: string;
                 /** @description For example vm/ID */

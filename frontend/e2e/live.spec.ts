@@ -25,6 +25,17 @@ test('says that the server is gone and from when the data is, and catches up whe
   await expect(page.getByRole('link', { name: 'before' })).toHaveCount(1)
 })
 
+test('the events page begins with what happened before it was opened, and goes on live', async ({ page, signIn, api }) => {
+  await api.createVM('earlier')
+  await signIn()
+  await page.goto('/events?kind=vm')
+  const rows = page.getByRole('row')
+  await expect(rows.filter({ has: page.getByRole('link', { name: 'earlier' }) }).filter({ hasText: 'vm.created' })).toHaveCount(1)
+  await api.createVM('later')
+  await expect(rows.filter({ has: page.getByRole('link', { name: 'later' }) }).filter({ hasText: 'vm.created' })).toHaveCount(1)
+  await expect(rows.filter({ has: page.getByRole('link', { name: 'earlier' }) }).filter({ hasText: 'vm.created' })).toHaveCount(1)
+})
+
 test('a list of several pages scrolls to its end with few elements', async ({ page, signIn, api }) => {
   test.setTimeout(120_000)
   const names = Array.from({ length: 600 }, (_, i) => `row-${String(i).padStart(4, '0')}`)

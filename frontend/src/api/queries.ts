@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { learnNames } from '../lib/names.ts'
 import { api, body, type Schemas } from './client.ts'
+import { learnFrom } from './names.ts'
 
 /** Remembers the names in a list for what tells ids only. */
 async function named<T extends { items: { id: string; name: string }[] }>(
@@ -211,10 +212,23 @@ export const history = (subject: string) =>
     queryFn: ({ signal }) =>
       body(
         api.GET('/api/v1/events', {
-          params: { query: { subject, limit: 1000 } },
+          params: { query: { subject, newest: true, limit: 1000 } },
           signal,
         }),
       ),
+  })
+
+/** What happened before this page was opened, newest first. Live events go in front; see live/socket.ts. */
+export const before = () =>
+  queryOptions({
+    queryKey: ['before'] as const,
+    queryFn: async ({ signal }) => {
+      const page = await body(api.GET('/api/v1/events', { params: { query: { newest: true, limit: 300 } }, signal }))
+      page.items.forEach(learnFrom)
+      return page.items.reverse()
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
   })
 
 export const users = () =>

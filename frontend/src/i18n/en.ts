@@ -447,7 +447,7 @@ export const words = {
     filter: 'Kind',
     any: 'All kinds',
     waiting: (count: number) => `${n(count)} new; show them`,
-    empty: 'Nothing has happened since this page was opened.',
+    empty: 'Nothing has happened yet.',
     when: 'When',
     what: 'What',
     on: 'On',

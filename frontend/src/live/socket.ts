@@ -1,7 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 import type { Event } from '../api/client.ts'
+import { learnFrom } from '../api/names.ts'
 import { refresh, session } from '../auth/session.ts'
-import { learnNames } from '../lib/names.ts'
 import { createStore } from '../lib/store.ts'
 import { createApply } from './apply.ts'
 import { closes, readFrame } from './protocol.ts'
@@ -25,17 +25,6 @@ const backoff = { first: 500, most: 30_000, calm: 10_000 } // ms; a connection o
 const silence = 45_000 // ms without a frame: the server pings every 20 s, so the line is dead
 const offlineAfter = 10_000 // ms without a connection: values are read by polling from then on
 const pollEvery = 10_000
-
-function learnName(event: Event) {
-  const [kind = '', id = ''] = event.subject.split('/', 2)
-  const { name } = (event.data ?? {}) as { name?: unknown }
-  // A snapshot's event is about its VM and carries the snapshot's name.
-  if (
-    typeof name === 'string' &&
-    ['vm.state', 'vm.created', 'vm.updated', 'node.state', 'node.joined', 'image.ready'].includes(event.type)
-  )
-    learnNames(kind, [{ id, name }])
-}
 
 /** Keeps one WebSocket to the event stream while somebody is signed in. Returns what ends it. */
 export function startLive(client: QueryClient): () => void {
@@ -68,7 +57,7 @@ export function startLive(client: QueryClient): () => void {
       const step = reduce(live, event)
       live = step.live
       apply(step.changes)
-      learnName(event)
+      learnFrom(event)
     }
     const kept = events.filter((e) => e.id).reverse()
     if (kept.length > 0) recent.update((list) => [...kept, ...list].slice(0, keep))

@@ -1,5 +1,7 @@
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
+import { before } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
 import { absolute, timeOfDay } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
@@ -16,7 +18,12 @@ const shown = 300 // rows; older ones are in the activity of each VM
 export function EventsPage() {
   const { kind } = useSearch({ from: '/shell/events' })
   const navigate = useNavigate({ from: '/events' })
-  const live = useStore(recent)
+  const fresh = useStore(recent)
+  const { data: old } = useQuery(before())
+  const live = useMemo(() => {
+    const known = new Set(fresh.map((e) => e.id))
+    return [...fresh, ...(old ?? []).filter((e) => !known.has(e.id))]
+  }, [fresh, old])
   const [held, setHeld] = useState<typeof live>()
   const matching = (held ?? live).filter((e) => !kind || e.type.startsWith(`${kind}.`))
   const list = matching.slice(0, shown)

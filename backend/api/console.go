@@ -29,7 +29,7 @@ const consoleBuffer = 32 << 10
 // console serves /ws/console/{vm}: the ticket opens it, binary frames are the stream's bytes, text frames say who is there.
 func (a *API) console(w http.ResponseWriter, r *http.Request) {
 	protocol, ticket := offered(r)
-	conn, ctx, done, err := a.accept(w, r, protocol)
+	conn, ctx, err := a.accept(w, r, protocol)
 	if err != nil {
 		writeProblem(w, r, err)
 		return
@@ -37,21 +37,22 @@ func (a *API) console(w http.ResponseWriter, r *http.Request) {
 	if conn == nil {
 		return
 	}
-	defer done()
+	defer conn.done()
 	conn.SetReadLimit(maxConsoleR)
 	grant, err := a.redeem(ctx, r, ticket)
 	if err != nil {
 		note(ctx, err)
-		closeFor(conn, err)
+		closeFor(conn.Conn, err)
 		return
 	}
+	conn.signedIn()
 	of(ctx).caller = grant.Caller.String()
 	if !a.sockets.seat(grant.Caller.User) {
-		closeWith(conn, wire.CloseTooMany, "you have too many connections open; close another one")
+		closeWith(conn.Conn, wire.CloseTooMany, "you have too many connections open; close another one")
 		return
 	}
 	defer a.sockets.unseat(grant.Caller.User)
-	a.converse(ctx, conn, grant)
+	a.converse(ctx, conn.Conn, grant)
 }
 
 // offered finds the ticket among the subprotocols.

@@ -43,7 +43,7 @@ type stream struct {
 
 // events serves /ws/events/v1: an auth message, ready, the events behind the cursor, then what happens.
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
-	conn, ctx, done, err := a.accept(w, r, "")
+	conn, ctx, err := a.accept(w, r, "")
 	if err != nil {
 		writeProblem(w, r, err)
 		return
@@ -51,25 +51,26 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	if conn == nil {
 		return
 	}
-	defer done()
+	defer conn.done()
 	conn.SetReadLimit(maxAuth)
-	s := &stream{api: a, conn: conn, renew: make(chan app.Access, 1)}
+	s := &stream{api: a, conn: conn.Conn, renew: make(chan app.Access, 1)}
 	first, err := s.hello(ctx, r)
 	if err != nil {
 		return // hello has closed it
 	}
+	conn.signedIn()
 	of(ctx).caller = s.access.Caller.String()
 	if !a.sockets.seat(s.access.Caller.User) {
-		closeWith(conn, wire.CloseTooMany, fmt.Sprintf("one user may have %d connections; close another one", a.Limits.WS))
+		closeWith(conn.Conn, wire.CloseTooMany, fmt.Sprintf("one user may have %d connections; close another one", a.Limits.WS))
 		return
 	}
 	defer a.sockets.unseat(s.access.Caller.User)
 	if err := s.run(ctx, first); err != nil && ctx.Err() == nil {
 		note(ctx, err)
-		closeFor(conn, err)
+		closeFor(conn.Conn, err)
 		return
 	}
-	closeWith(conn, websocket.StatusGoingAway, "the server stops; connect again in a moment")
+	closeWith(conn.Conn, websocket.StatusGoingAway, "the server stops; connect again in a moment")
 }
 
 // hello waits for the first message and finds out who it is.

@@ -131,6 +131,18 @@ func (a *API) addUsers() {
 		}
 		return answer(a.Accounts.UpdateUser(ctx, caller(ctx), in.ID, in.Body, version))
 	})
+	add(a, read, "GET /api/v1/users/{id}/sessions", op("listUserSessions", "List where somebody is signed in", tag), func(ctx context.Context, in *Ref) (*body[wire.List[wire.Session]], error) {
+		return answer(a.Accounts.UserSessions(ctx, caller(ctx), in.ID))
+	})
+	add(a, write, "DELETE /api/v1/users/{id}/sessions", op("endUserSessions", "Sign somebody out everywhere", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
+		return nil, a.Accounts.EndUserSessions(ctx, caller(ctx), in.ID, "")
+	})
+	add(a, write, "DELETE /api/v1/users/{id}/sessions/{session}", op("endUserSession", "End one session of somebody", tag), func(ctx context.Context, in *struct {
+		Ref
+		Session id.Session `path:"session" maxLength:"100"`
+	}) (*struct{}, error) {
+		return nil, a.Accounts.EndUserSessions(ctx, caller(ctx), in.ID, in.Session)
+	})
 	add(a, write, "DELETE /api/v1/users/{id}", op("deleteUser", "Delete an account; what it made stays with its tenant", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
 		return nil, a.Accounts.DeleteUser(ctx, caller(ctx), in.ID)
 	})

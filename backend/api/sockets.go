@@ -24,6 +24,7 @@ const (
 	frameTime    = 15 * time.Second // for a peer to take one frame
 	maxAuth      = 64 << 10         // bytes of a message on the events stream
 	maxSockets   = 10_000           // of all users together, and of those who have not signed in yet
+	maxWaiting   = 32               // of one address, that have not signed in yet; they have authTime for it
 	maxReason    = 120              // bytes of a close reason; the protocol allows 123
 	maxConsoleR  = 1 << 20          // bytes of a frame into a console: a pasted file
 )
@@ -33,12 +34,13 @@ type sockets struct {
 	mu      sync.Mutex
 	perUser int // 0: no limit
 	users   map[id.User]int
+	waiting map[string]int // by address: those that have not signed in yet
 	open    map[*websocket.Conn]context.CancelFunc
 	closed  bool
 }
 
 func newSockets(perUser int) *sockets {
-	return &sockets{perUser: perUser, users: map[id.User]int{}, open: map[*websocket.Conn]context.CancelFunc{}}
+	return &sockets{perUser: perUser, users: map[id.User]int{}, waiting: map[string]int{}, open: map[*websocket.Conn]context.CancelFunc{}}
 }
 
 // enter lets a connection in; stop ends what serves it.
@@ -53,6 +55,24 @@ func (s *sockets) enter(c *websocket.Conn, stop context.CancelFunc) bool {
 }
 
 func (s *sockets) leave(c *websocket.Conn) { s.mu.Lock(); defer s.mu.Unlock(); delete(s.open, c) }
+
+// wait takes one of the places that an address has for connections that have not signed in yet; the connection gives it back when it has,
+// or ends.
+func (s *sockets) wait(address string) (done func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting[address] >= maxWaiting {
+		return nil, false
+	}
+	s.waiting[address]++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.waiting[address]--; s.waiting[address] <= 0 {
+			delete(s.waiting, address)
+		}
+	}), true
+}
 
 // seat takes one of the user's places.
 func (s *sockets) seat(u id.User) bool {
@@ -87,32 +107,47 @@ func (a *API) addSockets() {
 	a.raw(anyone, "GET /ws/console/{vm}", true, a.console) // signs in by its ticket
 }
 
-// accept upgrades a request of a page that may call, and of what is no browser. done must be called at the end. The context
-// ends with the connection's handler, or when the server stops.
-func (a *API) accept(w http.ResponseWriter, r *http.Request, protocol string) (c *websocket.Conn, ctx context.Context, done func(), err error) {
+// socket is a WebSocket that was let in. signedIn and done must be called, done at the end.
+type socket struct {
+	*websocket.Conn
+	signedIn func() // gives back the address's place for those who have not
+	done     func()
+}
+
+// accept upgrades a request of a page that may call, and of what is no browser. Browsers send an Origin with every WebSocket and no page can
+// leave it out; what sends none is a program, and has no cookie or session of somebody else's: neither socket looks at cookies, so
+// that a page of another site could only connect as nobody. The context ends with the connection's handler, or when the server
+// stops.
+func (a *API) accept(w http.ResponseWriter, r *http.Request, protocol string) (s *socket, ctx context.Context, err error) {
 	if o := r.Header.Get("Origin"); o != "" && !a.allowed(o, r) {
-		return nil, nil, nil, fault.New(fault.Forbidden, "origin_refused", "pages of %.100s may not connect here; add the origin to NOVACRON_ALLOWED_ORIGINS if they shall", o)
+		return nil, nil, fault.New(fault.Forbidden, "origin_refused", "pages of %.100s may not connect here; add the origin to NOVACRON_ALLOWED_ORIGINS if they shall", o)
 	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		p := status(r, http.StatusUpgradeRequired, "upgrade_required", "this path speaks WebSocket only")
 		w.Header().Set("Upgrade", "websocket")
-		return nil, nil, nil, p
+		return nil, nil, p
+	}
+	signedIn, ok := a.sockets.wait(bucket(of(r.Context()).address))
+	if !ok {
+		return nil, nil, fault.New(fault.RateLimited, "too_many_sockets", "%d connections from your address have not signed in yet; let them, or close them", maxWaiting).After(authTime)
 	}
 	opts := &websocket.AcceptOptions{InsecureSkipVerify: true} // the origin was checked above, against our own list
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
 	}
-	c, err = websocket.Accept(w, r, opts)
+	c, err := websocket.Accept(w, r, opts)
 	if err != nil {
-		return nil, nil, nil, nil // Accept has answered
+		signedIn()
+		return nil, nil, nil // Accept has answered
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(r.Context()))
 	if !a.sockets.enter(c, stop) {
 		stop()
+		signedIn()
 		closeWith(c, websocket.StatusTryAgainLater, "the server has no room for another connection; try again later")
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
-	return c, ctx, func() { stop(); a.sockets.leave(c); c.CloseNow() }, nil
+	return &socket{c, signedIn, func() { stop(); signedIn(); a.sockets.leave(c); c.CloseNow() }}, ctx, nil
 }
 
 // beyond is ctx without its end, but with a time of its own. A context that ends in the middle of a frame breaks the connection

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -427,4 +428,32 @@ func TestAdmin_refusesWhatIsNoUnixSocket(t *testing.T) {
 	if res.StatusCode != http.StatusForbidden {
 		t.Errorf("got %s, want 403", res.Status)
 	}
+}
+
+func TestSockets_thatHaveNotSignedInAreBoundedPerAddress(t *testing.T) {
+	w := newWorld(t, unlimited, func(d *api.Deps) { d.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	c := w.admin()
+	from := func(address string) (*websocket.Conn, *http.Response, error) {
+		return websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.ws.URL, "http")+"/ws/events/v1", &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {address}}})
+	}
+	open := make([]*websocket.Conn, 32)
+	for i := range open {
+		var err error
+		open[i], _, err = from("2001:db8::" + fmt.Sprint(i+1)) // one customer's /64
+		w.must(err)
+		t.Cleanup(func() { open[i].CloseNow() })
+	}
+	_, res, err := from("2001:db8::ffff")
+	if err == nil || res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Fatalf("one more of the same address: got %v", res)
+	}
+	elsewhere, _, err := from("203.0.113.1")
+	w.must(err)
+	elsewhere.CloseNow()
+	hello(t, open[0], wire.EventsAuth{Token: c.Tokens().Access}) // signed in: it does not count any more
+	again, _, err := from("2001:db8::ffff")
+	if err != nil {
+		t.Fatalf("after one signed in: %v", err)
+	}
+	again.CloseNow()
 }

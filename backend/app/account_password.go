@@ -120,27 +120,24 @@ func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password s
 
 // Sessions lists where the caller is signed in.
 func (a *Accounts) Sessions(ctx context.Context, c auth.Caller) (wire.List[wire.Session], error) {
-	all, err := a.sessions.Of(ctx, c.User)
+	return a.sessionsOf(ctx, c.User, c.Session)
+}
+
+func (a *Accounts) sessionsOf(ctx context.Context, u id.User, current id.Session) (wire.List[wire.Session], error) {
+	all, err := a.sessions.Of(ctx, u)
 	if err != nil {
 		return wire.List[wire.Session]{}, err
 	}
 	out := wire.List[wire.Session]{Items: make([]wire.Session, len(all)), Total: len(all)}
 	for i, l := range all {
-		out.Items[i] = wire.Session{ID: l.ID, CreatedAt: l.Created, SeenAt: l.Seen, EndsAt: l.Ends, Address: l.Address, Agent: l.Agent, Current: l.ID == c.Session}
+		out.Items[i] = wire.Session{ID: l.ID, CreatedAt: l.Created, SeenAt: l.Seen, EndsAt: l.Ends, Address: l.Address, Agent: l.Agent, Current: l.ID == current}
 	}
 	return out, nil
 }
 
 // EndSession ends one of the caller's sessions.
 func (a *Accounts) EndSession(ctx context.Context, c auth.Caller, s id.Session) error {
-	l, err := a.sessions.Find(ctx, s)
-	if fault.Is(err, fault.NotFound) || err == nil && l.User != c.User {
-		return fault.New(fault.NotFound, "session_not_found", "you have no session %.80q; list them to see their ids", s)
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.sessions.End(ctx, s); err != nil {
+	if err := a.endOf(ctx, c.User, s); err != nil {
 		return err
 	}
 	return a.record(ctx, c, "auth.end_session", map[string]any{"session": s})

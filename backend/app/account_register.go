@@ -23,7 +23,7 @@ const (
 )
 
 // openQuota is the tenant of an account that made itself.
-var openQuota = wire.Quota{VMs: 5, CPUs: 8, MemoryMiB: 16 << 10, DiskGiB: 100, Snapshots: 20}
+var openQuota = wire.Quota{VMs: 5, CPUs: 8, MemoryMiB: 16 << 10, DiskGiB: 100, Addresses: 10, Snapshots: 20}
 
 // Purposes of one-use secrets, and how long they are good.
 const (

@@ -62,6 +62,9 @@ func (a *App) ImportImage(ctx context.Context, c auth.Caller, r ImportImage) (Im
 			if err := t.InsertUpload(ctx, &u); err != nil {
 				return ImageResult{}, err
 			}
+			if err := audit(t, c, "image.create", i.Tenant, imageSubject(i.ID), map[string]any{"name": i.Name, "public": r.Public, "bytes": r.Bytes}); err != nil {
+				return ImageResult{}, err
+			}
 			return imageResult(ctx, t, i, nil)
 		}
 		o, err := a.beginImport(ctx, t, c, i, importing{URL: r.URL, File: r.File, Staged: staged, Options: ImportOptions{Checksum: checksum}})

@@ -118,10 +118,14 @@ func (a *App) changeNode(ctx context.Context, c auth.Caller, ref, action string,
 		if err != nil {
 			return err
 		}
+		before := n
 		if err := f(t, &n); err != nil {
 			return err
 		}
-		if err := audit(t, c, action, "", "node/"+string(n.ID), map[string]any{"name": n.Name, "cordoned": n.Cordoned}); err != nil {
+		say := func(n store.Node) map[string]any {
+			return map[string]any{"cordoned": n.Cordoned, "labels": n.Labels, "state": n.State}
+		}
+		if err := audit(t, c, action, "", "node/"+string(n.ID), map[string]any{"name": n.Name, "before": say(before), "after": say(n)}); err != nil {
 			return err
 		}
 		if n, err = t.Node(ctx, n.ID); err != nil {

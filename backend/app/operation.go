@@ -81,7 +81,7 @@ func (a *App) CancelOperation(ctx context.Context, c auth.Caller, o id.Operation
 			return err
 		}
 		w = operationView(r)
-		return nil
+		return audit(t, c, "operation.cancel", r.Tenant, r.Subject, map[string]any{"operation": r.ID, "kind": r.Kind})
 	})
 	return w, err
 }

@@ -42,6 +42,9 @@ func (a *App) Prepare(ctx context.Context, subnet string) error {
 		if err := a.firstTenant(ctx, t); err != nil {
 			return err
 		}
+		if err := t.FillSkeletons(ctx); err != nil {
+			return err
+		}
 		_, err := t.NetworkByName(ctx, "", defaultNetwork)
 		if err == nil || !fault.Is(err, fault.NotFound) {
 			return err

@@ -34,6 +34,7 @@ func TenantQuota(ctx context.Context, t *store.Tx, tenant id.Tenant, more store.
 		{"vCPUs", limits.CPUs, used.CPUs, more.CPUs},
 		{"MiB of memory", limits.MemoryMiB, used.MemoryMiB, more.MemoryMiB},
 		{"GiB of disk", limits.DiskGiB, used.DiskGiB, more.DiskGiB},
+		{"addresses", limits.Addresses, used.Addresses, more.Addresses},
 		{"snapshots", limits.Snapshots, used.Snapshots, more.Snapshots},
 	} {
 		if l.limit > 0 && l.more > 0 && l.has+l.more > l.limit {

@@ -87,7 +87,7 @@ func tenantView(ctx context.Context, r *store.Reader, t store.Tenant) (wire.Tena
 	}
 	used, err := r.CountVMs(ctx, t.ID)
 	return wire.Tenant{ID: t.ID, Name: t.Name, Quota: q, RequireFactor: t.RequireFactor, CreatedAt: t.Created, Version: t.Version,
-		Used: wire.Quota{VMs: used.VMs, CPUs: used.CPUs, MemoryMiB: used.MemoryMiB, DiskGiB: used.DiskGiB, Snapshots: used.Snapshots}}, err
+		Used: wire.Quota{VMs: used.VMs, CPUs: used.CPUs, MemoryMiB: used.MemoryMiB, DiskGiB: used.DiskGiB, Addresses: used.Addresses, Snapshots: used.Snapshots}}, err
 }
 
 // UpdateTenant changes what is given. A quota below what is used refuses only what comes on top. version: If-Match; 0: whatever.

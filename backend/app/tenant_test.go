@@ -81,7 +81,7 @@ func TestQuota_holdsUnderAThousandCreatesOnPostgres(t *testing.T) {
 
 func TestQuota_boundsEveryResource(t *testing.T) {
 	w, admin := governed(t, storetest.SQLite(t))
-	for noun, q := range map[string]wire.Quota{"vCPUs": {CPUs: 1}, "memory": {MemoryMiB: 100}, "disk": {DiskGiB: 1}, "VMs": {VMs: 1}} {
+	for noun, q := range map[string]wire.Quota{"addresses": {Addresses: 1}, "vCPUs": {CPUs: 1}, "memory": {MemoryMiB: 100}, "disk": {DiskGiB: 1}, "VMs": {VMs: 1}} {
 		tenant, err := w.app.CreateTenant(w.ctx, admin, wire.CreateTenant{Name: noun, Quota: q})
 		w.must(err)
 		c, spec := owner(tenant.ID), tiny("first")

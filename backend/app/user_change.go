@@ -86,7 +86,7 @@ func governed(ctx context.Context, t *store.Tx, ref string) (u store.User, err e
 	if err := t.Lock(ctx, "accounts"); err != nil {
 		return u, err
 	}
-	if strings.HasPrefix(ref, "usr-") && id.Is(ref) {
+	if isUserID(ref) {
 		return t.User(ctx, id.User(ref))
 	}
 	if u, err = t.UserByLogin(ctx, ref); err != nil {
@@ -94,6 +94,8 @@ func governed(ctx context.Context, t *store.Tx, ref string) (u store.User, err e
 	}
 	return t.User(ctx, u.ID) // locks the row
 }
+
+func isUserID(ref string) bool { return strings.HasPrefix(ref, "usr-") && id.Is(ref) }
 
 // keepAnAdministrator refuses the change that takes the last administrator away.
 func keepAnAdministrator(ctx context.Context, t *store.Tx, before store.User) error {

@@ -118,7 +118,7 @@ func (a *App) insert(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 }
 
 func totals(s vm.Spec) store.VMTotals {
-	n := store.VMTotals{VMs: 1, CPUs: s.CPUs, MemoryMiB: s.MemoryMiB}
+	n := store.VMTotals{VMs: 1, CPUs: s.CPUs, MemoryMiB: s.MemoryMiB, Addresses: len(s.NICs)}
 	for _, d := range s.Disks {
 		n.DiskGiB += d.SizeGiB
 	}

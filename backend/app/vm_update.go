@@ -66,7 +66,7 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	}
 	var o *op.Record
 	if !concernsNode(was, v) { // else beside the operation
-		if err := audit(t, c, "vm.update", v.Tenant, subjectOf(v.ID), nil); err != nil {
+		if err := audit(t, c, "vm.update", v.Tenant, subjectOf(v.ID), map[string]any{"before": worded(was), "after": worded(v)}); err != nil {
 			return VMResult{}, err
 		}
 	}
@@ -91,8 +91,14 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	return a.result(ctx, t, c, v.ID, o)
 }
 
+// worded is what of a VM can change without its node, for the audit log. Of a long description its beginning will do.
+func worded(v store.VM) map[string]any {
+	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "protected": v.Spec.Protected}
+}
+
 func difference(now, before store.VMTotals) store.VMTotals {
-	return store.VMTotals{CPUs: max(now.CPUs-before.CPUs, 0), MemoryMiB: max(now.MemoryMiB-before.MemoryMiB, 0), DiskGiB: max(now.DiskGiB-before.DiskGiB, 0)}
+	return store.VMTotals{CPUs: max(now.CPUs-before.CPUs, 0), MemoryMiB: max(now.MemoryMiB-before.MemoryMiB, 0), DiskGiB: max(now.DiskGiB-before.DiskGiB, 0),
+		Addresses: max(now.Addresses-before.Addresses, 0)}
 }
 
 // concernsNode says whether the node must hear of the change: of everything but words and the protection.

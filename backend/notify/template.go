@@ -36,13 +36,14 @@ const (
 	CodesMade    = "codes_made"    // backup codes were made or made anew
 	FactorOff    = "factor_off"    // the second factor was turned off
 	Invitation   = "invitation"    // make an account
+	Alert        = "alert"         // an alert rule fired; Name is its sentence
 	Test         = "test"
 )
 
 var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
 	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
-	FactorOff: "Two-factor authentication was turned off", Invitation: "You are invited to NovaCron", Test: "Mail from NovaCron arrives",
+	FactorOff: "Two-factor authentication was turned off", Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
 }
 
 //go:embed templates

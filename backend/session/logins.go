@@ -74,7 +74,7 @@ func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, 
 		var hash string
 		next, hash = secret()
 		next = sid + "." + next
-		l.Seen, l.Ends = now.UTC(), now.Add(LoginLifetime).UTC()
+		l.Seen, l.Ends = now.UTC(), endOf(l.Created, now).UTC()
 		_, err = tx.ExecContext(ctx, `update session_logins set seen = $2, ends = $3, refresh = $4, previous = $5, rotated = $2 where id = $1`,
 			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), hash, presented)
 		return err

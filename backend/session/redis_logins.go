@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -77,14 +78,14 @@ func (s *Redis) Begin(ctx context.Context, user id.User, address, agent string) 
 }
 
 // swapScript replaces a value that is still the one that was read; an empty new one removes it. KEYS: the sign-in, the account's
-// list. ARGV: what was read, the new value, TTL in milliseconds.
+// list. ARGV: what was read, the new value, its TTL and that of the list in milliseconds.
 var swapScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then
   redis.call('DEL', KEYS[1])
 else
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
 end
 return 1`)
 
@@ -133,7 +134,7 @@ func (s *Redis) refresh(ctx context.Context, sid id.Session, presented, fresh st
 		if now.Sub(toTime(v.Rotated)) < RefreshGrace {
 			return v.login(sid), false, true, nil
 		}
-		if done, err = s.swap(ctx, sid, v.User, read, ""); done {
+		if done, err = s.swap(ctx, sid, v.User, read, "", 0); done {
 			err = errStolen()
 		}
 		return l, false, done, err
@@ -141,13 +142,13 @@ func (s *Redis) refresh(ctx context.Context, sid id.Session, presented, fresh st
 		return l, false, false, errSignIn("the refresh token is not that of this session")
 	}
 	v.Previous, v.Refresh = v.Refresh, fresh
-	v.Seen, v.Rotated, v.Ends = now.UnixMicro(), now.UnixMicro(), now.Add(LoginLifetime).UnixMicro()
-	done, err = s.swap(ctx, sid, v.User, read, v.text())
+	v.Seen, v.Rotated, v.Ends = now.UnixMicro(), now.UnixMicro(), endOf(toTime(v.Created), now).UnixMicro()
+	done, err = s.swap(ctx, sid, v.User, read, v.text(), toTime(v.Ends).Sub(now))
 	return v.login(sid), done, done, err
 }
 
-func (s *Redis) swap(ctx context.Context, sid id.Session, user id.User, from, to string) (bool, error) {
-	n, err := swapScript.Run(ctx, s.db, []string{sessionKey + string(sid), accountKey + string(user)}, from, to, LoginLifetime.Milliseconds()).Int()
+func (s *Redis) swap(ctx context.Context, sid id.Session, user id.User, from, to string, life time.Duration) (bool, error) {
+	n, err := swapScript.Run(ctx, s.db, []string{sessionKey + string(sid), accountKey + string(user)}, from, to, atLeast(life).Milliseconds(), LoginLifetime.Milliseconds()).Int()
 	return n == 1, err
 }
 

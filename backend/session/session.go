@@ -17,6 +17,7 @@ import (
 const (
 	AccessLifetime = 15 * time.Minute    // of an access token: how long a stolen one is of use
 	LoginLifetime  = 30 * 24 * time.Hour // of a sign-in that is not refreshed
+	LongestLogin   = 90 * 24 * time.Hour // of one that is: then the password is asked for again
 	RefreshGrace   = 10 * time.Second    // two tabs may refresh with the same token within this time
 	TicketLifetime = 30 * time.Second    // of a console ticket
 	MaxLogins      = 100                 // sign-ins of one account at once; the oldest gives way
@@ -68,6 +69,14 @@ type Engine interface {
 	// Ping asks it for an answer; fault.Unavailable says why there is none.
 	Ping(ctx context.Context) error
 	Close() error
+}
+
+// endOf is when a sign-in ends that is refreshed now.
+func endOf(created, now time.Time) time.Time {
+	if longest := created.Add(LongestLogin); longest.Before(now.Add(LoginLifetime)) {
+		return longest
+	}
+	return now.Add(LoginLifetime)
 }
 
 func errSignIn(why string) error {

@@ -8,16 +8,16 @@ import (
 )
 
 // VMTotals is what VMs together ask for. Snapshots is counted for tenants only.
-type VMTotals struct{ VMs, CPUs, MemoryMiB, DiskGiB, Snapshots int }
+type VMTotals struct{ VMs, CPUs, MemoryMiB, DiskGiB, Addresses, Snapshots int }
 
-const totalsColumns = "vms, cpus, memory_mib, disk_gib, snapshots"
+const totalsColumns = "vms, cpus, memory_mib, disk_gib, addresses, snapshots"
 
 func (n *VMTotals) fields() []any {
-	return []any{&n.VMs, &n.CPUs, &n.MemoryMiB, &n.DiskGiB, &n.Snapshots}
+	return []any{&n.VMs, &n.CPUs, &n.MemoryMiB, &n.DiskGiB, &n.Addresses, &n.Snapshots}
 }
 
 func (n VMTotals) minus(m VMTotals) VMTotals {
-	return VMTotals{n.VMs - m.VMs, n.CPUs - m.CPUs, n.MemoryMiB - m.MemoryMiB, n.DiskGiB - m.DiskGiB, n.Snapshots - m.Snapshots}
+	return VMTotals{n.VMs - m.VMs, n.CPUs - m.CPUs, n.MemoryMiB - m.MemoryMiB, n.DiskGiB - m.DiskGiB, n.Addresses - m.Addresses, n.Snapshots - m.Snapshots}
 }
 
 // Owners of totals.
@@ -26,7 +26,7 @@ const (
 	tenantTotals = "tenant/"
 )
 
-// CountVMs counts the VMs of a tenant with their CPUs, memory in MiB and disks in GiB, and its snapshots, for quotas. Take the tenant's
+// CountVMs counts the VMs of a tenant with their CPUs, memory in MiB and disks in GiB and addresses, and its snapshots, for quotas. Take the tenant's
 // Tx.Lock first.
 func (r *Reader) CountVMs(ctx context.Context, tenant id.Tenant) (VMTotals, error) {
 	return one(ctx, r, nil, func(row row) (n VMTotals, err error) { return n, row.Scan(n.fields()...) },
@@ -56,14 +56,14 @@ type share struct {
 }
 
 func shareOf(v *VM) share {
-	return share{v.Tenant, v.Node, VMTotals{VMs: 1, CPUs: v.Spec.CPUs, MemoryMiB: v.Spec.MemoryMiB, DiskGiB: diskGiB(v.Spec)}}
+	return share{v.Tenant, v.Node, VMTotals{VMs: 1, CPUs: v.Spec.CPUs, MemoryMiB: v.Spec.MemoryMiB, DiskGiB: diskGiB(v.Spec), Addresses: len(v.Spec.NICs)}}
 }
 
-const shareColumns = "tenant, node, cpus, memory_mib, disk_gib"
+const shareColumns = "tenant, node, cpus, memory_mib, disk_gib, nics"
 
 func scanShare(r row) (s share, err error) {
 	s.VMs = 1
-	return s, r.Scan(&s.tenant, &s.node, &s.CPUs, &s.MemoryMiB, &s.DiskGiB)
+	return s, r.Scan(&s.tenant, &s.node, &s.CPUs, &s.MemoryMiB, &s.DiskGiB, &s.Addresses)
 }
 
 // reshare moves the totals from what a VM took before to what it takes now; the zero share is a VM that is not there.
@@ -97,10 +97,10 @@ func (t *Tx) addTotals(ctx context.Context, owner string, n VMTotals) error {
 	if n == (VMTotals{}) || strings.HasSuffix(owner, "/") {
 		return nil
 	}
-	_, err := t.exec(ctx, "insert into totals (owner, "+totalsColumns+`) values ($1, $2, $3, $4, $5, $6) on conflict (owner) do update set
+	_, err := t.exec(ctx, "insert into totals (owner, "+totalsColumns+`) values ($1, $2, $3, $4, $5, $6, $7) on conflict (owner) do update set
 		vms = totals.vms + excluded.vms, cpus = totals.cpus + excluded.cpus, memory_mib = totals.memory_mib + excluded.memory_mib,
-		disk_gib = totals.disk_gib + excluded.disk_gib, snapshots = totals.snapshots + excluded.snapshots`,
-		owner, n.VMs, n.CPUs, n.MemoryMiB, n.DiskGiB, n.Snapshots)
+		disk_gib = totals.disk_gib + excluded.disk_gib, addresses = totals.addresses + excluded.addresses, snapshots = totals.snapshots + excluded.snapshots`,
+		owner, n.VMs, n.CPUs, n.MemoryMiB, n.DiskGiB, n.Addresses, n.Snapshots)
 	return err
 }
 

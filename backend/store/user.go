@@ -102,21 +102,56 @@ func (r *Reader) ListUsers(ctx context.Context, f UserFilter, p Page) (List[User
 	return list(ctx, r, userListing, where, p)
 }
 
-// InsertUser adds the account. fault.Conflict with code username_taken or email_taken: another account has it. fault.Invalid: there is
-// no such role.
+// InsertUser adds the account. fault.Conflict with code username_taken or email_taken: another account has it, or a user name that looks
+// the same. fault.Invalid: there is no such role.
 func (t *Tx) InsertUser(ctx context.Context, u *User) error {
 	if err := t.HoldRole(ctx, u.Role); err != nil {
+		return err
+	}
+	if err := t.lookAlike(ctx, u); err != nil {
 		return err
 	}
 	u.Version, u.Created = 1, orNow(u.Created)
 	u.Updated = u.Created
 	n, err := t.exec(ctx, `insert into users (id, tenant, username, username_folded, email, email_folded, password_hash, role, disabled,
-		unverified, version, created_at, updated_at) values (`+places(1, 13)+`) on conflict do nothing`, u.ID, u.Tenant, u.Username, Fold(u.Username),
-		u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Version, stamp(u.Created), stamp(u.Updated))
+		unverified, version, created_at, updated_at, username_skeleton) values (`+places(1, 14)+`) on conflict do nothing`, u.ID, u.Tenant, u.Username, Fold(u.Username),
+		u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Version, stamp(u.Created), stamp(u.Updated), auth.Skeleton(u.Username))
 	if err == nil && n == 0 {
 		return t.userTaken(ctx, u)
 	}
 	return err
+}
+
+// lookAlike refuses a new user name that cannot be told from another one. Its lock makes two such names come one after the other.
+func (t *Tx) lookAlike(ctx context.Context, u *User) error {
+	if err := t.Lock(ctx, "usernames"); err != nil {
+		return err
+	}
+	twin, err := one(ctx, &t.Reader, nil, func(r row) (name string, err error) { return name, r.Scan(&name) },
+		`select username from users where username_skeleton = $1 and username_folded <> $2 and id <> $3
+		and not exists (select 1 from users o where o.id = $3 and o.username_folded = $2) limit 1`, auth.Skeleton(u.Username), Fold(u.Username), u.ID)
+	if err == nil && twin != "" {
+		return fault.New(fault.Conflict, "username_taken", "there is already a user whose name looks like %q; pick another name", u.Username).On("username")
+	}
+	return err
+}
+
+// FillSkeletons gives every account that has none what its user name looks like: those that were made before this was kept.
+func (t *Tx) FillSkeletons(ctx context.Context) error {
+	type named struct {
+		id   id.User
+		name string
+	}
+	all, err := many(ctx, &t.Reader, func(r row) (n named, err error) { return n, r.Scan(&n.id, &n.name) }, "select id, username from users where username_skeleton = ''")
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if _, err := t.exec(ctx, "update users set username_skeleton = $2 where id = $1", n.id, auth.Skeleton(n.name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *Tx) userTaken(ctx context.Context, u *User) error {
@@ -146,9 +181,12 @@ func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
 	if clash > 0 {
 		return t.userTaken(ctx, u)
 	}
+	if err := t.lookAlike(ctx, u); err != nil {
+		return err
+	}
 	n, err := t.exec(ctx, `update users set username = $3, username_folded = $4, email = $5, email_folded = $6, password_hash = $7,
-		role = $8, disabled = $9, unverified = $10, tenant = $11, updated_at = $12, version = version + 1 where id = $1 and version = $2`, u.ID, u.Version, u.Username,
-		Fold(u.Username), u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Tenant, stamp(u.Updated))
+		role = $8, disabled = $9, unverified = $10, tenant = $11, updated_at = $12, username_skeleton = $13, version = version + 1 where id = $1 and version = $2`, u.ID, u.Version, u.Username,
+		Fold(u.Username), u.Email, Fold(u.Email), u.PasswordHash, u.Role, u.Disabled, u.Unverified, u.Tenant, stamp(u.Updated), auth.Skeleton(u.Username))
 	if err == nil && n == 0 {
 		return edited("user", u.Username)
 	}

@@ -7,8 +7,7 @@ import (
 	"time"
 	"unicode"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"novacron/backend/core/auth"
 )
 
 // timeFormat is the one form of a time in SQLite and in cursors. Its texts sort as the times do. PostgreSQL reads it too.
@@ -79,10 +78,8 @@ func (d decoded) decode(b []byte) error {
 	return json.Unmarshal(b, d.v)
 }
 
-// Fold is the form in which names are compared: "Web-1" and "web-1" are the same name.
-func Fold(name string) string {
-	return cases.Fold().String(norm.NFKC.String(name))
-}
+// Fold is the form in which names are compared.
+func Fold(name string) string { return auth.Fold(name) }
 
 // contains is the pattern of a like with escape '\' that finds folded texts with part in them.
 func contains(part string) string {

@@ -84,10 +84,10 @@ func (t *Tx) InsertVM(ctx context.Context, v *VM) error {
 	v.Updated = v.Created
 	n, err := t.exec(ctx, `insert into vms (id, tenant, name, name_folded, description, spec, wanted_power, boot, force, grace_s,
 		generation, epoch, node, role, uid, machine_type, cpu_model, status, status_reason, cpus, memory_mib, disk_gib, image,
-		protected, version, created_at, updated_at) values (`+places(1, 27)+`) on conflict do nothing`,
+		protected, version, created_at, updated_at, nics) values (`+places(1, 28)+`) on conflict do nothing`,
 		v.ID, v.Tenant, v.Name, Fold(v.Name), v.Description, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS,
 		v.Generation, v.Epoch, v.Node, v.Role, v.UID, v.MachineType, v.CPUModel, v.Status, v.StatusReason, v.Spec.CPUs,
-		v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, v.Version, stamp(v.Created), stamp(v.Updated))
+		v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, v.Version, stamp(v.Created), stamp(v.Updated), len(v.Spec.NICs))
 	if err == nil && n == 0 {
 		return vmNameTaken(v.Name)
 	}
@@ -111,11 +111,11 @@ func (t *Tx) UpdateVM(ctx context.Context, v *VM) error {
 	}
 	n, err := t.exec(ctx, `update vms set name = $3, name_folded = $4, description = $5, spec = $6, wanted_power = $7, boot = $8,
 		force = $9, grace_s = $10, generation = $11, epoch = $12, node = $13, role = $14, uid = $15, machine_type = $16,
-		cpu_model = $17, cpus = $18, memory_mib = $19, disk_gib = $20, image = $21, protected = $22, updated_at = $23,
+		cpu_model = $17, cpus = $18, memory_mib = $19, disk_gib = $20, image = $21, protected = $22, updated_at = $23, nics = $24,
 		version = version + 1 where id = $1 and version = $2`,
 		v.ID, v.Version, v.Name, Fold(v.Name), v.Description, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS, v.Generation,
 		v.Epoch, v.Node, v.Role, v.UID, v.MachineType, v.CPUModel, v.Spec.CPUs, v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image,
-		v.Spec.Protected, stamp(v.Updated))
+		v.Spec.Protected, stamp(v.Updated), len(v.Spec.NICs))
 	if err != nil && t.db.dialect.classify(err) == unique {
 		return vmNameTaken(v.Name)
 	}

@@ -18,9 +18,9 @@ func (t *Tx) SaveVM(ctx context.Context, v *VM) error {
 	}
 	err = t.execOne(ctx, edited("VM", v.Name), `update vms set spec = $2, wanted_power = $3, boot = $4, force = $5, grace_s = $6,
 		generation = $7, epoch = $8, node = $9, role = $10, uid = $11, machine_type = $12, cpu_model = $13, cpus = $14,
-		memory_mib = $15, disk_gib = $16, image = $17, protected = $18, updated_at = $19 where id = $1`,
+		memory_mib = $15, disk_gib = $16, image = $17, protected = $18, updated_at = $19, nics = $20 where id = $1`,
 		v.ID, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS, v.Generation, v.Epoch, v.Node, v.Role, v.UID, v.MachineType,
-		v.CPUModel, v.Spec.CPUs, v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, stamp(v.Updated))
+		v.CPUModel, v.Spec.CPUs, v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, stamp(v.Updated), len(v.Spec.NICs))
 	if err != nil {
 		return err
 	}

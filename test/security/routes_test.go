@@ -82,7 +82,8 @@ var routes = map[string]row{
 	"GET /api/v1/tenants": {viewer, 200, 200, ""}, "GET /api/v1/tenants/{id}": {viewer, 200, 404, ""}, "POST /api/v1/tenants": {admin, 201, 0, `{"name":"tenant-$"}`},
 	"PATCH /api/v1/tenants/{id}": {admin, 412, 0, `{"name":"gamma"}`}, "DELETE /api/v1/tenants/{id}": {admin, 409, 0, ""},
 	"GET /api/v1/users": {admin, 200, 0, ""}, "GET /api/v1/users/{id}": {admin, 200, 0, ""}, "PATCH /api/v1/users/{id}": {admin, 412, 0, `{"disabled":true}`},
-	"POST /api/v1/users":        {admin, 201, 0, `{"username":"u$","email":"u$@example.org","password":"correct horse battery","role":"viewer"}`},
+	"POST /api/v1/users":              {admin, 201, 0, `{"username":"u$","email":"u$@example.org","password":"correct horse battery","role":"viewer"}`},
+	"GET /api/v1/users/{id}/sessions": {admin, 200, 0, ""}, "DELETE /api/v1/users/{id}/sessions": {admin, 204, 0, ""}, "DELETE /api/v1/users/{id}/sessions/{session}": {admin, 404, 0, ""},
 	"DELETE /api/v1/users/{id}": {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
 }
 
@@ -147,6 +148,7 @@ func (g *things) path(pattern string, fresh bool) string {
 	if vm, _, ok := strings.Cut(strings.TrimPrefix(pattern, "/api/v1/vms/"), "/snapshots/{snapshot}"); ok {
 		pattern = strings.Replace(pattern, "{snapshot}", g.snapshot(vm), 1)
 	}
+	pattern = strings.Replace(pattern, "{session}", g.one("sessions", false), 1) // of somebody else
 	pattern = strings.Replace(pattern, "{vm}", g.one("vms", false), 1)
 	if strings.Contains(pattern, "{") {
 		g.w.t.Fatalf("nobody knows what stands behind a name in %s: teach things.one", pattern)

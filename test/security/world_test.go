@@ -13,9 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"novacron/backend/client"
 	"novacron/backend/core/auth"
 	"novacron/backend/core/wire"
 	"novacron/backend/server"
@@ -210,13 +208,4 @@ func (w *world) vm(token, name string) wire.VM {
 	var out wire.VMAnswer
 	w.as(token, "POST", "/api/v1/vms?wait=30s", wire.CreateVM{Name: name, CPUs: 1, MemoryMiB: 64, DiskGiB: 1}).decode(w.t, &out)
 	return out.VM
-}
-
-// client is the program's own client with a token.
-func (w *world) client(token string) *client.Client {
-	w.t.Helper()
-	c, err := client.New(w.url(), client.Tokens{Access: token, Expires: time.Now().Add(time.Hour)})
-	w.must(err)
-	w.t.Cleanup(c.Close)
-	return c
 }

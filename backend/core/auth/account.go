@@ -15,7 +15,7 @@ const (
 	MaxEmail    = 254 // of an address in SMTP (RFC 5321, erratum 1690)
 )
 
-// CheckUsername refuses what cannot be a user name: letters and digits of any script, and . _ - inside. It cannot be taken
+// CheckUsername refuses what cannot be a user name: letters of one script, digits, and . _ - inside. It cannot be taken
 // for an e-mail address or an id.
 func CheckUsername(name string) error {
 	bad := func() error {
@@ -30,15 +30,15 @@ func CheckUsername(name string) error {
 			return bad()
 		}
 	}
-	return nil
+	return checkScript(name)
 }
 
 // CheckEmail refuses what no mail could reach: the rest is for the mail that is sent there to find out.
 func CheckEmail(address string) error {
 	local, domain, ok := strings.Cut(address, "@")
 	if !ok || local == "" || domain == "" || len(address) > MaxEmail || strings.Contains(domain, "@") || strings.HasPrefix(domain, ".") ||
-		strings.HasSuffix(domain, ".") || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>()[]\,;:"`, r) }) {
-		return fault.New(fault.Invalid, "email_invalid", "%.80q is not an e-mail address like name@example.org", address).On("email")
+		strings.HasSuffix(domain, ".") || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`<>()[]\,;:"`, r) }) {
+		return fault.New(fault.Invalid, "email_invalid", "%.80q is not an e-mail address like name@example.org, in ASCII; write a domain of another script as xn--…", address).On("email")
 	}
 	return nil
 }

@@ -73,6 +73,7 @@ func stores(t *testing.T, open func(*testing.T) *store.DB) {
 		"an account is found by id, user name and address in any case": found,
 		"an absent account is not found":                               notFound,
 		"names and addresses are unique in any case and spelling":      unique,
+		"a name that looks like another one is refused":                lookAlike,
 		"of two that want one name at once one gets it":                race,
 		"what cannot be an account is refused":                         refused,
 		"accounts are listed in order, by tenant, page by page":        listed,
@@ -169,15 +170,29 @@ func notFound(t *testing.T, w world) {
 }
 
 func unique(t *testing.T, w world) {
-	w.create(t, "caf\u00e9")
+	first := auth.Account{Tenant: w.tenant, Username: "caf\u00e9", Email: "cafe@example.org", Role: auth.Viewer}
+	if err := w.accounts.Create(t.Context(), &first, phrase); err != nil {
+		t.Fatal(err)
+	}
 	for what, c := range map[string]struct{ name, email, code string }{
 		"another case":     {"CAF\u00c9", "other@example.org", "username_taken"},
 		"another spelling": {"\uff43\uff41\uff46\u00e9", "other@example.org", "username_taken"}, // full-width letters
-		"another address":  {"other", "CAF\u00c9@example.org", "email_taken"},
+		"another address":  {"other", "CAFE@example.org", "email_taken"},
 	} {
 		a := auth.Account{Tenant: w.tenant, Username: c.name, Email: c.email, Role: auth.Viewer}
 		wantCode(t, what, w.accounts.Create(t.Context(), &a, phrase), c.code)
 	}
+}
+
+func lookAlike(t *testing.T, w world) {
+	w.create(t, "alice")
+	for _, name := range []string{"aIice", "a1ice", "ALICE"} {
+		a := auth.Account{Tenant: w.tenant, Username: name, Email: "other@example.org", Role: auth.Viewer}
+		wantCode(t, name, w.accounts.Create(t.Context(), &a, phrase), "username_taken")
+	}
+	a := auth.Account{Tenant: w.tenant, Username: "\u0430lice", Email: "other@example.org", Role: auth.Viewer}
+	wantCode(t, "a name of two scripts", w.accounts.Create(t.Context(), &a, phrase), "username_script")
+	w.create(t, "alicia")
 }
 
 func race(t *testing.T, w world) {

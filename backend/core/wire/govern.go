@@ -14,6 +14,7 @@ type Quota struct {
 	CPUs      int `json:"cpus" minimum:"0"`
 	MemoryMiB int `json:"memory_mib" minimum:"0"`
 	DiskGiB   int `json:"disk_gib" minimum:"0"`
+	Addresses int `json:"addresses" minimum:"0" doc:"IPv4 addresses of NICs"`
 	Snapshots int `json:"snapshots" minimum:"0"`
 }
 

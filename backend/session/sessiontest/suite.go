@@ -40,6 +40,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"a refresh token that is used again ends the session":   refreshStolen,
 		"refresh tokens that were never given out are refused":  refreshForeign,
 		"a session ends when it is not refreshed for its life":  loginExpires,
+		"a session ends however often it is refreshed":          loginEnds,
 		"an ended session refuses its access tokens":            endRefusesTokens,
 		"ending all sessions keeps the one that asks":           endAll,
 		"an account's oldest session gives way to one too many": tooManyLogins,
@@ -157,6 +158,25 @@ func loginExpires(t *testing.T, open Open, c *Clock) {
 	if list, err := s.Of(ctx, grace); err != nil || len(list) != 0 {
 		t.Errorf("got %v, %v; want no session", list, err)
 	}
+}
+
+func loginEnds(t *testing.T, open Open, c *Clock) {
+	s := open(t, c.Now)
+	l, refresh := begin(t, s, "usr-1")
+	for passed := session.LoginLifetime / 2; passed < session.LongestLogin; passed += session.LoginLifetime / 2 {
+		c.Move(session.LoginLifetime / 2)
+		again, next, err := s.Refresh(t.Context(), refresh)
+		must(t, err)
+		if last := l.Created.Add(session.LongestLogin); again.Ends.After(last) {
+			t.Fatalf("after %s it ends at %s, want %s at the latest", passed, again.Ends, last)
+		}
+		refresh = next
+	}
+	c.Move(session.LoginLifetime / 2)
+	_, _, err := s.Refresh(t.Context(), refresh)
+	wantKind(t, err, fault.Unauthenticated)
+	_, err = s.Find(t.Context(), l.ID)
+	wantKind(t, err, fault.NotFound)
 }
 
 func endRefusesTokens(t *testing.T, open Open, c *Clock) {

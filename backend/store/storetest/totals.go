@@ -44,6 +44,7 @@ func testTotals(t *testing.T, s *suite) {
 			case 2:
 				v.Spec.MemoryMiB = 16 * (1 + random.IntN(100))
 				v.Spec.Disks = append(v.Spec.Disks, vm.Disk{ID: id.NewVolume(), SizeGiB: 1 + random.IntN(9)})
+				v.Spec.NICs = append(v.Spec.NICs, vm.NIC{ID: id.NewNIC()})
 				return x.UpdateVM(s.ctx, v)
 			}
 			v.Node = nodes[random.IntN(3)]
@@ -65,6 +66,7 @@ func sums(all []store.VM, snapshots int) (tenant store.VMTotals, usage map[id.No
 		for _, to := range []string{"tenant", string(v.Node)} {
 			sum := usage[id.Node(to)]
 			sum.VMs, sum.CPUs, sum.MemoryMiB, sum.DiskGiB = sum.VMs+1, sum.CPUs+v.Spec.CPUs, sum.MemoryMiB+v.Spec.MemoryMiB, sum.DiskGiB+disks
+			sum.Addresses += len(v.Spec.NICs)
 			usage[id.Node(to)] = sum
 		}
 	}

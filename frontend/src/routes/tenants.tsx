@@ -126,7 +126,7 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
   })
   const { at, whole } = faultsOf(save.error, ['name', ...limits])
   const submit = (form: FormData) => {
-    const quota: Quota = { vms: 0, cpus: 0, memory_mib: 0, disk_gib: 0, snapshots: 0 }
+    const quota: Quota = { vms: 0, cpus: 0, memory_mib: 0, disk_gib: 0, addresses: 0, snapshots: 0 }
     const wrong: typeof bad = {}
     for (const limit of limits) {
       const value = parseLimit(limit, String(form.get(limit)))

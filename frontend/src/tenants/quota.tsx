@@ -8,7 +8,7 @@ export type Tenant = Schemas['Tenant']
 export type Quota = Schemas['Quota']
 
 /** What a quota counts, in the order in which it is shown. */
-export const limits = ['vms', 'cpus', 'memory_mib', 'disk_gib', 'snapshots'] as const satisfies readonly (keyof Quota)[]
+export const limits = ['vms', 'cpus', 'memory_mib', 'disk_gib', 'addresses', 'snapshots'] as const satisfies readonly (keyof Quota)[]
 export type Limit = (typeof limits)[number]
 
 export const showLimit: Record<Limit, (n: number) => string> = {
@@ -16,6 +16,7 @@ export const showLimit: Record<Limit, (n: number) => string> = {
   cpus: count,
   memory_mib: mebibytes,
   disk_gib: gibibytes,
+  addresses: count,
   snapshots: count,
 }
 

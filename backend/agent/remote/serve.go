@@ -20,11 +20,16 @@ import (
 
 // newServer is the HTTP/2 server that a node runs on the connections that it dialled.
 func newServer() *http2.Server {
-	return &http2.Server{
+	s := &http2.Server{
 		MaxConcurrentStreams: 1000, ReadIdleTimeout: pingAfter, PingTimeout: pingWait, WriteByteTimeout: writeWait,
 		// A console whose guest takes no input holds back its own bytes and nobody else's.
 		MaxUploadBufferPerStream: 64 << 10, MaxUploadBufferPerConnection: 64 << 20,
 	}
+	// It then keeps its channels to itself; those of servers without this are shared by the whole process, which synctest refuses.
+	if err := http2.ConfigureServer(&http.Server{}, s); err != nil {
+		panic("remote: " + err.Error()) // only for TLS settings, of which there are none
+	}
+	return s
 }
 
 // controlRoutes answer the server's short calls.

@@ -29,13 +29,26 @@ class Channel {
 }
 
 const keysyms = { enter: 0xff0d, tab: 0xff09 }
+
+/** Combinations that a browser or its machine keeps to itself, as X11's numbers of the keys. */
+export const combinations = {
+  'Ctrl+Alt+Del': [0xffe3, 0xffe9, 0xffff],
+  'Ctrl+Alt+F1': [0xffe3, 0xffe9, 0xffbe],
+  'Ctrl+Alt+F2': [0xffe3, 0xffe9, 0xffbf],
+  'Ctrl+Alt+Backspace': [0xffe3, 0xffe9, 0xff08],
+  'Alt+Tab': [0xffe9, 0xff09],
+  'Alt+F4': [0xffe9, 0xffc1],
+  Super: [0xffeb],
+  Esc: [0xff1b],
+} as const satisfies Record<string, readonly number[]>
+export type Combination = keyof typeof combinations
 /** Between two typed keys, in ms: guests lose keys that come faster than their keyboard driver reads. */
 const typingGap = 12
 
 type Props = {
   line: Line
   type: (ready: ((text: string) => void) | null) => void
-  keys: (ready: (() => void) | null) => void
+  keys: (ready: ((combination: Combination) => void) | null) => void
   watching: boolean
 }
 
@@ -61,7 +74,7 @@ export function Screen({ line, type, keys, watching }: Props) {
       rfb.current = null
     }
     type((text) => void typeKeys(() => rfb.current, text))
-    keys(() => rfb.current?.sendCtrlAltDel())
+    keys((combination) => press(rfb.current, combinations[combination]))
     return () => {
       type(null)
       keys(null)
@@ -75,6 +88,13 @@ export function Screen({ line, type, keys, watching }: Props) {
   }, [watching])
 
   return <div ref={place} className="console-view" role="group" aria-label={w.display} />
+}
+
+/** Presses the keys in order and lets them go in the opposite one, as fingers do. */
+function press(screen: RFB | null, keys: readonly number[]) {
+  for (const key of keys) screen?.sendKey(key, null, true)
+  for (const key of keys.toReversed()) screen?.sendKey(key, null, false)
+  screen?.focus()
 }
 
 async function typeKeys(screen: () => RFB | null, text: string) {

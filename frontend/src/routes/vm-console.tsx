@@ -4,10 +4,12 @@ import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import type { VM } from '../api/client.ts'
 import { vm } from '../api/queries.ts'
 import { type Kind, Line, type Standing } from '../console/line.ts'
+import type { Combination } from '../console/screen.tsx'
 import { words } from '../i18n/en.ts'
 import { Action } from '../ui/action.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Field } from '../ui/field.tsx'
+import { Menu } from '../ui/menu.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Skeleton } from '../ui/views.tsx'
 import { reason } from '../vm/power.ts'
@@ -19,6 +21,17 @@ const Screen = lazy(async () => ({
   default: (await import('../console/screen.tsx')).Screen,
 }))
 const w = words.console
+// Named here, since the numbers of the keys come with the screen, when it is opened.
+const combinations = [
+  'Ctrl+Alt+Del',
+  'Ctrl+Alt+F1',
+  'Ctrl+Alt+F2',
+  'Ctrl+Alt+Backspace',
+  'Alt+Tab',
+  'Alt+F4',
+  'Super',
+  'Esc',
+] as const satisfies readonly Combination[]
 
 export function VMConsole() {
   const { id } = useParams({ from: '/shell/vms/$id/console' })
@@ -64,11 +77,11 @@ function Console({ vm: v, kind }: { vm: VM; kind: Kind }) {
   const [line] = useState(() => new Line(v.id, kind))
   const [standing, setStanding] = useState<Standing>({ is: 'connecting' })
   const [type, setType] = useState<((text: string) => void) | null>(null)
-  const [keys, setKeys] = useState<(() => void) | null>(null)
+  const [keys, setKeys] = useState<((combination: Combination) => void) | null>(null)
   const [pasting, setPasting] = useState(false)
   // Functions are values here: React would call them as updates.
   const [offerType] = useState(() => (ready: ((text: string) => void) | null) => setType(() => ready))
-  const [offerKeys] = useState(() => (ready: (() => void) | null) => setKeys(() => ready))
+  const [offerKeys] = useState(() => (ready: ((combination: Combination) => void) | null) => setKeys(() => ready))
   const drawn = type !== null
 
   useEffect(() => {
@@ -86,7 +99,13 @@ function Console({ vm: v, kind }: { vm: VM; kind: Kind }) {
         <Status standing={standing} />
         <span className="grow" />
         <Action label={w.paste} why={why} onAction={() => setPasting(true)} />
-        {kind === 'vnc' ? <Action label="Ctrl+Alt+Del" why={why} onAction={() => keys?.()} /> : null}
+        {kind === 'vnc' ? (
+          <Menu label={w.keys} face={w.keys}>
+            {combinations.map((each) => (
+              <Action key={each} label={each} why={why} explain className="quiet" onAction={() => keys?.(each)} />
+            ))}
+          </Menu>
+        ) : null}
         <button type="button" className="button" onClick={() => void toggleFullscreen(root.current)}>
           {w.fullscreen}
         </button>

@@ -3,10 +3,11 @@ import { Link, useParams } from '@tanstack/react-router'
 import type { VM } from '../api/client.ts'
 import { vm } from '../api/queries.ts'
 import { words } from '../i18n/en.ts'
-import { gibibytes, mebibytes } from '../lib/format.ts'
+import { mebibytes } from '../lib/format.ts'
 import { Copy } from '../ui/copy.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
+import { Hardware } from '../vm/hardware.tsx'
 
 const w = words.vm
 
@@ -16,35 +17,9 @@ export function VMOverview() {
   return (
     <div className="cards">
       <Summary vm={v} />
-      <section className="card">
-        <h2>{w.disks}</h2>
-        <ul className="list">
-          {v.disks.map((d, i) => (
-            <li key={d.id}>
-              <span>
-                {d.cdrom ? w.cdrom : w.disk(i + 1)} <span className="muted mono">{d.id}</span>
-              </span>
-              <span>
-                {d.cdrom ? '' : gibibytes(d.size_gib)} {d.boot_from ? w.boot : ''}{' '}
-                {w.limits(d.iops ?? 0, d.mib_per_s ?? 0)}
-              </span>
-            </li>
-          ))}
-        </ul>
-      </section>
-      <section className="card">
-        <h2>{w.nics}</h2>
-        {v.nics.length === 0 ? <p className="muted">{words.common.none}</p> : null}
-        <ul className="list">
-          {v.nics.map((n) => (
-            <li key={n.id}>
-              <span>{n.network_name}</span>
-              <span className="mono">{n.address}</span>
-              <span className="mono muted">{n.mac}</span>
-            </li>
-          ))}
-        </ul>
-      </section>
+      <div className="side">
+        <Hardware vm={v} />
+      </div>
       <Guest vm={v} />
       <Ready />
     </div>
@@ -68,7 +43,8 @@ function Summary({ vm: v }: { vm: VM }) {
           )}
         </Fact>
         <Fact name={w.addresses}>
-          <span className="mono">{v.addresses.join(', ') || words.common.none}</span>
+          <span className="mono">{v.addresses.join(', ') || words.common.none}</span>{' '}
+          {v.addresses[0] ? <Copy text={v.addresses[0]} /> : null}
         </Fact>
         <Fact name={w.firmware}>{v.firmware}</Fact>
         {v.accel ? <Fact name={w.accel}>{v.accel}</Fact> : null}
@@ -78,9 +54,7 @@ function Summary({ vm: v }: { vm: VM }) {
         </Fact>
         {v.description ? <Fact name={w.description}>{v.description}</Fact> : null}
         <Fact name={w.id}>
-          <span className="row">
-            <span className="mono">{v.id}</span> <Copy text={v.id} />
-          </span>
+          <span className="mono">{v.id}</span> <Copy text={v.id} />
         </Fact>
       </dl>
     </section>

@@ -1,9 +1,10 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { memo, useEffect, useRef, useState } from 'react'
+import { memo, useCallback, useEffect, useRef, useState } from 'react'
 import type { VMSummary } from '../api/client.ts'
-import { vmList } from '../api/queries.ts'
+import { allVMs, nodes, vmList } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en.ts'
 import { gibibytes, mebibytes } from '../lib/format.ts'
 import { useMedia } from '../lib/media.ts'
@@ -11,7 +12,10 @@ import { statuses, type VMSearch } from '../router.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
+import { toastError } from '../ui/toast.tsx'
+import { Typed } from '../ui/typed.tsx'
 import { Empty, Loaded } from '../ui/views.tsx'
+import { BulkBar, BulkPanel } from '../vm/bulk-bar.tsx'
 
 const w = words.vms
 
@@ -26,6 +30,8 @@ export function VMsPage() {
     initialData: false,
   })
   const filtered = Boolean(search.status || search.node || search.name)
+  const { write } = useRights()
+  const choice = useChoice(search)
   const showNow = () => {
     client.setQueryData(['vms', 'behind'], false)
     void client.resetQueries({ queryKey: ['vms', 'list'] })
@@ -38,6 +44,7 @@ export function VMsPage() {
         </Link>
       </PageHead>
       <Filters search={search} total={query.data?.pages[0]?.total} />
+      <BulkPanel />
       {behind.data ? (
         <button type="button" className="button" onClick={showNow}>
           {w.behind}
@@ -48,9 +55,19 @@ export function VMsPage() {
           const rows = data.pages.flatMap((page) => page.items)
           if (rows.length === 0) return <NoVMs filtered={filtered} />
           const more = query.hasNextPage && !query.isFetchingNextPage ? () => void query.fetchNextPage() : undefined
+          const total = data.pages[0]?.total ?? rows.length
           return (
             <>
-              <Table rows={rows} total={data.pages[0]?.total ?? rows.length} search={search} more={more} />
+              {choice.chosen.size > 0 ? (
+                <BulkBar chosen={[...choice.chosen.values()]} clear={choice.clear}>
+                  {choice.chosen.size < total ? (
+                    <button type="button" className="button small" onClick={choice.everything}>
+                      {words.bulk.everything(total)}
+                    </button>
+                  ) : null}
+                </BulkBar>
+              ) : null}
+              <Table rows={rows} total={total} search={search} more={more} choice={write ? choice : undefined} />
               <Ready />
             </>
           )
@@ -58,6 +75,35 @@ export function VMsPage() {
       </Loaded>
     </>
   )
+}
+
+type Choice = {
+  chosen: ReadonlyMap<string, VMSummary>
+  toggle: (row: VMSummary) => void
+  set: (rows: readonly VMSummary[]) => void
+  clear: () => void
+  everything: () => void
+}
+
+/** Which rows are chosen. Another filter is another list: what was chosen in the one before is let go. */
+function useChoice(search: VMSearch): Choice {
+  const [chosen, setChosen] = useState<ReadonlyMap<string, VMSummary>>(new Map())
+  const of = JSON.stringify([search.name, search.status, search.node])
+  const [before, setBefore] = useState(of)
+  if (of !== before) {
+    setBefore(of)
+    setChosen(new Map())
+  }
+  const set = (rows: readonly VMSummary[]) => setChosen(new Map(rows.map((r) => [r.id, r])))
+  const toggle = useCallback((row: VMSummary) => {
+    setChosen((now) => {
+      const next = new Map(now)
+      if (!next.delete(row.id)) next.set(row.id, row)
+      return next
+    })
+  }, [])
+  const everything = () => void allVMs(search).then(set).catch(toastError)
+  return { chosen, set, toggle, clear: () => setChosen(new Map()), everything }
 }
 
 function NoVMs({ filtered }: { filtered: boolean }) {
@@ -76,30 +122,14 @@ function NoVMs({ filtered }: { filtered: boolean }) {
   )
 }
 
-const typing = 250 // ms without a key before the server is asked
-
 function Filters({ search, total }: { search: VMSearch; total: number | undefined }) {
   const navigate = useNavigate({ from: '/vms' })
+  const { platform } = useRights()
+  const machines = useQuery({ ...nodes(), enabled: platform })
   const set = (change: Partial<VMSearch>) => void navigate({ search: (now) => ({ ...now, ...change }), replace: true })
-  const [name, setName] = useState(search.name ?? '')
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
-  const type = (value: string) => {
-    setName(value)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => set({ name: value || undefined }), typing)
-  }
-  useEffect(() => () => clearTimeout(timer.current), [])
   return (
     <div className="filters" role="search">
-      <input
-        className="input"
-        type="search"
-        aria-label={w.filter}
-        placeholder={w.filter}
-        maxLength={100}
-        value={name}
-        onChange={(e) => type(e.target.value)}
-      />
+      <Typed label={w.filter} value={search.name ?? ''} maxLength={100} onTyped={(name) => set({ name: name || undefined })} />
       <select
         className="input"
         aria-label={words.common.status}
@@ -111,10 +141,13 @@ function Filters({ search, total }: { search: VMSearch; total: number | undefine
           <option key={s}>{s}</option>
         ))}
       </select>
-      {search.node ? (
-        <button type="button" className="button" onClick={() => set({ node: undefined })}>
-          {w.node}: {search.node} ✕
-        </button>
+      {platform ? (
+        <select className="input" aria-label={w.node} value={search.node ?? ''} onChange={(e) => set({ node: e.target.value || undefined })}>
+          <option value="">{w.anyNode}</option>
+          {machines.data?.items.map((n) => (
+            <option key={n.id}>{n.name}</option>
+          ))}
+        </select>
       ) : null}
       <span className="muted" role="status">
         {total === undefined ? '' : w.found(total)}
@@ -132,10 +165,12 @@ type TableProps = {
   total: number
   search: VMSearch
   more: (() => void) | undefined
+  /** Absent: nothing can be chosen, since nothing could be done. */
+  choice: Choice | undefined
 }
 
 /** Only the rows in sight are in the document, however many there are. The next page is read before its rows are reached. */
-function Table({ rows, total, search, more }: TableProps) {
+function Table({ rows, total, search, more, choice }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const cards = useMedia('(max-width: 640px)')
   const height = cards ? cardHeight : rowHeight
@@ -153,9 +188,19 @@ function Table({ rows, total, search, more }: TableProps) {
     if (more && last >= rows.length - 50) more()
   }, [last, rows.length, more])
   return (
-    <div ref={scroller} className="grid-table" role="table" aria-label={w.table} aria-rowcount={total + 1} tabIndex={0}>
+    <div ref={scroller} className={`grid-table ${choice ? 'choosing' : ''}`} role="table" aria-label={w.table} aria-rowcount={total + 1} tabIndex={0}>
       <div role="rowgroup" className="grid-head">
         <div role="row" aria-rowindex={1} className="grid-row">
+          {choice ? (
+            <span role="columnheader" className="choose">
+              <input
+                type="checkbox"
+                aria-label={words.bulk.chooseAll}
+                checked={rows.every((r) => choice.chosen.has(r.id))}
+                onChange={(e) => (e.target.checked ? choice.set(rows) : choice.clear())}
+              />
+            </span>
+          ) : null}
           <Head search={search} field="name" label={words.common.name} />
           <Head search={search} field="status" label={words.common.status} />
           <Head search={search} field="node" label={w.node} />
@@ -169,7 +214,16 @@ function Table({ rows, total, search, more }: TableProps) {
       <div role="rowgroup" className="grid-body" style={{ height: virtual.getTotalSize() }}>
         {items.map((item) => {
           const row = rows[item.index]
-          return row ? <Row key={row.id} row={row} index={item.index} start={item.start} /> : null
+          return row ? (
+            <Row
+              key={row.id}
+              row={row}
+              index={item.index}
+              start={item.start}
+              chosen={choice?.chosen.has(row.id) ?? false}
+              toggle={choice?.toggle}
+            />
+          ) : null
         })}
       </div>
     </div>
@@ -205,27 +259,46 @@ function Head({ search, field, label }: { search: VMSearch; field?: Field; label
   )
 }
 
-const Row = memo(function Row({ row, index, start }: { row: VMSummary; index: number; start: number }) {
+type RowProps = {
+  row: VMSummary
+  index: number
+  start: number
+  chosen: boolean
+  toggle: ((row: VMSummary) => void) | undefined
+}
+
+const Row = memo(function Row({ row, index, start, chosen, toggle }: RowProps) {
   return (
-    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${start}px)` }}>
-      <span role="cell" title={row.name}>
+    <div role="row" aria-rowindex={index + 2} className={`grid-row ${chosen ? 'chosen' : ''}`} style={{ transform: `translateY(${start}px)` }}>
+      {toggle ? (
+        <span role="cell" className="choose">
+          <input type="checkbox" aria-label={words.bulk.choose(row.name)} checked={chosen} onChange={() => toggle(row)} />
+        </span>
+      ) : null}
+      <span role="cell" title={row.name} className="at-name">
         <Link to="/vms/$id" params={{ id: row.id }} preload={false}>
           {row.name}
         </Link>
       </span>
-      <span role="cell" title={row.status_reason || undefined}>
+      <span role="cell" title={row.status_reason || undefined} className="at-status">
         <State word={row.status} />
       </span>
-      <span role="cell" className="muted">
+      <span role="cell" className="muted at-node">
         {row.node || w.notPlaced}
       </span>
-      <span role="cell">{row.cpus}</span>
-      <span role="cell">{mebibytes(row.memory_mib)}</span>
-      <span role="cell">{gibibytes(row.disk_gib)}</span>
-      <span role="cell" className="mono">
+      <span role="cell" className="figures at-more">
+        {row.cpus}
+      </span>
+      <span role="cell" className="figures at-more">
+        {mebibytes(row.memory_mib)}
+      </span>
+      <span role="cell" className="figures at-more">
+        {gibibytes(row.disk_gib)}
+      </span>
+      <span role="cell" className="mono at-address">
         {row.addresses.join(', ')}
       </span>
-      <span role="cell" className="muted">
+      <span role="cell" className="muted at-more">
         <Time at={row.created_at} />
       </span>
     </div>

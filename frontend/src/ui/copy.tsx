@@ -15,7 +15,7 @@ export function Copy({ text, label = words.common.copy }: { text: string; label?
     }
   }
   return (
-    <button type="button" className="button" onClick={copy}>
+    <button type="button" className="button small" onClick={copy}>
       {copied ? words.errors.copied : label}
     </button>
   )

@@ -7,12 +7,14 @@ import { Action } from '../ui/action.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { toastError } from '../ui/toast.tsx'
 import { DeleteVM } from './delete.tsx'
+import { CloneVM, EditVM } from './edit.tsx'
 import { type Power, reason, sendPower } from './power.ts'
 
 export function VMActions({ vm }: { vm: VM }) {
   const client = useQueryClient()
   const navigate = useNavigate()
-  const [deleting, setDeleting] = useState(false)
+  const [asked, setAsked] = useState<'update' | 'clone' | 'delete'>()
+  const close = () => setAsked(undefined)
   const power = useMutation({
     mutationFn: (verb: Power) => sendPower(vm.id, verb),
     onSuccess: ({ operation, ...now }) => {
@@ -43,15 +45,20 @@ export function VMActions({ vm }: { vm: VM }) {
       <Menu label={words.common.more} face="⋯">
         {(['restart', 'pause', 'resume', 'suspend'] as const).map((verb) => button(verb, 'quiet', true))}
         {button('force_stop', 'quiet danger', true)}
-        <Action
-          label={words.verbs.delete ?? ''}
-          why={reason(vm, 'delete')}
-          className="quiet danger"
-          explain
-          onAction={() => setDeleting(true)}
-        />
+        {(['update', 'clone', 'delete'] as const).map((verb) => (
+          <Action
+            key={verb}
+            label={words.verbs[verb] ?? verb}
+            why={reason(vm, verb)}
+            className={`quiet ${verb === 'delete' ? 'danger' : ''}`}
+            explain
+            onAction={() => setAsked(verb)}
+          />
+        ))}
       </Menu>
-      {deleting ? <DeleteVM vm={vm} onClose={() => setDeleting(false)} /> : null}
+      {asked === 'update' ? <EditVM vm={vm} onClose={close} /> : null}
+      {asked === 'clone' ? <CloneVM vm={vm} onClose={close} /> : null}
+      {asked === 'delete' ? <DeleteVM vm={vm} onClose={close} /> : null}
     </>
   )
 }

@@ -35,21 +35,41 @@ func groupLimits(cfg hypervisor.Config) []limit {
 }
 
 // weight gives each VM a share of a busy machine by its vCPUs. The scales of the versions differ: 100 and 1024 are one vCPU.
-func weight(cpus int, v2 bool) string {
+func weight(cpus int, v2 bool) int {
 	if v2 {
-		return strconv.Itoa(min(cpus*100, 10000))
+		return min(cpus*100, maxWeight(v2))
 	}
-	return strconv.Itoa(min(cpus*1024, 262144))
+	return min(cpus*1024, maxWeight(v2))
 }
 
-// raise gives the groups above the VMs' the weight of all the host's processors. With their own default, all guests together would
-// weigh as much as one other process of the host, however many they are.
-func raise(mount, root, file string, v2 bool) {
-	for at := filepath.Clean(root); at != "."; at = filepath.Dir(at) {
-		dir := filepath.Join(mount, at)
-		if os.MkdirAll(dir, 0o755) == nil {
-			_ = os.WriteFile(filepath.Join(dir, file), []byte(weight(runtime.NumCPU(), v2)), 0o644) // see makeGroups
+// maxWeight is the most that the kernel takes.
+func maxWeight(v2 bool) int {
+	if v2 {
+		return 10000
+	}
+	return 262144
+}
+
+// balance gives the groups above a VM's the weight of what is in them, and at least that of the host's processors. With the kernel's
+// default all guests together would weigh as much as one other process of the host, however many they are; like this a vCPU weighs
+// as much as a process.
+func (d *Driver) balance(dir string) {
+	for range strings.Split(filepath.Clean(d.options.CgroupRoot), "/") {
+		for _, file := range []string{"cpu.weight", "cpu.shares"} {
+			v2 := file == "cpu.weight"
+			within, _ := filepath.Glob(filepath.Join(dir, "*", file)) // fails for a malformed pattern only
+			total := 0
+			for _, f := range within {
+				raw, _ := os.ReadFile(f) // gone meanwhile
+				n, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
+				total += n
+			}
+			if len(within) > 0 {
+				total = max(total, weight(runtime.NumCPU(), v2))
+				_ = os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(min(total, maxWeight(v2)))), 0o644) // see makeGroups
+			}
 		}
+		dir = filepath.Dir(dir)
 	}
 }
 
@@ -59,6 +79,8 @@ func (d *Driver) makeGroups(cfg hypervisor.Config) []string {
 	if d.options.CgroupRoot == "" {
 		return nil
 	}
+	d.grouping.Lock() // removeGroups takes the folder above away when it is empty
+	defer d.grouping.Unlock()
 	var out []string
 	for _, l := range groupLimits(cfg) {
 		dir, file, v2, ok := d.group(l, string(cfg.VM))
@@ -66,8 +88,8 @@ func (d *Driver) makeGroups(cfg hypervisor.Config) []string {
 			continue
 		}
 		if l.value == "" {
-			l.value = weight(cfg.CPUs, v2)
-			raise(strings.TrimSuffix(dir, filepath.Join(d.options.CgroupRoot, string(cfg.VM))), d.options.CgroupRoot, file, v2)
+			l.value = strconv.Itoa(weight(cfg.CPUs, v2))
+			defer d.balance(filepath.Dir(dir))
 		}
 		if os.MkdirAll(dir, 0o755) != nil || os.WriteFile(filepath.Join(dir, file), []byte(l.value), 0o644) != nil {
 			d.log.Debug("a control group cannot be set", "vm", cfg.VM, "group", dir, "file", file)
@@ -129,9 +151,18 @@ func joinGroups(groups []string, pid int) {
 	}
 }
 
-func removeGroups(groups []string) {
+// removeGroups removes the groups of a dead process, and with the last one those of the instance. An empty group goes with rmdir.
+func (d *Driver) removeGroups(groups []string) {
+	if d.options.CgroupRoot == "" {
+		return
+	}
+	d.grouping.Lock()
+	defer d.grouping.Unlock()
 	for _, dir := range groups {
-		_ = os.Remove(dir) // an empty group goes with rmdir; one that is gone is as good
+		_ = os.Remove(dir) // one that is gone is as good
+		if above := filepath.Dir(dir); os.Remove(above) != nil {
+			d.balance(above)
+		}
 	}
 }
 

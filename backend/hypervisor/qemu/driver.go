@@ -45,6 +45,8 @@ type Driver struct {
 
 	step func(what string) error // asked before each line of a restore that changes something; tests cut it short
 
+	grouping sync.Mutex // one change of the control groups at a time
+
 	mu        sync.Mutex
 	instances map[*instance]struct{} // whose process lives
 }
@@ -150,7 +152,7 @@ func (d *Driver) clean(dir folder) error {
 	r, err := dir.load()
 	if err == nil {
 		endTPM(r)
-		removeGroups(r.Cgroups)
+		d.removeGroups(r.Cgroups)
 		dropPartial(r.Saving)
 		dropPartial(r.Restored)
 	}

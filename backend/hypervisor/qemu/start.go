@@ -35,7 +35,7 @@ func (d *Driver) Start(ctx context.Context, cfg hypervisor.Config) (hypervisor.I
 	defer lock.Close()
 	if r, err := dir.load(); err == nil { // what a dead process left
 		endTPM(r)
-		removeGroups(r.Cgroups)
+		d.removeGroups(r.Cgroups)
 		dropPartial(r.Saving)
 		dropPartial(r.Restored)
 	}

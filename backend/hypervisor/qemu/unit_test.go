@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/hypervisor"
 	"novacron/backend/hypervisor/qemu/qmp"
@@ -178,7 +180,7 @@ func TestGroups_useVersion1WhereThatIsAllThereIs(t *testing.T) {
 	}
 }
 
-func TestGroups_ofAllVMsTogetherWeighAsMuchAsTheHostsProcessors(t *testing.T) {
+func TestGroups_aboveTheVMsWeighAsMuchAsTheirVCPUsAndAtLeastTheHostsProcessors(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		at    string // folder of the controller
@@ -190,15 +192,55 @@ func TestGroups_ofAllVMsTogetherWeighAsMuchAsTheHostsProcessors(t *testing.T) {
 	} {
 		root := fakeGroups(t, c.files)
 		d := &Driver{options: Options{CgroupRoot: "nc/tag"}}
-		d.makeGroups(resolved())
-		want := strconv.Itoa(c.one * runtime.NumCPU())
-		for _, group := range []string{"nc", "nc/tag"} {
-			if raw, err := os.ReadFile(filepath.Join(root, c.at, group, c.file)); err != nil || string(raw) != want {
-				t.Errorf("%s: %s of %s holds %q (%v), want %s", name, c.file, group, raw, err, want)
+		weighs := func(when string, cpus int) {
+			t.Helper()
+			for _, group := range []string{"nc", "nc/tag"} {
+				if raw, err := os.ReadFile(filepath.Join(root, c.at, group, c.file)); err != nil || string(raw) != strconv.Itoa(c.one*cpus) {
+					t.Errorf("%s, %s: %s of %s holds %q (%v), want %d", name, when, c.file, group, raw, err, c.one*cpus)
+				}
 			}
 		}
+		small, large := resolved(), resolved()
+		large.VM, large.CPUs = id.NewVM(), 2*runtime.NumCPU()
+		d.makeGroups(small)
+		weighs("with one vCPU", runtime.NumCPU())
+		groups := d.makeGroups(large)
+		weighs("with more vCPUs than processors", 2*runtime.NumCPU()+1)
+		for _, g := range groups { // the kernel's folders go with their files
+			if err := os.RemoveAll(g); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.removeGroups(groups)
+		weighs("with one vCPU again", runtime.NumCPU())
 		if raw, err := os.ReadFile(filepath.Join(root, c.at, c.file)); err == nil {
 			t.Errorf("%s: the host's own group was changed to %s", name, raw)
+		}
+	}
+}
+
+// The kernel's own groups: what a real VM leaves is nothing.
+func TestGroups_ofAnInstanceGoWithItsLastVM(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to make control groups")
+	}
+	d := &Driver{log: slog.New(slog.DiscardHandler), options: Options{CgroupRoot: "novacron/" + filepath.Base(t.TempDir()) + strconv.Itoa(os.Getpid())}}
+	first, second := resolved(), resolved()
+	second.VM = id.NewVM()
+	one, two := d.makeGroups(first), d.makeGroups(second)
+	if len(one) == 0 {
+		t.Skip("this machine has no control groups to make")
+	}
+	d.removeGroups(one)
+	for _, g := range two {
+		if _, err := os.Stat(g); err != nil {
+			t.Errorf("the group of the other VM: %v", err)
+		}
+	}
+	d.removeGroups(two)
+	for _, g := range two {
+		if _, err := os.Stat(filepath.Dir(g)); err == nil {
+			t.Errorf("%s is left", filepath.Dir(g))
 		}
 	}
 }

@@ -291,11 +291,15 @@ func hashSecret(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// RedeemJoin spends a join token for a new node and gives the node's id. hostname is what the machine calls itself.
-func (a *App) RedeemJoin(ctx context.Context, secret, hostname, address string) (n id.Node, err error) {
+// RedeemJoin spends a join token for the node with this public key and gives the node's id. While the token is good the same key may ask
+// again, for when the answer was lost. hostname is what the machine calls itself.
+func (a *App) RedeemJoin(ctx context.Context, secret string, key []byte, hostname, address string) (n id.Node, err error) {
+	n = id.NodeOf(key)
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
-		n = id.NewNode()
 		if _, err := t.UseJoinToken(ctx, hashSecret(secret), n); err != nil {
+			return err
+		}
+		if _, err := t.Node(ctx, n); err == nil || !fault.Is(err, fault.NotFound) {
 			return err
 		}
 		return a.addNode(ctx, t, n, hostname, node.Joining, "joined from "+address)

@@ -259,10 +259,15 @@ func TestJoin_worksOncePerToken(t *testing.T) {
 	w := newWorld(t, nil)
 	secret, _, err := w.app.CreateJoinToken(w.ctx, w.admin, 0)
 	w.must(err)
-	n, err := w.app.RedeemJoin(w.ctx, secret, "thor.example.org", "192.0.2.7:4711")
+	n, err := w.app.RedeemJoin(w.ctx, secret, []byte("key of thor"), "thor.example.org", "192.0.2.7:4711")
 	w.must(err)
-	if _, err := w.app.RedeemJoin(w.ctx, secret, "loki", "192.0.2.8:4711"); err == nil {
+	if _, err := w.app.RedeemJoin(w.ctx, secret, []byte("key of loki"), "loki", "192.0.2.8:4711"); err == nil {
 		t.Error("a token let two nodes join")
+	}
+	again, err := w.app.RedeemJoin(w.ctx, secret, []byte("key of thor"), "thor.example.org", "192.0.2.7:4712") // the answer was lost
+	w.must(err)
+	if all, err := w.app.ListNodes(w.ctx, w.admin, app.ListRequest{}); again != n || err != nil || len(all.Items) != 2 {
+		t.Errorf("the same machine again is %s, it was %s; there are %d nodes (%v)", again, n, len(all.Items), err)
 	}
 	view, err := w.app.Node(w.ctx, w.admin, string(n))
 	if err != nil || view.Name != "thor-2" || view.State != "joining" {

@@ -203,7 +203,7 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 	}
 	s.hub, err = remote.NewHub(remote.HubOptions{CA: s.ca,
 		Redeem: func(ctx context.Context, secret string, info remote.JoinInfo) (id.Node, error) {
-			return s.app.RedeemJoin(ctx, secret, info.Hostname, info.Address)
+			return s.app.RedeemJoin(ctx, secret, info.Key, info.Hostname, info.Address)
 		},
 		Admit: s.app.AdmitNode,
 		Lease: func(ctx context.Context, n id.Node, _ int64) (time.Duration, error) { return s.loops.Renew(ctx, n) },

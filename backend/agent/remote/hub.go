@@ -23,8 +23,8 @@ import (
 // HubOptions is what the server gives the Hub. CA, Redeem, Admit, Lease and Image are needed; the rest may be nil.
 type HubOptions struct {
 	CA *CA
-	// Redeem takes a one-use join secret and gives the node id that it stands for. It must consume the secret in the same
-	// moment: of many calls with one secret exactly one succeeds. fault.Unauthenticated: unknown, used or ended.
+	// Redeem takes a one-use join secret and gives the id of the node that joins. It must bind the secret to the node's key in the
+	// same moment: of many calls with one secret only those with one key succeed, and all give the same id. fault.Unauthenticated: unknown, used or ended.
 	Redeem func(ctx context.Context, secret string, info JoinInfo) (id.Node, error)
 	// Admit is asked at every connection, renewal, lease and image. fault.Forbidden: the node was removed.
 	Admit func(ctx context.Context, node id.Node) error
@@ -44,6 +44,7 @@ type HubOptions struct {
 // JoinInfo is what a node says of itself when it joins. It is shown to operators and proves nothing.
 type JoinInfo struct {
 	Hostname string `json:"hostname"`
+	Key      []byte `json:"-"` // public, of the request for the certificate; the peer has proved that it holds the other half
 	Address  string `json:"-"` // the peer's address as the server saw it
 }
 

@@ -84,18 +84,23 @@ func (i *identity) save(dir string) error {
 	pem.Encode(&b, &pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: i.cert.Certificate[0]})
 	pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: i.ca.Raw})
+	return writePrivate(dir, identityFile, b.Bytes())
+}
+
+// writePrivate makes a file of the node's user appear whole or not at all, also after a power cut.
+func writePrivate(dir, name string, content []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	part := filepath.Join(dir, identityFile+".part")
+	part := filepath.Join(dir, name+".part")
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b.Bytes())
+	_, err = f.Write(content)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(part, filepath.Join(dir, identityFile))
+		err = os.Rename(part, filepath.Join(dir, name))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(part))
@@ -114,13 +119,16 @@ func (i *identity) tls(proto string) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: serverName, NextProtos: []string{proto}, Certificates: []tls.Certificate{i.cert}}
 }
 
-func newKeyAndCSR() (*ecdsa.PrivateKey, []byte, error) {
+func newKey() (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("key of the node: %w", err)
+		return nil, fmt.Errorf("key of the node: %w", err)
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "node"}}, key)
-	return key, csr, err
+	return key, nil
+}
+
+func newCSR(key *ecdsa.PrivateKey) ([]byte, error) {
+	return x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "node"}}, key)
 }
 
 // accept makes the identity from the server's answer, after a look whether it is for this key and from this CA.

@@ -112,7 +112,7 @@ func TestHub_aNodeCanNeverActAsAnother(t *testing.T) {
 		mine, theirs := o.granted(me), o.granted(other)
 		switch rapid.IntRange(0, 2).Draw(r, "lie") {
 		case 0: // a request for a certificate in the other's name
-			key, _, err := newKeyAndCSR()
+			key, err := newKey()
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -157,7 +157,11 @@ func TestCA_aNodesCertificateIsNoServersCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, der, err := newKeyAndCSR()
+	key, err := newKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := newCSR(key)
 	if err != nil {
 		t.Fatal(err)
 	}

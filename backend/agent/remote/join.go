@@ -3,21 +3,25 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
 
 // Join trades a one-use token for a certificate and stores it in dir. It says the token only to a server that holds the CA
-// which the token names by its fingerprint. A dir that has joined already is left alone and its node is returned. A token
-// whose answer was lost is used up; a new one is needed. dial may be nil.
+// which the token names by its fingerprint. A dir that has joined already is left alone and its node is returned. The key is kept
+// in dir until the answer is there: with the same token the same key gets its certificate again. dial may
+// be nil.
 func Join(ctx context.Context, dial Dial, server, token, dir string) (id.Node, error) {
 	if node, err := Joined(dir); err == nil || !fault.Is(err, fault.NotFound) {
 		return node, err
@@ -29,7 +33,11 @@ func Join(ctx context.Context, dial Dial, server, token, dir string) (id.Node, e
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		return "", fault.New(fault.Invalid, "server_invalid", "%q is not host:port of a server", server)
 	}
-	key, csr, err := newKeyAndCSR()
+	key, err := joiningKey(dir)
+	if err != nil {
+		return "", err
+	}
+	csr, err := newCSR(key)
 	if err != nil {
 		return "", err
 	}
@@ -51,7 +59,36 @@ func Join(ctx context.Context, dial Dial, server, token, dir string) (id.Node, e
 	if err != nil {
 		return "", fault.Wrap(err, fault.Invalid, "certificate_invalid", "the server's answer to the join cannot be used; try again with a new token")
 	}
-	return i.node, i.save(dir)
+	if err := i.save(dir); err != nil {
+		return "", err
+	}
+	_ = os.Remove(filepath.Join(dir, joiningFile)) // one that stays is read by nobody
+	return i.node, nil
+}
+
+// joiningFile holds the key of a join under way.
+const joiningFile = "joining.pem"
+
+// joiningKey gives the key of a join that got no answer, or a new one that is on the disk.
+func joiningKey(dir string) (*ecdsa.PrivateKey, error) {
+	if raw, err := os.ReadFile(filepath.Join(dir, joiningFile)); err == nil {
+		if block, _ := pem.Decode(raw); block != nil {
+			if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+				if key, ok := key.(*ecdsa.PrivateKey); ok {
+					return key, nil
+				}
+			}
+		}
+	}
+	key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return key, writePrivate(dir, joiningFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }
 
 // pinned checks that the peer is a server of the CA with the fingerprint, and gives that CA.

@@ -104,10 +104,11 @@ func (l *Link) keepControl(ctx context.Context, api LocalAPI) {
 		}
 	})
 	retry := firstRetry
+	line := outage{log: l.log, what: "the connection to the server"}
 	for ctx.Err() == nil {
 		began := time.Now()
-		if err := l.serve(ctx, protoControl, routes); err != nil {
-			l.log.Warn("connect to the server", "err", err)
+		if err := l.serve(ctx, protoControl, routes, line.over); err != nil && ctx.Err() == nil {
+			line.note(err)
 		}
 		if time.Since(began) > lastRetry { // it held for a while: this is not a server that refuses us
 			retry = firstRetry
@@ -126,18 +127,19 @@ func (l *Link) keepBulk(ctx context.Context, api LocalAPI) {
 		case <-ctx.Done():
 			return
 		}
-		if err := l.serve(ctx, protoBulk, routes); err != nil {
+		if err := l.serve(ctx, protoBulk, routes, func() {}); err != nil {
 			l.log.Warn("open a bulk connection", "err", err)
 		}
 	}
 }
 
-// serve dials and answers on the connection until it ends.
-func (l *Link) serve(ctx context.Context, proto string, routes http.Handler) error {
+// serve dials, tells when the connection is there, and answers on it until it ends.
+func (l *Link) serve(ctx context.Context, proto string, routes http.Handler, up func()) error {
 	c, err := l.o.Dial.secure(ctx, l.o.Server, l.self.Load().tls(proto))
 	if err != nil {
 		return err
 	}
+	up()
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	newServer().ServeConn(c, &http2.ServeConnOpts{Context: ctx, Handler: routes, BaseConfig: &http.Server{ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}})
@@ -146,6 +148,7 @@ func (l *Link) serve(ctx context.Context, proto string, routes http.Handler) err
 
 // keepLease renews the lease. The moment that counts is noted before the request is sent.
 func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
+	line := outage{log: l.log, what: "the renewal of the lease"}
 	for ctx.Err() == nil {
 		var g agent.Lease
 		seq := api.AskLease()
@@ -157,14 +160,46 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 			g.Node = l.Node()
 			err = api.Lease(ctx, g)
 		}
-		if err != nil && ctx.Err() == nil {
-			l.log.Warn("renew the lease", "err", err)
+		if err == nil {
+			line.over()
+		} else if ctx.Err() == nil {
+			line.note(err)
 		}
 		if fault.Is(err, fault.Unauthenticated) {
 			l.renew(ctx) // the certificate may have ended while this machine slept
 		}
 		sleep(ctx, jitter(l.o.LeaseEvery))
 	}
+}
+
+// outage logs when something begins to fail, when it fails for another reason, and when it works again; not each try between.
+type outage struct {
+	log   *slog.Logger
+	what  string
+	since time.Time // zero: it works
+	kind  fault.Kind
+}
+
+func (o *outage) note(err error) {
+	var kind fault.Kind
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		kind = f.Kind
+	}
+	if !o.since.IsZero() && kind == o.kind {
+		return
+	}
+	if o.since.IsZero() {
+		o.since = time.Now()
+	}
+	o.kind = kind
+	o.log.Warn(o.what+" fails; it is tried again until it works", "err", err)
+}
+
+func (o *outage) over() {
+	if !o.since.IsZero() {
+		o.log.Info(o.what+" works again", "after", time.Since(o.since).Round(time.Second))
+	}
+	o.since = time.Time{}
 }
 
 // keepCertificate renews at the start, since nobody knows how long this machine was off, and then at half of the life.
@@ -186,7 +221,11 @@ func (l *Link) keepCertificate(ctx context.Context) {
 func (l *Link) renew(ctx context.Context) (lasts time.Duration, err error) {
 	l.renewing.Lock()
 	defer l.renewing.Unlock()
-	key, csr, err := newKeyAndCSR()
+	key, err := newKey()
+	if err != nil {
+		return 0, err
+	}
+	csr, err := newCSR(key)
 	if err != nil {
 		return 0, err
 	}

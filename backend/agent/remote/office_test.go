@@ -25,13 +25,15 @@ type office struct {
 	hub  *Hub
 	addr string
 
-	mu      sync.Mutex
-	tokens  map[string]id.Node // not yet used
-	removed map[id.Node]bool
-	leases  map[id.Node][]int64 // sequence numbers granted
-	images  map[string][]byte
-	calls   []string // OnUp and OnDown in order
-	now     time.Time
+	mu       sync.Mutex
+	tokens   map[string]id.Node
+	joined   map[string]string // the public key that used a token
+	onRedeem func()            // called when a token was used; may be nil
+	removed  map[id.Node]bool
+	leases   map[id.Node][]int64 // sequence numbers granted
+	images   map[string][]byte
+	calls    []string // OnUp and OnDown in order
+	now      time.Time
 }
 
 func newOffice(t *testing.T) *office {
@@ -45,7 +47,7 @@ func newOffice(t *testing.T) *office {
 
 func officeOf(t *testing.T, ca *CA) *office {
 	t.Helper()
-	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}}
+	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}}
 	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock,
 		OnUp:   func(n id.Node, _ agent.API) { o.note("up " + string(n)) },
 		OnDown: func(n id.Node) { o.note("down " + string(n)) }, Log: slog.New(slog.DiscardHandler)})
@@ -76,14 +78,18 @@ func (o *office) clock() time.Time {
 	return o.now
 }
 
-func (o *office) redeem(_ context.Context, secret string, _ JoinInfo) (id.Node, error) {
+func (o *office) redeem(_ context.Context, secret string, info JoinInfo) (id.Node, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n, ok := o.tokens[secret]
-	if !ok {
+	key, used := o.joined[secret]
+	if !ok || used && key != string(info.Key) {
 		return "", fault.New(fault.Unauthenticated, "token_used", "this join token is unknown or used")
 	}
-	delete(o.tokens, secret)
+	o.joined[secret] = string(info.Key)
+	if o.onRedeem != nil {
+		o.onRedeem()
+	}
 	return n, nil
 }
 

@@ -59,6 +59,7 @@ func (h *Hub) join(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.Hostname = q.Hostname[:min(len(q.Hostname), 253)]
+	q.Key = csr.RawSubjectPublicKeyInfo
 	q.Address, _, _ = net.SplitHostPort(r.RemoteAddr)
 	node, err := h.o.Redeem(r.Context(), q.Secret, q.JoinInfo)
 	if err != nil {

@@ -3,7 +3,9 @@ package remote
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -92,7 +94,7 @@ func TestLink_refusesAServerOfAnotherCA(t *testing.T) {
 	}
 	_, err = link.renew(t.Context())
 	wantKind(t, err, fault.Unavailable)
-	if err := link.serve(t.Context(), protoControl, nil); err == nil {
+	if err := link.serve(t.Context(), protoControl, nil, func() {}); err == nil {
 		t.Error("connected to a server of another CA")
 	}
 }
@@ -202,4 +204,61 @@ func TestCA_isTheSameAfterItWasKept(t *testing.T) {
 	if _, err := Join(t.Context(), nil, o.addr, ca.Token(mustSecret(o)), t.TempDir()); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestJoin_goesOnWithTheSameTokenWhenItsAnswerWasLost(t *testing.T) {
+	o := newOffice(t)
+	n := id.NewNode()
+	token, dir := o.token(n), filepath.Join(t.TempDir(), "id")
+	// The first try reaches the server; its answer does not come back.
+	lossy := relayLosingAnswers(t, o)
+	if _, err := Join(t.Context(), nil, lossy, token, dir); err == nil {
+		t.Fatal("the answer came through")
+	}
+	if _, err := Joined(dir); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("without an answer: %v", err)
+	}
+	o.mu.Lock()
+	used := len(o.joined)
+	o.mu.Unlock()
+	if used != 1 {
+		t.Fatalf("%d tokens are used, want 1: the request did not arrive", used)
+	}
+	got, err := Join(t.Context(), nil, o.addr, token, dir)
+	if err != nil || got != n {
+		t.Fatalf("again: %q, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, joiningFile)); err == nil {
+		t.Error("the key of the join is still there")
+	}
+	_, err = Join(t.Context(), nil, o.addr, token, filepath.Join(t.TempDir(), "other"))
+	wantKind(t, err, fault.Unauthenticated)
+}
+
+// relayLosingAnswers passes one connection on to the office and breaks it when the office has used a token up.
+func relayLosingAnswers(t *testing.T, o *office) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		near, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer near.Close()
+		far, err := net.Dial("tcp", o.addr)
+		if err != nil {
+			return
+		}
+		defer far.Close()
+		o.mu.Lock()
+		o.onRedeem = func() { near.Close() }
+		o.mu.Unlock()
+		go io.Copy(far, near)
+		io.Copy(near, far)
+	}()
+	return ln.Addr().String()
 }

@@ -5,6 +5,7 @@ package id
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"strings"
 )
@@ -45,10 +46,20 @@ func NewSession() Session     { return Session(fresh("ses")) }
 func NewToken() Token         { return Token(fresh("tok")) }
 func NewUpload() Upload       { return Upload(fresh("upl")) }
 
+// NodeOf gives the id of the node that joins with this public key, so that a join whose answer was lost can be asked for again.
+func NodeOf(publicKey []byte) Node {
+	sum := sha256.Sum256(publicKey)
+	return Node(form("node", sum[:13]))
+}
+
 func fresh(prefix string) string {
 	var raw [13]byte
 	rand.Read(raw[:])
-	return prefix + "-" + encoding.EncodeToString(raw[:])[:length]
+	return form(prefix, raw[:])
+}
+
+func form(prefix string, raw []byte) string {
+	return prefix + "-" + encoding.EncodeToString(raw)[:length]
 }
 
 // Is reports whether s has the form of an id of any kind. Names of that form are refused, so that a path element is

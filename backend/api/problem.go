@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +145,7 @@ func humaProblem(ctx context.Context, code int, message string, errs []error) *P
 			continue
 		}
 		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
-			f := wire.FieldFault{Field: field(d.Location), Message: d.Message}
+			f := wire.FieldFault{Field: field(d.Location), Message: cmp.Or(parameterWords[d.Message], d.Message)}
 			p.Fields = append(p.Fields, f)
 			words = append(words, strings.TrimPrefix(f.Field+": "+f.Message, ": "))
 			continue
@@ -155,8 +156,16 @@ func humaProblem(ctx context.Context, code int, message string, errs []error) *P
 		p.Detail, p.cause = fault.Sentence(nil), fmt.Errorf("%s: %w", message, errors.Join(errs...))
 		return p
 	}
-	p.Detail = "the request does not fit: " + strings.Join(words[:min(len(words), maxFieldFaults)], "; ")
-	if len(words) == 0 {
+	first := ""
+	if len(words) > 0 {
+		first = words[0]
+	}
+	switch whole := sentenceOf(code, message, first); {
+	case whole != "":
+		p.Detail, p.Fields = whole, nil
+	case len(words) > 0:
+		p.Detail = "the request does not fit: " + strings.Join(words[:min(len(words), maxFieldFaults)], "; ")
+	default:
 		p.Detail = message
 	}
 	if len(p.Fields) == 1 {

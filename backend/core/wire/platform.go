@@ -11,7 +11,7 @@ import (
 type Node struct {
 	ID          id.Node           `json:"id"`
 	Name        string            `json:"name"`
-	State       string            `json:"state" doc:"joining, alive, unreachable or dead"`
+	State       string            `json:"state" doc:"joining, alive, lost (its lease ended; its guests may run on), dead (confirmed by an operator) or removed"`
 	StateReason string            `json:"state_reason"`
 	Cordoned    bool              `json:"cordoned" doc:"Takes no new VMs"`
 	Labels      map[string]string `json:"labels"`

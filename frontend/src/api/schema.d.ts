@@ -1770,7 +1770,7 @@ export interface components {
             network_note: string;
             /** @description Version of its agent */
             novacron: string;
-            /** @description joining, alive, unreachable or dead */
+            /** @description joining, alive, lost (its lease ended; its guests may run on), dead (confirmed by an operator) or removed */
             state: string;
             state_reason: string;
             /** Format: int64 */

@@ -31,7 +31,7 @@ export function AttentionCard({ counts, nodes, failed }: Props) {
 
 function Items({ counts, nodes, failed }: { counts: VMCounts; nodes: Node[]; failed: Operation[] }) {
   const bad = (['error', 'unknown'] as const).filter((s) => counts.by[s] > 0)
-  const down = nodes.filter((n) => n.state === 'unreachable' || n.state === 'dead')
+  const down = nodes.filter((n) => n.state === 'lost' || n.state === 'dead')
   const filling = nodes.filter((n) => n.state === 'alive' && n.disk_free_bytes < n.disk_total_bytes * (1 - full))
   const fresh = failed.filter((o) => Date.now() - Date.parse(o.updated_at) < day)
   if (bad.length + down.length + filling.length + fresh.length === 0)

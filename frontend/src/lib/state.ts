@@ -26,7 +26,7 @@ const tones: Record<string, Tone> = {
   disabled: 'idle',
   error: 'danger',
   failed: 'danger',
-  unreachable: 'danger',
+  lost: 'danger',
   dead: 'danger',
 }
 

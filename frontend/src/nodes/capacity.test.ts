@@ -16,7 +16,7 @@ const node = (state: string) =>
   }) as Node // what is counted
 
 test('adds what is promised and what is taken, of the nodes that are up only', () => {
-  expect(capacityOf([node('alive'), node('alive'), node('dead'), node('unreachable')])).toEqual({
+  expect(capacityOf([node('alive'), node('alive'), node('dead'), node('lost')])).toEqual({
     cpus: { total: 16, allocated: 24, load: 1 },
     memoryMiB: { total: 2000, allocated: 1200, used: 600 },
     diskBytes: { total: 200, used: 120 },

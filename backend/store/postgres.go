@@ -50,7 +50,8 @@ func openPostgres(o Options) (*DB, error) {
 	d := dialect{
 		ping: asked.PingContext, close: asked.Close,
 		name: "postgres", lockRow: " for update", skipLocked: " for update skip locked",
-		lock: lockPostgres, notify: notifyPostgres, classify: classifyPostgres,
+		patience: "set local lock_timeout = " + millis(migrateTimeout) + "; set local statement_timeout = " + millis(migrateTimeout),
+		lock:     lockPostgres, notify: notifyPostgres, classify: classifyPostgres,
 		listen: func(ctx context.Context, db *DB) { listenPostgres(ctx, cfg, db) },
 	}
 	return &DB{dialect: d, write: pool, read: pool}, nil

@@ -21,13 +21,18 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list schema: %w", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 12*callTimeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, migrateTimeout, errTimeout)
 	defer cancel()
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return db.fail(ctx, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // the error of the step that failed is the one that says something
+	if db.dialect.patience != "" {
+		if _, err := tx.ExecContext(ctx, db.dialect.patience); err != nil {
+			return db.fail(ctx, err)
+		}
+	}
 	if err := db.dialect.lock(ctx, tx, "schema"); err != nil {
 		return db.fail(ctx, err)
 	}

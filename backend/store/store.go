@@ -22,15 +22,16 @@ import (
 
 // Limits of every call.
 const (
-	callTimeout   = 5 * time.Second       // the longest transaction or query; lists of 25,000 VMs take a hundredth
-	pollEvery     = time.Second           // how often other servers' events are looked for, beside their notifications
-	busyTimeout   = time.Second           // how long one transaction waits for another process' lock
-	retryAfter    = time.Second           // told to callers of a database that is gone
-	maxConns      = 16                    // PostgreSQL connections per server
-	maxReaders    = 4                     // SQLite connections that read beside the one that writes
-	maxTxAttempts = 10                    // tries of a transaction that lost against another
-	maxConnTries  = 3                     // tries of a transaction whose connection broke before its commit
-	retryPause    = 20 * time.Millisecond // before the second try, doubled for each further one
+	callTimeout    = 5 * time.Second       // the longest transaction or query; lists of 25,000 VMs take a hundredth
+	migrateTimeout = time.Minute           // for all schema files together, and for another server that is at it
+	pollEvery      = time.Second           // how often other servers' events are looked for, beside their notifications
+	busyTimeout    = time.Second           // how long one transaction waits for another process' lock
+	retryAfter     = time.Second           // told to callers of a database that is gone
+	maxConns       = 16                    // PostgreSQL connections per server
+	maxReaders     = 4                     // SQLite connections that read beside the one that writes
+	maxTxAttempts  = 10                    // tries of a transaction that lost against another
+	maxConnTries   = 3                     // tries of a transaction whose connection broke before its commit
+	retryPause     = 20 * time.Millisecond // before the second try, doubled for each further one
 )
 
 // Options says where the database is.
@@ -141,6 +142,7 @@ type dialect struct {
 	lockRow    string                                                   // behind a select by key inside a Tx
 	skipLocked string                                                   // behind a select that takes work from a queue
 	lock       func(ctx context.Context, tx *sql.Tx, name string) error // held to the end of the transaction
+	patience   string                                                   // lets a transaction wait migrateTimeout; may be empty
 	notify     func(ctx context.Context, tx *sql.Tx, what string) error // wakes other servers after the commit; may be nil
 	listen     func(ctx context.Context, db *DB)                        // hears them; may be nil
 	classify   func(err error) class

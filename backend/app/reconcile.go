@@ -39,7 +39,7 @@ func (a *App) Behind(ctx context.Context, n id.Node) (behind, gone []id.VM, err 
 		}
 		for _, v := range page.Items {
 			switch {
-			case v.Doing.Operation != "":
+			case v.Doing != "":
 			case v.Power == vm.Gone:
 				gone = append(gone, v.ID)
 			case v.SeenEpoch < v.Epoch || v.SeenGeneration < v.Generation:

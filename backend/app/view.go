@@ -40,7 +40,7 @@ func summaryView(v store.VMSummary, c auth.Caller) wire.VMSummary {
 	if v.SeenEpoch == v.Epoch {
 		seen = vm.Seen{State: v.SeenState, Reason: v.SeenReason}
 	}
-	state, reason := vm.Status(v.Power, seen, doing(v.Doing.Kind), answers(v.Node, v.NodeState))
+	state, reason := vm.Status(v.Power, seen, doing(v.Doing), answers(v.Node, v.NodeState))
 	return wire.VMSummary{
 		ID: v.ID, Name: v.Name, Tenant: v.Tenant, Node: nodeName(v.NodeName, c), NodeID: nodeName(v.Node, c), Status: state, StatusReason: reason,
 		Addresses: list(v.Addresses), Image: v.Image, CPUs: v.CPUs, MemoryMiB: v.MemoryMiB, DiskGiB: v.DiskGiB,

@@ -369,7 +369,7 @@ func (w *world) look() string {
 		clones, err := w.db.Clones(w.ctx, v.ID)
 		w.must(err)
 		lines = append(lines, fmt.Sprintf("%s: wanted %s, %s, %d CPUs, %d disks, %d nics, %d addresses, uid %v, snapshots %d, clones %d, placed %v, protected %v",
-			v.Name, v.Power, v.Status, row.Spec.CPUs, len(row.Spec.Disks), len(row.Spec.NICs), len(given), row.UID != 0, snaps.Total, len(clones), row.Node != "", v.Protected))
+			v.Name, v.Power, v.Status, row.Spec.CPUs, len(row.Spec.Disks), len(row.Spec.NICs), len(given), row.UID != 0, snaps.Total, len(clones), row.Node != "", row.Spec.Protected))
 		for _, s := range snaps.Items {
 			lines = append(lines, fmt.Sprintf("%s: snapshot %s is %s", v.Name, s.Name, s.State))
 		}

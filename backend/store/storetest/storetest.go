@@ -250,7 +250,7 @@ func testSeen(t *testing.T, s *suite) {
 	views := must[[]store.VMView](t)(s.db.VMViews(s.ctx, []id.VM{v.ID, id.NewVM()}))
 	same(t, "views of several, one of them gone", views, []store.VMView{view})
 	l := must[store.List[store.VMSummary]](t)(s.db.ListVMs(s.ctx, store.VMFilter{}, store.Page{}))
-	same(t, "report in the list", []any{l.Items[0].SeenState, l.Items[0].Addresses, l.Items[0].Doing.Kind}, []any{vm.SeenRunning, []string{"10.0.0.7"}, "vm.stop"})
+	same(t, "report in the list", []any{l.Items[0].SeenState, l.Items[0].Addresses, l.Items[0].Doing}, []any{vm.SeenRunning, []string{"10.0.0.7"}, "vm.stop"})
 
 	s.tx(func(x *store.Tx) error {
 		newer := must[bool](t)(x.PutSeen(s.ctx, vm.Seen{VM: id.NewVM(), Node: v.Node, Seq: 1}))

@@ -55,9 +55,9 @@ type Deps struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Version        string
 
-	Metrics     http.Handler                   // GET /metrics; nil: not served
-	Ready       func(context.Context) []string // why the server cannot do its work, as sentences; nil: it always can
-	ScrapeToken string                         // lets a scraper read /metrics from elsewhere; empty: nobody
+	Metrics     http.Handler                                 // GET /metrics; nil: not served
+	Ready       func(context.Context) (gone, notes []string) // why the server cannot do its work, and what to know though it can, as sentences; nil: all is well
+	ScrapeToken string                                       // lets a scraper read /metrics from elsewhere; empty: nobody
 	// JoinWith makes of the app's secret the token that a joining machine takes, and the command to type there. nil: the secret is it.
 	JoinWith func(secret string) (token, command string)
 	Log      *slog.Logger     // nil: slog.Default

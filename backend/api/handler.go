@@ -173,9 +173,12 @@ func (a *API) logged(r *http.Request, w *recorder, e *exchange, start time.Time)
 		}
 	}
 	level := slog.LevelInfo
-	if w.status >= 500 {
+	switch {
+	case w.status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn // an engine is gone or full, which is told once as what it is, and not for each request
+	case w.status >= 500:
 		level = slog.LevelError
-	} else if quiet(r) {
+	case quiet(r):
 		level = slog.LevelDebug
 	}
 	attrs := []any{"request", e.id, "method", r.Method, "path", r.URL.Path, "status", w.status, "bytes", w.bytes, "ms", a.Now().Sub(start).Milliseconds(), "address", e.address.String()}

@@ -62,8 +62,10 @@ type readyAnswer struct {
 func (a *API) ready(ctx context.Context, _ *struct{}) (*readyAnswer, error) {
 	out := &readyAnswer{Status: http.StatusOK, Body: wire.Ready{Ready: true, Reasons: []string{}}}
 	if a.Ready != nil {
-		if reasons := a.Ready(ctx); len(reasons) > 0 {
-			out.Status, out.Body = http.StatusServiceUnavailable, wire.Ready{Reasons: reasons}
+		gone, notes := a.Ready(ctx)
+		out.Body.Reasons = append(append(out.Body.Reasons, gone...), notes...)
+		if len(gone) > 0 {
+			out.Status, out.Body.Ready = http.StatusServiceUnavailable, false
 		}
 	}
 	return out, nil

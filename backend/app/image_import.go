@@ -45,6 +45,9 @@ func (a *App) ImportImage(ctx context.Context, c auth.Caller, r ImportImage) (Im
 	if err != nil {
 		return ImageResult{}, err
 	}
+	if err := a.db.Room(); err != nil {
+		return ImageResult{}, err
+	}
 	return change(ctx, a, c, func(t *store.Tx) (ImageResult, error) {
 		i := store.Image{
 			ID: id.NewImage(), Tenant: c.Tenant, Name: r.Name, OS: r.OS, Arch: r.Arch, Firmware: r.Firmware, State: store.ImagePending,

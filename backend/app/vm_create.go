@@ -125,9 +125,13 @@ func totals(s vm.Spec) store.VMTotals {
 	return n
 }
 
+// quota refuses what the disk of the database or the tenant's share has no room for.
 func (a *App) quota(ctx context.Context, t *store.Tx, tenant id.Tenant, more store.VMTotals) error {
-	if a.d.Quota == nil {
+	if more == (store.VMTotals{}) {
 		return nil
+	}
+	if err := a.db.Room(); err != nil || a.d.Quota == nil {
+		return err
 	}
 	if err := t.Lock(ctx, "quota/"+string(tenant)); err != nil {
 		return err

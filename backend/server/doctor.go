@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"novacron/backend/hypervisor"
+	"novacron/backend/store"
 )
 
 // The oldest versions that building NovaCron and its console works with. Running the binary needs neither.
@@ -103,6 +105,10 @@ func checkDataDir(s Settings) Check {
 		return c
 	}
 	c.Found = fmt.Sprintf("%s, %.1f GiB free", s.DataDir, float64(free)/(1<<30))
+	if database := filepath.Join(s.DataDir, databaseFile); s.DatabaseURL == "" && exists(database) && !store.HoldsBallast(database) {
+		c.Verdict, c.Remedy = Bad, "the disk of the database is full and nothing new can be made: delete VMs, snapshots or images, or free room on the disk"
+		return c
+	}
 	if free < 5<<30 { // five GiB: a full cloud image and a few overlays
 		c.Verdict, c.Remedy = Warn, "free some room or set NOVACRON_DATA_DIR to a larger disk"
 	}

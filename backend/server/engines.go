@@ -36,6 +36,15 @@ func (s *Server) openSessions(ctx context.Context) (session.Engine, error) {
 // readyTimeout bounds how long the engines are asked whether they are there.
 const readyTimeout = time.Second
 
+// ready says why the server cannot do its work, and what an operator should know though it can.
+func (s *Server) ready(ctx context.Context) (gone, notes []string) {
+	gone = s.reasons(ctx)
+	if err := s.db.Room(); err != nil {
+		notes = []string{fault.Sentence(err)}
+	}
+	return gone, notes
+}
+
 // reasons are the sentences why the server cannot do its work; none: it can. They name the engine that is gone.
 func (s *Server) reasons(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)

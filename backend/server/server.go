@@ -129,10 +129,13 @@ func (s *Server) listen(name, addr, setting string) (net.Listener, error) {
 	return listen(addr, setting)
 }
 
+// databaseFile is the embedded database in the data folder.
+const databaseFile = "novacron.db"
+
 func (s *Server) openStore(ctx context.Context) (err error) {
-	database := store.Options{URL: s.o.DatabaseURL, Commit: s.o.Outside.Commit}
+	database := store.Options{URL: s.o.DatabaseURL, Commit: s.o.Outside.Commit, Log: s.log}
 	if database.URL == "" {
-		database.Path = filepath.Join(s.paths.Data, "novacron.db")
+		database.Path = filepath.Join(s.paths.Data, databaseFile)
 	}
 	if s.db, err = store.Open(ctx, database); err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -228,7 +231,7 @@ func (s *Server) openAPI(context.Context) error {
 		return err
 	}
 	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, AllowedOrigins: s.origins(),
-		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.reasons, JoinWith: s.joinWith, Log: s.log})
+		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.ready, JoinWith: s.joinWith, Log: s.log})
 	return err
 }
 

@@ -19,13 +19,18 @@ import (
 // start runs the whole platform with a simulated node on ports that the kernel chooses.
 func start(t *testing.T, dir string) (*server.Server, *client.Client) {
 	t.Helper()
+	return startLogged(t, dir, slog.New(slog.DiscardHandler))
+}
+
+func startLogged(t *testing.T, dir string, log *slog.Logger) (*server.Server, *client.Client) {
+	t.Helper()
 	settings, err := server.Load(map[string]string{
 		"data-dir": dir, "api-addr": "127.0.0.1:0", "ws-addr": "127.0.0.1:0", "console-addr": "127.0.0.1:0", "node-addr": "127.0.0.1:0", "limit-api": "off", "limit-login": "off",
 	}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(t.Context(), server.Options{Settings: settings, Version: "test", Log: slog.New(slog.DiscardHandler), Local: true, Sim: true})
+	s, err := server.New(t.Context(), server.Options{Settings: settings, Version: "test", Log: log, Local: true, Sim: true})
 	if err != nil {
 		t.Fatal(err)
 	}

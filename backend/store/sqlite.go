@@ -71,6 +71,8 @@ func classifySQLite(err error) class {
 		return dangling
 	case lib.SQLITE_BUSY_SNAPSHOT:
 		return lost
+	case lib.SQLITE_IOERR_SHMSIZE: // the only other way in which it says so
+		return full
 	}
 	switch e.Code() & 0xff {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:

@@ -10,9 +10,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -36,9 +38,10 @@ const (
 
 // Options says where the database is.
 type Options struct {
-	URL      string // postgres://...; empty: SQLite
-	Path     string // the SQLite file, made with mode 0600 when it is missing
-	MaxConns int    // PostgreSQL connections, 2..200; 0: 16
+	URL      string       // postgres://...; empty: SQLite
+	Path     string       // the SQLite file, made with mode 0600 when it is missing
+	MaxConns int          // PostgreSQL connections, 2..200; 0: 16
+	Log      *slog.Logger // tells of a disk that is full, and of room again; nil: slog.Default
 	// Commit is asked before a transaction is committed and again once it is; an error is the transaction's. A simulation lets
 	// time pass here, loses an answer, or ends the server that asks. nil: nobody is asked.
 	Commit func(when CommitPoint) error
@@ -50,8 +53,9 @@ type DB struct {
 	dialect dialect
 	write   *sql.DB // SQLite: one connection; PostgreSQL: the same pool as read
 	read    *sql.DB
-	turn    *turn  // SQLite's single writer; nil: PostgreSQL
-	group   *group // open, or nil; of whoever has the turn
+	turn    *turn    // SQLite's single writer; nil: PostgreSQL
+	ballast *ballast // of SQLite
+	group   *group   // open, or nil; of whoever has the turn
 	commit  func(CommitPoint) error
 	gate    gate
 	doubt   doubt
@@ -93,6 +97,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	run, stop := context.WithCancel(context.Background())
 	db.stop = stop
+	if o.Path != "" {
+		db.ballast = openBallast(o.Path, cmp.Or(o.Log, slog.Default()))
+		db.stopped.Go(func() { db.ballast.watch(run) })
+	}
 	if db.dialect.listen != nil {
 		db.stopped.Go(func() { db.dialect.listen(run, db) })
 		db.stopped.Go(func() { db.pollHead(run) })

@@ -37,7 +37,7 @@ type Tx struct {
 // t.AfterCommit. fault.Unavailable with code database_unavailable may, as with any database, follow a commit whose answer got
 // lost: the caller repeats what is safe to repeat.
 func (db *DB) Tx(ctx context.Context, f func(t *Tx) error) error {
-	pause, broken := retryPause, 0
+	pause, broken, freed := retryPause, 0, false
 	for try := 1; ; try++ {
 		committing, err := db.attempt(ctx, f)
 		if err == nil {
@@ -50,6 +50,9 @@ func (db *DB) Tx(ctx context.Context, f func(t *Tx) error) error {
 		case gone:
 			broken++
 			again = !committing && broken < maxConnTries
+		case full: // what was sent is taken back by the engine
+			again = !freed && db.ballast.release()
+			freed = true
 		}
 		if !again || ctx.Err() != nil {
 			return db.fail(ctx, err)

@@ -125,7 +125,7 @@ type Health struct {
 	Version string `json:"version"`
 }
 
-// Ready says whether the server can do its work, and what is missing.
+// Ready says whether the server can do its work, and what is missing or needs an eye.
 type Ready struct {
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons" nullable:"false"`

@@ -86,7 +86,7 @@ func (a *API) signedIn(ctx context.Context, s app.SignIn, err error) (*signInAns
 		return nil, err
 	}
 	if s.Challenge != "" {
-		return &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{TwoFactorRequired: true, ChallengeToken: s.Challenge}}, nil
+		return &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{TwoFactorRequired: true, ChallengeToken: s.Challenge, Methods: s.Methods}}, nil
 	}
 	of(ctx).caller = s.User.Username
 	out := &signInAnswer{Status: http.StatusOK, Body: &wire.LoginAnswer{AccessToken: s.Access, TokenType: "Bearer", ExpiresIn: int(s.Expires.Seconds()), User: &s.User, SecondFactorNeeded: s.Enrol}}

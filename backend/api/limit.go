@@ -27,7 +27,7 @@ func (a *API) addressLimit(path string) (name string, l rate.Limit) {
 		return "login", a.Limits.Login
 	case "/api/auth/register", "/auth/register":
 		return "register", a.Limits.Register
-	case "/api/auth/2fa/verify-login":
+	case "/api/auth/2fa/verify-login", "/api/auth/passkeys/login/finish":
 		return "code", a.Limits.Login
 	case "/api/auth/forgot-password", "/api/auth/resend-verification":
 		return "mail", a.Limits.Register

@@ -22,6 +22,7 @@ func (a *API) addRoutes() {
 	a.addAuth()
 	a.addAccount()
 	a.addFactor()
+	a.addPasskeys()
 	a.addVMs()
 	a.addOperations()
 	a.addImages()

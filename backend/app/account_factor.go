@@ -185,8 +185,8 @@ func (a *Accounts) RenewCodes(ctx context.Context, c auth.Caller, password strin
 		return out, err
 	}
 	return out, a.db.Tx(ctx, func(t *store.Tx) error {
-		f, err := t.Factor(ctx, u.ID)
-		if err == nil && !f.Enabled || fault.Is(err, fault.NotFound) {
+		s, err := t.Standing(ctx, u.ID)
+		if err == nil && !s.HasFactor {
 			return fault.New(fault.Conflict, "second_factor_off", "two-factor authentication is off; turn it on first")
 		}
 		if err != nil {
@@ -207,22 +207,44 @@ func (a *Accounts) FactorStatus(ctx context.Context, c auth.Caller) (out wire.Fa
 		return out, err
 	}
 	out.Enabled, out.Required = s.HasFactor, a.requireFactor || s.TenantRequires
+	if out.Methods, err = a.methods(ctx, c.User); err != nil {
+		return out, err
+	}
 	out.BackupCodesLeft, err = a.db.CountBackupCodes(ctx, c.User)
 	return out, err
 }
 
-// challenge begins the second step of a sign-in, if the account asks for one.
-func (a *Accounts) challenge(ctx context.Context, u store.User) (secret string, err error) {
-	f, err := a.db.Factor(ctx, u.ID)
-	if fault.Is(err, fault.NotFound) || err == nil && !f.Enabled {
-		return "", nil
+// methods are the second factors that the account can show: totp, passkey, and backup_code with either.
+func (a *Accounts) methods(ctx context.Context, u id.User) ([]string, error) {
+	out := []string{}
+	f, err := a.db.Factor(ctx, u)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
 	}
+	if err == nil && f.Enabled {
+		out = append(out, "totp")
+	}
+	keys, err := a.db.PasskeysOf(ctx, u)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return secret, a.db.Tx(ctx, func(t *store.Tx) error {
+	if len(keys) > 0 {
+		out = append(out, "passkey")
+	}
+	if len(out) > 0 {
+		out = append(out, "backup_code")
+	}
+	return out, nil
+}
+
+// challenge begins the second step of a sign-in, if the account asks for one.
+func (a *Accounts) challenge(ctx context.Context, u store.User) (s SignIn, err error) {
+	if s.Methods, err = a.methods(ctx, u.ID); err != nil || len(s.Methods) == 0 {
+		return s, err
+	}
+	return s, a.db.Tx(ctx, func(t *store.Tx) error {
 		// Several sign-ins may be under way at once, so older challenges stay.
-		secret, err = a.issueBeside(ctx, t, purposeStep, u.ID, "", stepLife)
+		s.Challenge, err = a.issueBeside(ctx, t, purposeStep, u.ID, "", stepLife)
 		return err
 	})
 }
@@ -294,11 +316,13 @@ func (a *Accounts) spendCode(ctx context.Context, t *store.Tx, u store.User, cod
 		return false, false, nil
 	}
 	f, err := t.Factor(ctx, u.ID)
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return false, false, err
 	}
-	if ok, err = a.spendTOTP(ctx, t, f, code); err != nil || ok {
-		return ok, false, err
+	if err == nil && f.Enabled {
+		if ok, err = a.spendTOTP(ctx, t, f, code); err != nil || ok {
+			return ok, false, err
+		}
 	}
 	ok, err = t.SpendBackupCode(ctx, u.ID, backupHash(u.ID, code))
 	return ok, true, err

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
@@ -57,6 +59,7 @@ type Accounts struct {
 	registration  string
 	mails         bool
 	requireFactor bool
+	webauthn      *webauthn.WebAuthn // nil: see passkeys
 }
 
 // NewAccounts makes the verbs of accounts.
@@ -69,7 +72,7 @@ func NewAccounts(d AccountDeps) *Accounts {
 	}
 	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor}
+		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor, webauthn: newWebAuthn(d.PublicURL)}
 }
 
 // Peer is where a sign-in comes from.
@@ -89,6 +92,7 @@ type SignIn struct {
 	Enrol   bool // the account must turn a second factor on before anything else
 
 	Challenge string
+	Methods   []string // what ends the sign-in: totp, passkey, backup_code
 }
 
 // Access is a caller who showed a valid access token.
@@ -161,16 +165,20 @@ func (a *Accounts) refuse(ctx context.Context, g guard, u store.User, login stri
 // enter goes on with an account whose password was right.
 func (a *Accounts) enter(ctx context.Context, g guard, u store.User, p Peer) (SignIn, error) {
 	if u.Unverified && a.mails {
-		return SignIn{}, fault.New(fault.Forbidden, "email_unverified", "open the link in the mail that was sent to you first; you can ask for another one")
+		return SignIn{}, unverified()
 	}
 	if err := a.db.Tx(ctx, func(t *store.Tx) error { return t.ClearFailures(ctx, g.here) }); err != nil {
 		return SignIn{}, err
 	}
-	challenge, err := a.challenge(ctx, u)
-	if err != nil || challenge != "" {
-		return SignIn{Challenge: challenge}, err
+	step, err := a.challenge(ctx, u)
+	if err != nil || step.Challenge != "" {
+		return step, err
 	}
 	return a.begin(ctx, u, p)
+}
+
+func unverified() *fault.Error {
+	return fault.New(fault.Forbidden, "email_unverified", "open the link in the mail that was sent to you first; you can ask for another one")
 }
 
 func (a *Accounts) begin(ctx context.Context, u store.User, p Peer) (SignIn, error) {

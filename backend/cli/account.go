@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func signedIn(s *session, c *cobra.Command, run func(c *cobra.Command, args []st
 
 func accountCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "Change the account that is signed in", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(accountEmail(s), accountFactor(s))
+	c.AddCommand(accountEmail(s), accountFactor(s), accountPasskey(s))
 	return c
 }
 
@@ -63,7 +64,7 @@ func accountFactor(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.show(st, "on", yesNo(st.Enabled), "required", yesNo(st.Required), "backup codes left", fmt.Sprint(st.BackupCodesLeft))
+			return s.show(st, "on", yesNo(st.Enabled), "ways", strings.Join(st.Methods, " "), "required", yesNo(st.Required), "backup codes left", fmt.Sprint(st.BackupCodesLeft))
 		}),
 		factorOn(s),
 		confirmed(s, &cobra.Command{Use: "off", Short: "Turn it off", Args: exactArgs()}, func(c *cobra.Command, _ []string, cl *client.Client, password string) error {
@@ -78,6 +79,32 @@ func accountFactor(s *session) *cobra.Command {
 				return err
 			}
 			return s.sayCodes(out)
+		}),
+	)
+	return c
+}
+
+func accountPasskey(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "passkey", Short: "List and remove passkeys; the console adds them", Args: cobra.NoArgs}
+	c.AddCommand(
+		signedIn(s, &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List the account's passkeys", Args: exactArgs()}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+			all, err := cl.Passkeys(c.Context())
+			if err != nil {
+				return err
+			}
+			return list(s, all.Items, []string{"NAME", "CREATED", "LAST USED", "ID"}, func(k wire.Passkey) []string {
+				used := "never"
+				if k.LastUsedAt != nil {
+					used = k.LastUsedAt.Local().Format(time.DateTime)
+				}
+				return []string{k.Name, k.CreatedAt.Local().Format(time.DateTime), used, k.ID}
+			})
+		}),
+		confirmed(s, &cobra.Command{Use: "remove ID", Short: "Remove a passkey", Args: exactArgs("passkey")}, func(c *cobra.Command, args []string, cl *client.Client, password string) error {
+			if err := cl.RemovePasskey(c.Context(), args[0], password); err != nil {
+				return err
+			}
+			return s.say(map[string]string{"id": args[0]}, "The passkey is removed.")
 		}),
 	)
 	return c

@@ -39,6 +39,18 @@ func (c *Client) DisableFactor(ctx context.Context, password string) error {
 	return err
 }
 
+// Passkeys lists the account's passkeys. They are made in a browser.
+func (c *Client) Passkeys(ctx context.Context) (out wire.List[wire.Passkey], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/auth/passkeys", out: &out})
+	return out, err
+}
+
+// RemovePasskey ends one of the account's passkeys.
+func (c *Client) RemovePasskey(ctx context.Context, passkey, password string) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: path("/api/auth/passkeys", passkey, "remove"), body: wire.PasswordOnly{Password: password}})
+	return err
+}
+
 // RenewBackupCodes makes new backup codes in place of the old ones.
 func (c *Client) RenewBackupCodes(ctx context.Context, password string) (out wire.BackupCodes, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/auth/2fa/backup-codes", body: wire.PasswordOnly{Password: password}, out: &out})

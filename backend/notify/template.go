@@ -24,26 +24,29 @@ type Data struct {
 
 // The kinds of mail.
 const (
-	Verify       = "verify"        // show that mail arrives at this address
-	Taken        = "taken"         // somebody registered with an address that has an account
-	Reset        = "reset"         // choose a new password
-	NoAccount    = "no_account"    // somebody asked to reset the password of an address without account
-	Changed      = "changed"       // the password was changed
-	NewEmail     = "new_email"     // show that mail arrives at the address that the account shall have
-	EmailChanged = "email_changed" // the account has another address; sent to the old one
-	Device       = "device"        // sign-in from a new device or place
-	CodeUsed     = "code_used"     // a backup code was used
-	CodesMade    = "codes_made"    // backup codes were made or made anew
-	FactorOff    = "factor_off"    // the second factor was turned off
-	Invitation   = "invitation"    // make an account
-	Alert        = "alert"         // an alert rule fired; Name is its sentence
-	Test         = "test"
+	Verify         = "verify"        // show that mail arrives at this address
+	Taken          = "taken"         // somebody registered with an address that has an account
+	Reset          = "reset"         // choose a new password
+	NoAccount      = "no_account"    // somebody asked to reset the password of an address without account
+	Changed        = "changed"       // the password was changed
+	NewEmail       = "new_email"     // show that mail arrives at the address that the account shall have
+	EmailChanged   = "email_changed" // the account has another address; sent to the old one
+	Device         = "device"        // sign-in from a new device or place
+	CodeUsed       = "code_used"     // a backup code was used
+	CodesMade      = "codes_made"    // backup codes were made or made anew
+	FactorOff      = "factor_off"    // the second factor was turned off
+	PasskeyAdded   = "passkey_added"
+	PasskeyRemoved = "passkey_removed"
+	Invitation     = "invitation" // make an account
+	Alert          = "alert"      // an alert rule fired; Name is its sentence
+	Test           = "test"
 )
 
 var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
 	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
-	FactorOff: "Two-factor authentication was turned off", Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
+	FactorOff: "Two-factor authentication was turned off", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
+	Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
 }
 
 //go:embed templates

@@ -41,13 +41,12 @@ func (t *Tx) SpendStep(ctx context.Context, u id.User, step int64) (bool, error)
 	return n == 1, err
 }
 
-// DeleteFactor removes the second factor and the backup codes; absent is success.
+// DeleteFactor removes the TOTP secret, and the backup codes unless there are passkeys; absent is success.
 func (t *Tx) DeleteFactor(ctx context.Context, u id.User) error {
-	if _, err := t.exec(ctx, "delete from backup_codes where user_id = $1", u); err != nil {
+	if _, err := t.exec(ctx, "delete from second_factors where user_id = $1", u); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, "delete from second_factors where user_id = $1", u)
-	return err
+	return t.dropUnneededCodes(ctx, u)
 }
 
 // PutBackupCodes stores the hashes of backup codes in place of all that were there.

@@ -41,13 +41,13 @@ type Standing struct {
 	User
 	Rights         auth.Rights // of an own role
 	TenantRequires bool        // a second factor, of all its accounts
-	HasFactor      bool        // a second factor that is turned on
+	HasFactor      bool        // a TOTP secret that is turned on, or a passkey
 }
 
 // Standing reads an account as it stands at this moment. fault.NotFound: there is none.
 func (r *Reader) Standing(ctx context.Context, u id.User) (Standing, error) {
 	return one(ctx, r, notFound("user", "user", u), scanStanding, "select "+userColumns+`, t.require_factor,
-		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2),
+		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2) or exists (select 1 from passkeys k where k.user_id = u.id),
 		coalesce(r.actions, ''), coalesce(r.reach, ''), coalesce(r.tenants, '')
 		from users u join tenants t on t.id = u.tenant left join roles r on r.name = u.role where u.id = $1`, u, true)
 }

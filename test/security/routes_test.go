@@ -51,7 +51,11 @@ var routes = map[string]row{
 	"POST /api/auth/2fa/verify-login":    {open_, 401, 0, `{"challenge_token":"x","code":"000000"}`},
 
 	"POST /api/auth/confirm-email": {open_, 401, 0, `{"token":"x"}`}, "POST /api/auth/change-email": {person, 422, 0, `{"email":"none","password":"correct horse battery"}`},
-	"GET /api/auth/me": {signed, 200, 0, ""}, "GET /api/v1/roles": {signed, 200, 0, ""}, "GET /api/v1/roles/{id}": {signed, 200, 0, ""},
+	"POST /api/auth/passkeys/login": {open_, 200, 0, ""}, "POST /api/auth/passkeys/login/finish": {open_, 401, 0, `{"challenge_token":"x","credential":{}}`},
+	"GET /api/auth/passkeys": {person, 200, 0, ""}, "POST /api/auth/passkeys/register": {person, 200, 0, `{"password":"correct horse battery"}`},
+	"POST /api/auth/passkeys/register/finish": {person, 401, 0, `{"challenge_token":"x","name":"k$","credential":{}}`},
+	"POST /api/auth/passkeys/{id}/remove":     {person, 404, 0, `{"password":"correct horse battery"}`},
+	"GET /api/auth/me":                        {signed, 200, 0, ""}, "GET /api/v1/roles": {signed, 200, 0, ""}, "GET /api/v1/roles/{id}": {signed, 200, 0, ""},
 	"POST /api/v1/roles": {admin, 201, 0, `{"name":"role-$","actions":["vm.read"]}`}, "PATCH /api/v1/roles/{id}": {admin, 409, 0, `{"description":"$"}`}, "DELETE /api/v1/roles/{id}": {admin, 409, 0, ""},
 	"POST /api/auth/logout": {ends, 204, 0, ""}, "DELETE /api/auth/sessions": {ends, 204, 0, ""},
 	"GET /api/auth/sessions": {person, 200, 0, ""}, "DELETE /api/auth/sessions/{id}": {person, 404, 0, ""},
@@ -100,7 +104,8 @@ type visitor struct {
 }
 
 // enrolment is what somebody may do who must turn a second factor on first, beside what is for anyone.
-var enrolment = []string{"POST /api/auth/logout", "GET /api/auth/me", "POST /api/auth/2fa/setup", "POST /api/auth/2fa/enable", "GET /api/auth/2fa/status"}
+var enrolment = []string{"POST /api/auth/logout", "GET /api/auth/me", "POST /api/auth/2fa/setup", "POST /api/auth/2fa/enable", "GET /api/auth/2fa/status",
+	"GET /api/auth/passkeys", "POST /api/auth/passkeys/register", "POST /api/auth/passkeys/register/finish"}
 
 // wants is what a visitor gets by the row: a status, and the code of a refusal where its reason matters.
 func (r row) wants(v *visitor, key string) (status int, code string) {
@@ -140,7 +145,7 @@ const marker = "alphas"
 // path fills in names. fresh: with things that nobody else uses.
 func (g *things) path(pattern string, fresh bool) string {
 	g.w.t.Helper()
-	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "roles", "tokens", "sessions"} {
+	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "roles", "passkeys", "tokens", "sessions"} {
 		if strings.Contains(pattern, "/"+kind+"/{id}") {
 			pattern = strings.Replace(pattern, "{id}", g.one(kind, fresh), 1)
 		}
@@ -197,6 +202,8 @@ func (g *things) make(kind string) string {
 		return string(u.ID)
 	case "roles":
 		return string(auth.Viewer) // built-in, so that everybody sees it and nobody changes it
+	case "passkeys":
+		return "none" // making one takes an authenticator
 	case "tokens":
 		var k wire.Token
 		g.w.as(g.owner, "POST", "/api/v1/tokens", map[string]string{"name": g.name()}).decode(g.w.t, &k)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -43,8 +44,9 @@ type LoginAnswer struct {
 	RefreshToken string `json:"refresh_token,omitempty" doc:"Only for clients that sent neither Cookie nor Origin; browsers have it as an HttpOnly cookie"`
 	User         *User  `json:"user,omitempty"`
 
-	TwoFactorRequired bool   `json:"two_factor_required,omitempty" doc:"Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login"`
-	ChallengeToken    string `json:"challenge_token,omitempty" doc:"Good for five minutes and five codes"`
+	TwoFactorRequired bool     `json:"two_factor_required,omitempty" doc:"Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login"`
+	ChallengeToken    string   `json:"challenge_token,omitempty" doc:"Good for five minutes and five codes"`
+	Methods           []string `json:"methods,omitempty" doc:"What ends the sign-in: totp and backup_code at /api/auth/2fa/verify-login, passkey at /api/auth/passkeys/login"`
 
 	SecondFactorNeeded bool `json:"second_factor_needed,omitempty" doc:"The account must turn a second factor on: until then everything but /api/auth/2fa, /api/auth/me and signing out is refused"`
 }
@@ -161,15 +163,55 @@ type BackupCodes struct {
 
 // FactorStatus says whether two-factor authentication is on.
 type FactorStatus struct {
-	Enabled         bool `json:"enabled"`
-	Required        bool `json:"required" doc:"By the tenant or the whole installation"`
-	BackupCodesLeft int  `json:"backup_codes_left"`
+	Enabled         bool     `json:"enabled"`
+	Required        bool     `json:"required" doc:"By the tenant or the whole installation"`
+	Methods         []string `json:"methods" nullable:"false" doc:"totp, passkey, backup_code"`
+	BackupCodesLeft int      `json:"backup_codes_left"`
 }
 
 // VerifyLogin ends a sign-in with the second factor.
 type VerifyLogin struct {
 	ChallengeToken string `json:"challenge_token" minLength:"1" maxLength:"512"`
 	Code           string `json:"code" minLength:"1" maxLength:"64" doc:"Of the app, or a backup code"`
+}
+
+// PasskeyChallenge begins a ceremony of WebAuthn. Options is what navigator.credentials.create or .get takes, in the form that
+// PublicKeyCredential.parseCreationOptionsFromJSON and parseRequestOptionsFromJSON read.
+type PasskeyChallenge struct {
+	ChallengeToken string          `json:"challenge_token" doc:"Good for five minutes and one answer"`
+	Options        json.RawMessage `json:"options" doc:"{publicKey: …}"`
+}
+
+// NewPasskey is the browser's answer to a challenge that makes a passkey.
+type NewPasskey struct {
+	ChallengeToken string          `json:"challenge_token" minLength:"1" maxLength:"512"`
+	Name           string          `json:"name" minLength:"1" maxLength:"63" doc:"For people to tell their passkeys apart"`
+	Credential     json.RawMessage `json:"credential" doc:"PublicKeyCredential.toJSON()"`
+}
+
+// Passkey is a passkey of the account.
+type Passkey struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+}
+
+// PasskeyMade is a passkey that was added.
+type PasskeyMade struct {
+	Passkey
+	BackupCodes []string `json:"backup_codes,omitempty" doc:"With the account's first second factor; shown once"`
+}
+
+// PasskeyLogin begins a sign-in by passkey.
+type PasskeyLogin struct {
+	ChallengeToken string `json:"challenge_token,omitempty" maxLength:"512" doc:"Of a sign-in that asks for a second factor; absent: the passkey is all that is shown"`
+}
+
+// PasskeyAnswer is the browser's answer to a challenge that signs in.
+type PasskeyAnswer struct {
+	ChallengeToken string          `json:"challenge_token" minLength:"1" maxLength:"512"`
+	Credential     json.RawMessage `json:"credential" doc:"PublicKeyCredential.toJSON()"`
 }
 
 // CreateToken asks for an API token.

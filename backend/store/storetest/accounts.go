@@ -78,6 +78,32 @@ func testStanding(t *testing.T, s *suite) {
 	}
 }
 
+func testPasskeys(t *testing.T, s *suite) {
+	ada, eve := s.user("ada"), s.user("eve")
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	k := store.Passkey{ID: "a-1", User: ada.ID, Name: "phone", Credential: []byte(`{"n":1}`), Created: at}
+	s.tx(func(x *store.Tx) error { return x.InsertPasskey(s.ctx, &k) })
+	stolen := store.Passkey{ID: "a-1", User: eve.ID, Name: "mine", Credential: []byte(`{}`)}
+	s.refused("a passkey that is somebody's", fault.Conflict, "passkey_known", func(x *store.Tx) error { return x.InsertPasskey(s.ctx, &stolen) })
+	s.refused("removing somebody else's", fault.NotFound, "passkey_not_found", func(x *store.Tx) error { return x.DeletePasskey(s.ctx, eve.ID, "a-1") })
+	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, true)
+	s.tx(func(x *store.Tx) error { return x.UsePasskey(s.ctx, "a-1", []byte(`{"n":2}`), at) })
+	k.Credential, k.Used = []byte(`{"n":2}`), at
+	same(t, "the passkeys", must[[]store.Passkey](t)(s.db.PasskeysOf(s.ctx, ada.ID)), []store.Passkey{k})
+	codes := func() int { return must[int](t)(s.db.CountBackupCodes(s.ctx, ada.ID)) }
+	s.tx(func(x *store.Tx) error {
+		if err := x.PutBackupCodes(s.ctx, ada.ID, []string{"h1", "h2"}); err != nil {
+			return err
+		}
+		return x.PutFactor(s.ctx, store.Factor{User: ada.ID, Sealed: []byte("x"), Enabled: true})
+	})
+	s.tx(func(x *store.Tx) error { return x.DeleteFactor(s.ctx, ada.ID) })
+	same(t, "backup codes beside a passkey", codes(), 2)
+	s.tx(func(x *store.Tx) error { return x.DeletePasskey(s.ctx, ada.ID, "a-1") })
+	same(t, "backup codes without any second factor", codes(), 0)
+	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
+}
+
 func testMail(t *testing.T, s *suite) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for range 2 {

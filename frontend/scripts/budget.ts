@@ -1,10 +1,15 @@
 // Holds the built console against budgets.json: bytes of gzip that a browser has to fetch for a page, from the build's manifest.
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 type Chunk = { file: string; src?: string; imports?: string[]; css?: string[]; isEntry?: boolean }
 const root = fileURLToPath(new URL('..', import.meta.url))
-const manifest: Record<string, Chunk> = JSON.parse(await readFile(`${root}dist/.vite/manifest.json`, 'utf8'))
+const built = await readFile(`${root}dist/.vite/manifest.json`, 'utf8').catch(() => '')
+if (!built) {
+  console.log('the budgets are not checked: there is no build yet; npm run build makes one')
+  process.exit(0)
+}
+const manifest: Record<string, Chunk> = JSON.parse(built)
 const budgets: Record<string, number> = JSON.parse(await readFile(`${root}budgets.json`, 'utf8'))
 
 const size = async (file: string) => (await stat(`${root}dist/${file}.gz`).catch(() => stat(`${root}dist/${file}`))).size
@@ -51,6 +56,9 @@ for (const key of ['src/console/serial.tsx', 'src/console/screen.tsx']) {
   const own = await weigh([...union(key, 'src/routes/vm-console.tsx')].filter((k) => !base.has(k)))
   rows.push([key, own.js, budgets.console ?? 0])
 }
+
+const fonts = (await readdir(`${root}dist/assets`)).filter((f) => f.endsWith('.woff2'))
+rows.push(['fonts', (await Promise.all(fonts.map((f) => size(`assets/${f}`)))).reduce((sum, n) => sum + n, 0), budgets.fonts ?? 0])
 
 let over = false
 for (const [name, bytes, most] of rows) {

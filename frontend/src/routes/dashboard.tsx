@@ -56,7 +56,7 @@ export function DashboardPage() {
         </div>
         <div className="side">
           {platform ? (
-            <section className="card">
+            <section className="card roomy">
               <h2>{w.capacity}</h2>
               <Loaded query={machines} lines={5}>
                 {(list) => <CapacityCard nodes={list.items} />}

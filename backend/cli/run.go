@@ -271,7 +271,7 @@ func doctorCommand(s *session) *cobra.Command {
 	var settings settingFlags
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check this machine and the configured engines", GroupID: "run", Args: exactArgs(),
-		Long: "Check ports, PostgreSQL, Redis, Qdrant, SMTP, Go and Node versions, QEMU, and whether KVM really runs a vCPU. Each failing line says what to do.\nThe exit code is 1 when something failed.",
+		Long: "Check ports, PostgreSQL, Redis, Qdrant, SMTP, Go and Node versions, QEMU, whether KVM really runs a vCPU, what guests' networks need, the tiny\nimage and the clock. Each failing line says what to do.\nThe exit code is 1 when something failed.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			st, err := settings.load()
 			if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/smtp"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -62,7 +61,9 @@ func Doctor(ctx context.Context, s Settings, driver hypervisor.Driver) []Check {
 		checkTool("Go", MinGo, "only needed to build; scripts/setup.sh fetches it", "go", "version"),
 		checkTool("Node", MinNode, "only needed to build the console; scripts/setup.sh fetches it", "node", "--version"),
 	)
-	return append(checks, checkHypervisor(ctx, driver)...)
+	checks = append(checks, checkHypervisor(ctx, driver)...)
+	checks = append(checks, checkNetwork(ctx, PathsFor(s.DataDir).Tag)...)
+	return append(checks, checkTiny(), checkClock())
 }
 
 func checkPorts(s Settings) []Check {
@@ -216,29 +217,6 @@ func checkTool(name, least, why string, argv ...string) Check {
 		c.Verdict, c.Remedy = Warn, why
 	}
 	return c
-}
-
-func checkHypervisor(ctx context.Context, driver hypervisor.Driver) []Check {
-	host, err := driver.Probe(ctx)
-	if err != nil {
-		return []Check{{Name: "QEMU", Verdict: Bad, Found: err.Error(), Remedy: "install it: scripts/setup.sh --for up"}}
-	}
-	checks := []Check{{Name: "QEMU", Verdict: Good, Found: host.Version}}
-	kvm := Check{Name: "KVM", Verdict: Good, Found: "a vCPU ran"}
-	if host.Accel != "kvm" {
-		kvm.Verdict, kvm.Found = Warn, host.AccelReason+"; guests are emulated in software and run many times slower"
-		kvm.Remedy = "turn virtualisation on in the firmware (or nested virtualisation in the host above) and load kvm_intel or kvm_amd"
-		if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); os.IsPermission(err) {
-			kvm.Remedy = "add this user to the group kvm and sign in again"
-		} else if err == nil {
-			f.Close()
-		}
-	}
-	checks = append(checks, kvm)
-	for _, m := range host.Missing {
-		checks = append(checks, Check{Name: "optional", Verdict: Warn, Found: m})
-	}
-	return checks
 }
 
 // older compares dotted numbers.

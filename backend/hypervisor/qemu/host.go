@@ -65,16 +65,13 @@ func (d *Driver) whyNoKVM(ctx context.Context, arch vm.Arch) string {
 	return kvmprobe.Run(ctx, kvmprobe.Options{QEMU: d.emulator(arch), CPUModel: cpuModel(arch, "kvm")})
 }
 
-// look notes what else is installed.
+// look notes what else is installed. Why there is no KVM stands in AccelReason alone.
 func (d *Driver) look(host *hypervisor.Host) {
 	note := func(ok bool, sentence string) bool {
 		if !ok {
 			host.Missing = append(host.Missing, sentence)
 		}
 		return ok
-	}
-	if host.Accel != "kvm" {
-		note(false, "KVM cannot be used ("+host.AccelReason+"), so guests are emulated and run many times slower; use a machine with hardware virtualization.")
 	}
 	_, err := findFirmware(host.Arch, false)
 	host.UEFI = note(err == nil, "UEFI firmware is not installed, so guests with UEFI cannot start; "+firmwarePackage(host.Arch)+".")

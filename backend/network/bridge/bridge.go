@@ -78,7 +78,7 @@ func New(ctx context.Context, o Options) (*Fabric, error) {
 	if !instanceForm.MatchString(o.Instance) {
 		return nil, fault.New(fault.Invalid, "network_instance", "%q does not name an instance; use 4 to 8 lower-case hex digits", o.Instance)
 	}
-	if err := usable(ctx, o.Instance); err != nil {
+	if err := Usable(ctx, o.Instance); err != nil {
 		return nil, err
 	}
 	records, err := ledger.Open(o.Dir)
@@ -92,7 +92,7 @@ func New(ctx context.Context, o Options) (*Fabric, error) {
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
-	standing, err := obstacles(ctx)
+	standing, err := Obstacles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +107,8 @@ func New(ctx context.Context, o Options) (*Fabric, error) {
 	return f, nil
 }
 
-// usable says what is missing for this fabric, if anything.
-func usable(ctx context.Context, instance string) error {
+// Usable says what is missing for this fabric on this machine, as fault.Unsupported with the way out; nil: nothing. It changes nothing.
+func Usable(ctx context.Context, instance string) error {
 	if os.Geteuid() != 0 {
 		return fault.New(fault.Unsupported, "network_root", "bridged networking needs root; run the agent as root, or use user-mode networking")
 	}

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// obstacles names the chains of the node's own firewall that drop what no rule of theirs lets pass: an accept of ours does not
+// Obstacles names the chains of the node's own firewall that drop what no rule of theirs lets pass: an accept of ours does not
 // outweigh their drop, and changing them is their owner's affair, so all that can be done is to say it. Rules of iptables-legacy
 // cannot be seen this way.
-func obstacles(ctx context.Context) ([]string, error) {
+func Obstacles(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, nftTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "nft", "-j", "list", "chains").Output()

@@ -34,20 +34,21 @@ func (a *Agent) adoptAll(ctx context.Context) error {
 	for _, v := range known {
 		all[v] = true
 	}
-	if err := a.dropStrayPorts(ctx, all); err != nil {
-		a.log.Warn("release ports of VMs that the node does not have", "err", err)
+	if err := a.dropStrayPorts(ctx, running); err != nil {
+		a.log.Warn("release ports of VMs that have no process", "err", err)
 	}
 	return a.adoptEach(ctx, all, running)
 }
 
-// dropStrayPorts releases ports of VMs that have neither a journal entry nor a process: their removal was cut short.
-func (a *Agent) dropStrayPorts(ctx context.Context, known map[id.VM]bool) error {
+// dropStrayPorts releases ports of VMs that have no process: a removal was cut short, or a start before its process was there. A
+// start makes them again.
+func (a *Agent) dropStrayPorts(ctx context.Context, running map[id.VM]bool) error {
 	attached, err := a.o.Fabric.Attached(ctx)
 	if err != nil {
 		return err
 	}
 	for _, v := range attached {
-		if !known[v] {
+		if !running[v] {
 			err = errors.Join(err, a.o.Fabric.Release(ctx, v))
 		}
 	}

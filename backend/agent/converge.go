@@ -128,7 +128,8 @@ func (x *actor) toOff(ctx context.Context) error {
 			return err
 		}
 	}
-	if x.e.Phase != phaseStopped || x.e.Saved != nil || x.e.Failed || x.e.Reason != "" {
+	// Ports without a process are what a start made that this command came before.
+	if x.e.Phase != phaseStopped || x.e.Saved != nil || x.e.Failed || x.e.Reason != "" || len(x.e.Ports) > 0 {
 		if err := x.settle(ctx, vm.SeenStopped, ""); err != nil {
 			return err
 		}

@@ -93,11 +93,14 @@ func (g *grip) atOnce(what string) error {
 	return nil
 }
 
-// dieSoon lets the process die at its nth coming effect.
+// dieSoon lets the process die at its nth coming effect; 0: never.
 func (g *grip) dieSoon(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.dieAt = g.n + n
+	g.dieAt = 0
+	if n > 0 {
+		g.dieAt = g.n + n
+	}
 }
 
 func (g *grip) letGo() (first bool) {
@@ -282,8 +285,12 @@ func (c *clock) boot() time.Duration {
 	return time.Since(time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)) + c.slept
 }
 
+// maxWrong is how far servers' wall clocks are off: an Idempotency-Key is held for at least a minute of them, so two that differ by
+// more could both take one.
+const maxWrong = 25 * time.Second
+
 func (c *clock) jump(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrong += d
+	c.wrong = min(max(c.wrong+d, -maxWrong), maxWrong)
 }

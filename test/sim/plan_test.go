@@ -143,7 +143,7 @@ func (p *planner) misfortune() {
 		p.add(0, func(w *world) { w.cables.cut("people", h) }, "people: cut off from %s", h)
 		p.add(back/4, func(w *world) { w.cables.mend("people", h) }, "people: see %s again", h)
 	case k < 68:
-		d := time.Duration(p.r.IntN(120)-60) * time.Second
+		d := time.Duration(p.r.IntN(60)-30) * time.Second
 		p.add(0, func(w *world) { w.hosts[s].clock.jump(d) }, "%s: the wall clock jumps by %s", h, d)
 	case k < 72:
 		many := 1 + p.r.IntN(8)

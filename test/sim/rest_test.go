@@ -22,12 +22,14 @@ func (w *world) heal() {
 	w.note("plan", "everything is mended")
 	w.cables.mendAll()
 	for _, h := range w.hosts {
+		h.dieSoon(0, 0)
 		h.mu.Lock()
 		h.back, h.worse.refuse, h.worse.lose = time.Now(), 0, 0
 		h.mu.Unlock()
 	}
 	for _, m := range w.machines {
 		m.Pool.FillUp(machineDiskBytes)
+		m.dieSoon(0, 0)
 		m.mu.Lock()
 		m.back, m.off = time.Now(), time.Now()
 		m.mu.Unlock()

@@ -143,7 +143,7 @@ func (k *witness) epochsGrow(rows map[id.VM]row) {
 const (
 	longestLease   = 15 * time.Second
 	longestBackoff = 30 * time.Second
-	clockError     = 10 * time.Minute // of the wall clocks, as the schedule sets them
+	clockError     = maxWrong + 5*time.Second // of the wall clocks, and until the schedule has it written
 )
 
 // operationsHaveOwners: an unfinished operation is leased for a bounded time, or free to be taken within one; it is never taken

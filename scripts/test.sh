@@ -65,7 +65,19 @@ fuzz() {
 }
 
 console() {
-	(cd frontend && npm ci --no-audit --no-fund && npm test)
+	(cd frontend && npm ci --no-audit --no-fund && npm run check && npm test)
+}
+
+# The console in a browser, against the binary that was built above. One story at a time, without retries: a server and a
+# browser fill two cores.
+stories() {
+	local browser
+	browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+	if [ -z "$browser" ]; then
+		printf 'skipped: there is no Chromium here, and none that this distribution installs unattended; CHROMIUM=/path/to/it names one\n'
+		return 0
+	fi
+	(cd frontend && CHROMIUM=$browser npx playwright test)
 }
 
 scripts/setup.sh --for test || exit 1
@@ -77,7 +89,10 @@ stage 'suites, with the race detector' with_race
 stage 'suites with real guests' with_guests
 printf '\nnot run here: test/qemu and test/cluster (make test-qemu, make test-cluster), which want the machine to themselves\n'
 stage 'fuzzing' fuzz
-if [ -f frontend/package.json ]; then stage 'console' console; fi
+if [ -f frontend/package.json ]; then
+	stage 'console' console
+	stage 'console in a browser' stories
+fi
 
 printf '\n'
 if [ ${#failed[@]} -gt 0 ]; then

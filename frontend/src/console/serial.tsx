@@ -44,7 +44,14 @@ export function Serial({ line, type }: { line: Line; type: (ready: ((text: strin
     terminal.textarea?.setAttribute('aria-label', `${w.terminal}. ${w.leave}`)
     const encoder = new TextEncoder()
     const send = (text: string) => line.send(encoder.encode(text))
-    terminal.onData(send)
+    // Guests ask terminals where the cursor is. What stands in the scrollback was asked and answered before, and an answer now
+    // would be typed at a prompt: until somebody types, the terminal says nothing.
+    let typing = false
+    const begin = () => {
+      typing = true
+    }
+    for (const sign of ['keydown', 'input', 'paste'] as const) element.addEventListener(sign, begin, { capture: true })
+    terminal.onData((text) => typing && send(text))
     // A way out for those who use no mouse: Tab belongs to the guest.
     terminal.attachCustomKeyEventHandler((e) => {
       if (!(e.ctrlKey && e.altKey && e.shiftKey)) return true
@@ -52,7 +59,10 @@ export function Serial({ line, type }: { line: Line; type: (ready: ((text: strin
       element.closest('.console')?.querySelector<HTMLElement>('button')?.focus()
       return false
     })
-    line.onOpen = () => terminal.reset() // the server sends the scrollback again
+    line.onOpen = () => {
+      typing = false
+      terminal.reset() // the server sends the scrollback again
+    }
     line.onBytes = (bytes) => terminal.write(bytes)
     type((text) => send(text.replaceAll('\r\n', '\r').replaceAll('\n', '\r')))
     const watch = new ResizeObserver(() => fit.fit())
@@ -60,6 +70,8 @@ export function Serial({ line, type }: { line: Line; type: (ready: ((text: strin
     terminal.focus()
     setTools({ terminal, search })
     return () => {
+      for (const sign of ['keydown', 'input', 'paste'] as const)
+        element.removeEventListener(sign, begin, { capture: true })
       type(null)
       watch.disconnect()
       terminal.dispose()

@@ -192,6 +192,10 @@ func TestSessions_areListedAndEnded(t *testing.T) {
 	w.ask("DELETE", "/api/auth/sessions/"+string(other.ID), "", token(stranger)...).wants(t, "somebody else's", http.StatusNotFound, "session_not_found")
 	w.ask("DELETE", "/api/auth/sessions/"+string(other.ID), "", token(here)...).wants(t, "one's own", http.StatusNoContent, "")
 	w.ask("GET", "/api/auth/me", "", token(there)...).wants(t, "the ended one", http.StatusUnauthorized, "signed_out")
+	third := w.as("grace", auth.Administrator)
+	w.ask("DELETE", "/api/auth/sessions?others=true", "", token(here)...).wants(t, "all others", http.StatusNoContent, "")
+	w.ask("GET", "/api/auth/me", "", token(third)...).wants(t, "another, ended with the others", http.StatusUnauthorized, "")
+	w.ask("GET", "/api/auth/me", "", token(here)...).wants(t, "this one, after the others", http.StatusOK, "")
 	w.ask("DELETE", "/api/auth/sessions", "", token(here)...).wants(t, "all", http.StatusNoContent, "")
 	w.ask("GET", "/api/auth/me", "", token(here)...).wants(t, "the last one", http.StatusUnauthorized, "signed_out")
 }

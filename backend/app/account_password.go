@@ -143,12 +143,16 @@ func (a *Accounts) EndSession(ctx context.Context, c auth.Caller, s id.Session) 
 	return a.record(ctx, c, "auth.end_session", map[string]any{"session": s})
 }
 
-// EndSessions signs the caller out everywhere, here too.
-func (a *Accounts) EndSessions(ctx context.Context, c auth.Caller) error {
-	if err := a.sessions.EndAll(ctx, c.User, ""); err != nil {
+// EndSessions signs the caller out everywhere; with others, everywhere but in the session that asks.
+func (a *Accounts) EndSessions(ctx context.Context, c auth.Caller, others bool) error {
+	var stay id.Session
+	if others {
+		stay = c.Session
+	}
+	if err := a.sessions.EndAll(ctx, c.User, stay); err != nil {
 		return err
 	}
-	return a.record(ctx, c, "auth.end_sessions", nil)
+	return a.record(ctx, c, "auth.end_sessions", map[string]any{"others": others})
 }
 
 func (a *Accounts) record(ctx context.Context, c auth.Caller, action string, detail map[string]any) error {

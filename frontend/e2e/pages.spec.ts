@@ -28,6 +28,10 @@ test('every page is accessible in both themes and fits a phone', async ({ page, 
     '/admin/tenants',
     '/admin/audit',
     '/settings',
+    '/settings/security',
+    '/settings/sessions',
+    '/settings/tokens',
+    '/settings/appearance',
   ]
   for (const place of places) {
     await test.step(place, async () => {

@@ -47,6 +47,10 @@ test('draws every page', async ({ own }) => {
     tenants: '/admin/tenants',
     audit: '/admin/audit',
     settings: '/settings',
+    'settings-security': '/settings/security',
+    'settings-sessions': '/settings/sessions',
+    'settings-tokens': '/settings/tokens',
+    'settings-appearance': '/settings/appearance',
   }
   for (const [size, viewport] of Object.entries(sizes)) {
     await page.setViewportSize(viewport)

@@ -70,7 +70,7 @@ test('signing out in one tab signs out in every tab', async ({ page, context, si
 
 test('the theme is chosen, kept and there before the first paint', async ({ page, signIn }) => {
   await signIn()
-  await page.goto('/settings')
+  await page.goto('/settings/appearance')
   await page.getByRole('radio', { name: 'Dark' }).check()
   await page.reload({ waitUntil: 'commit' })
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')

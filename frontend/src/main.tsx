@@ -21,18 +21,19 @@ const client = new QueryClient({
   },
 })
 
-// Nothing of one account may be seen by the next, and a page that shows data is no place for who has signed out.
-let before = session.get().status
+// Nothing of one account may be seen by the next, and a page that shows data is no place for who is signed out.
+let before = session.get()
 session.subscribe(() => {
-  const now = session.get().status
-  if (before === 'in' && now === 'out') {
-    client.clear()
-    void router.navigate({
-      to: '/auth/login',
-      search: { next: safeNext(router.state.location.href) },
-    })
-  }
+  const [was, now] = [before, session.get()]
   before = now
+  if (was.status !== 'in') return
+  const next = safeNext(router.state.location.href)
+  if (now.status === 'out') {
+    client.clear()
+    void router.navigate({ to: '/auth/login', search: { next: now.reason ? next : undefined } })
+  } else if (now.status === 'in' && now.enrolling && !was.enrolling) {
+    void router.navigate({ to: '/auth/enrol', search: { next } })
+  }
 })
 
 // A chunk of an older build is gone after an update: the page is loaded again, once.

@@ -70,6 +70,15 @@ const secondFactor = createRoute({
   }),
   component: lazyRouteComponent(() => import('./routes/second-factor.tsx'), 'SecondFactorPage'),
 })
+const enrol = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/enrol',
+  validateSearch: (s: Record<string, unknown>): { next?: string } => ({
+    next: safeNext(s.next),
+  }),
+  beforeLoad: () => ensureSession(),
+  component: lazyRouteComponent(() => import('./routes/enrol.tsx'), 'EnrolPage'),
+})
 const register = createRoute({
   getParentRoute: () => root,
   path: '/auth/register',
@@ -86,6 +95,12 @@ const resetPassword = createRoute({
   path: '/auth/reset-password',
   beforeLoad: ({ location }) => takeSecret('/auth/reset-password', location.hash),
   component: lazyRouteComponent(() => import('./routes/reset-password.tsx'), 'ResetPasswordPage'),
+})
+const confirmEmail = createRoute({
+  getParentRoute: () => root,
+  path: '/auth/confirm-email',
+  beforeLoad: ({ location }) => takeSecret('/auth/confirm-email', location.hash),
+  component: lazyRouteComponent(() => import('./routes/verify-email.tsx'), 'ConfirmEmailPage'),
 })
 const verifyEmail = createRoute({
   getParentRoute: () => root,
@@ -249,14 +264,41 @@ const settings = createRoute({
   path: '/settings',
   component: lazyRouteComponent(() => import('./routes/settings.tsx'), 'SettingsPage'),
 })
+const profile = createRoute({
+  getParentRoute: () => settings,
+  path: '/',
+  component: lazyRouteComponent(() => import('./routes/settings-profile.tsx'), 'Profile'),
+})
+const security = createRoute({
+  getParentRoute: () => settings,
+  path: '/security',
+  component: lazyRouteComponent(() => import('./routes/settings-security.tsx'), 'Security'),
+})
+const sessions = createRoute({
+  getParentRoute: () => settings,
+  path: '/sessions',
+  component: lazyRouteComponent(() => import('./routes/settings-sessions.tsx'), 'Sessions'),
+})
+const tokens = createRoute({
+  getParentRoute: () => settings,
+  path: '/tokens',
+  component: lazyRouteComponent(() => import('./routes/settings-tokens.tsx'), 'Tokens'),
+})
+const appearance = createRoute({
+  getParentRoute: () => settings,
+  path: '/appearance',
+  component: lazyRouteComponent(() => import('./routes/settings-appearance.tsx'), 'Appearance'),
+})
 
 const tree = root.addChildren([
   login,
   secondFactor,
+  enrol,
   register,
   forgotPassword,
   resetPassword,
   verifyEmail,
+  confirmEmail,
   setup,
   home,
   shell.addChildren([
@@ -275,7 +317,7 @@ const tree = root.addChildren([
     tenants,
     roles,
     audit,
-    settings,
+    settings.addChildren([profile, security, sessions, tokens, appearance]),
   ]),
 ])
 

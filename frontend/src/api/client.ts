@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch'
-import { refresh, session } from '../auth/session.ts'
+import { mustEnrol, refresh, session } from '../auth/session.ts'
 import { words } from '../i18n/en.ts'
 import { Problem, problemOf } from './problem.ts'
 import type { components, paths } from './schema.d.ts'
@@ -30,8 +30,10 @@ export async function authorised(request: Request): Promise<Response> {
   const again = request.clone()
   let response = await reach(signed(request))
   if (response.status === 401 && (await refresh())) response = await reach(signed(again))
-  if (!response.ok) throw await problemOf(response)
-  return response
+  if (response.ok) return response
+  const problem = await problemOf(response)
+  if (problem.code === 'second_factor_needed') mustEnrol()
+  throw problem
 }
 
 async function reach(request: Request): Promise<Response> {

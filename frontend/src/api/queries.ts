@@ -300,4 +300,29 @@ export const factor = () =>
   queryOptions({
     queryKey: ['factor'] as const,
     queryFn: ({ signal }) => body(api.GET('/api/auth/2fa/status', { signal })),
+    staleTime: 0, // no event tells of the own account
+  })
+
+export const me = () =>
+  queryOptions({
+    queryKey: ['me'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/me', { signal })),
+    staleTime: 0,
+  })
+
+/** Where one is signed in. */
+export const sessions = () =>
+  queryOptions({
+    queryKey: ['sessions'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/sessions', { signal })),
+    staleTime: 0,
+    refetchInterval: 10_000, // ms; others come and go
+  })
+
+/** One's API tokens. */
+export const tokens = () =>
+  queryOptions({
+    queryKey: ['tokens'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/tokens', { signal })),
+    staleTime: 0,
   })

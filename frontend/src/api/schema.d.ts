@@ -402,7 +402,7 @@ export interface paths {
         get: operations["listSessions"];
         put?: never;
         post?: never;
-        /** Sign out everywhere, here too */
+        /** Sign out everywhere */
         delete: operations["endSessions"];
         options?: never;
         head?: never;
@@ -3235,7 +3235,10 @@ export interface operations {
     };
     endSessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Stay signed in here; absent: sign out here too */
+                others?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;

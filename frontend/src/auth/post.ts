@@ -37,3 +37,6 @@ export const resendVerification = (request: Schemas['EmailOnly']) => post('/api/
 
 export const resetPassword = (request: Schemas['ResetPassword']) => post('/api/auth/reset-password', request)
 export const verifyEmail = (request: Schemas['TokenOnly']) => post('/api/auth/verify-email', request)
+
+/** Of the address that the account shall have from now on. */
+export const confirmEmail = (request: Schemas['TokenOnly']) => post('/api/auth/confirm-email', request)

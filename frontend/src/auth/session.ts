@@ -11,7 +11,8 @@ export type User = components['schemas']['User']
 export type Session =
   | { status: 'unknown' }
   | { status: 'out'; reason?: 'expired' }
-  | { status: 'in'; user: User; token: string; endsAt: number }
+  /** enrolling: a second factor is required and the account has none, so nothing but turning one on is allowed. */
+  | { status: 'in'; user: User; token: string; endsAt: number; enrolling: boolean }
 
 export const session = createStore<Session>({ status: 'unknown' })
 
@@ -27,6 +28,7 @@ function begin(answer: Answer) {
     user,
     token,
     endsAt: Date.now() + seconds * 1000,
+    enrolling: answer.second_factor_needed === true,
   })
   schedule(seconds * 1000)
 }
@@ -75,6 +77,10 @@ export async function signOut(): Promise<void> {
     tabs?.postMessage('signed out')
   }
 }
+
+/** A second factor is required from now on, or has been turned on. */
+export const mustEnrol = () => session.update((s) => (s.status === 'in' ? { ...s, enrolling: true } : s))
+export const enrolled = () => session.update((s) => (s.status === 'in' ? { ...s, enrolling: false } : s))
 
 let running: Promise<boolean> | undefined
 

@@ -3,7 +3,7 @@ const plural = (value: number, one: string, many: string) => `${value} ${value =
 
 export const words = {
   toLogin: 'To the sign-in',
-  toDashboard: 'To the dashboard',
+  toSettings: 'To the settings',
   password: 'Password',
   newPassword: 'New password',
   passwordHint: 'At least 12 characters. A few words that have nothing to do with each other are good.',
@@ -45,6 +45,8 @@ export const words = {
     done: 'Your address is confirmed.',
     intro: 'We send another link to the address of your account. It is good once, for 24 hours.',
     submit: 'Send another link',
+    newTitle: 'Confirm your new e-mail address',
+    newAgain: 'This page needs the link of a mail. You can ask for another in the settings.',
     sent: 'If an account with this address waits for its confirmation, a mail is on its way.',
     again: (seconds: number) => `Send again in ${seconds} s`,
   },

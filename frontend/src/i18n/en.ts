@@ -606,14 +606,6 @@ export const words = {
     request: 'Request',
     hash: 'Hash',
   },
-  settings: {
-    title: 'Settings',
-    appearance: 'Appearance',
-    theme: 'Theme',
-    light: 'Light',
-    dark: 'Dark',
-    system: 'As the machine',
-  },
 }
 
 /** The words of an operation's kind: "vm.create" is "Create VM". */

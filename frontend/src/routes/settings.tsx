@@ -1,28 +1,34 @@
-import { words } from '../i18n/en.ts'
-import { useStore } from '../lib/store.ts'
-import { chooseTheme, theme } from '../lib/theme.ts'
-import { PageHead, Ready } from '../ui/page.tsx'
-
-const w = words.settings
+import { Link, Outlet } from '@tanstack/react-router'
+import { words as w } from '../i18n/settings.ts'
+import { PageHead } from '../ui/page.tsx'
 
 export function SettingsPage() {
-  const now = useStore(theme)
   return (
     <>
       <PageHead title={w.title} />
-      <section className="card">
-        <h2>{w.appearance}</h2>
-        <fieldset className="stack">
-          <legend>{w.theme}</legend>
-          {(['system', 'light', 'dark'] as const).map((t) => (
-            <label key={t} className="check">
-              <input type="radio" name="theme" value={t} checked={now === t} onChange={() => chooseTheme(t)} />
-              {w[t]}
-            </label>
-          ))}
-        </fieldset>
-      </section>
-      <Ready />
+      <nav className="tabs" aria-label={w.tabs}>
+        <Tab to="/settings">{w.profile.title}</Tab>
+        <Tab to="/settings/security">{w.security.title}</Tab>
+        <Tab to="/settings/sessions">{w.sessions.title}</Tab>
+        <Tab to="/settings/tokens">{w.tokens.title}</Tab>
+        <Tab to="/settings/appearance">{w.appearance.title}</Tab>
+      </nav>
+      <Outlet />
     </>
+  )
+}
+
+type Place =
+  | '/settings'
+  | '/settings/security'
+  | '/settings/sessions'
+  | '/settings/tokens'
+  | '/settings/appearance'
+
+function Tab({ to, children }: { to: Place; children: string }) {
+  return (
+    <Link to={to} activeOptions={{ exact: true }} activeProps={{ 'aria-current': 'page' }}>
+      {children}
+    </Link>
   )
 }

@@ -3,7 +3,8 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Problem } from './api/problem.ts'
-import { session } from './auth/session.ts'
+import { ownerOf, session } from './auth/session.ts'
+import { forgetTyped, watchTyping } from './auth/typed.ts'
 import { router, safeNext } from './router.tsx'
 import './styles/tokens.css'
 import './styles/base.css'
@@ -26,15 +27,19 @@ let before = session.get()
 session.subscribe(() => {
   const [was, now] = [before, session.get()]
   before = now
-  if (was.status !== 'in') return
+  if (!ownerOf(was)) return
   const next = safeNext(router.state.location.href)
-  if (now.status === 'out') {
+  if (!ownerOf(now)) {
     client.clear()
-    void router.navigate({ to: '/auth/login', search: { next: now.reason ? next : undefined } })
-  } else if (now.status === 'in' && now.enrolling && !was.enrolling) {
+    void router.navigate({ to: '/auth/login', search: { next: now.status === 'out' && now.reason ? next : undefined } })
+  } else if (now.status === 'in' && now.enrolling && !(was.status === 'in' && was.enrolling)) {
     void router.navigate({ to: '/auth/enrol', search: { next } })
+  } else if (was.status === 'out') {
+    void client.invalidateQueries() // what went by while the page was covered
   }
 })
+watchTyping()
+router.subscribe('onResolved', ({ pathChanged }) => pathChanged && forgetTyped())
 
 // A chunk of an older build is gone after an update: the page is loaded again, once.
 window.addEventListener('vite:preloadError', (event) => {

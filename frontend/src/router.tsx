@@ -46,6 +46,7 @@ export function safeNext(value: unknown): string | undefined {
 async function signedIn(href: string) {
   const now = await ensureSession()
   if (now.status !== 'in') throw redirect({ to: '/auth/login', search: { next: safeNext(href) } })
+  if (now.enrolling) throw redirect({ to: '/auth/enrol', search: { next: safeNext(href) } })
 }
 
 const root = createRootRoute({

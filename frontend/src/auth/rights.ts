@@ -1,5 +1,5 @@
 import { useStore } from '../lib/store.ts'
-import { session, type User } from './session.ts'
+import { ownerOf, session, type User } from './session.ts'
 
 /** What a role lets somebody see at all: places without it are left out. What can be done to a thing the server says. */
 export type Rights = {
@@ -21,5 +21,5 @@ export function rightsOf(role: User['role'] | undefined): Rights {
 
 export function useRights(): Rights {
   const now = useStore(session)
-  return rightsOf(now.status === 'in' ? now.user.role : undefined)
+  return rightsOf(ownerOf(now)?.role)
 }

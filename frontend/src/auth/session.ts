@@ -3,14 +3,19 @@ import type { components } from '../api/schema.d.ts'
 import { words } from '../i18n/en.ts'
 import { createStore } from '../lib/store.ts'
 import { post } from './post.ts'
+import { hasTyped } from './typed.ts'
 
 type Answer = components['schemas']['LoginAnswer']
 export type User = components['schemas']['User']
 
+/** Why a session ended that nobody here ended. stolen: its refresh token was used twice, so somebody else may have had it. */
+export type EndReason = 'expired' | 'stolen'
+
 /** Who uses this page. The access token lives in memory only; the refresh token is a cookie that no script can read. */
 export type Session =
   | { status: 'unknown' }
-  | { status: 'out'; reason?: 'expired' }
+  /** kept: whose page is still there under a cover, since something was typed into it. */
+  | { status: 'out'; reason?: EndReason; kept?: User }
   /** enrolling: a second factor is required and the account has none, so nothing but turning one on is allowed. */
   | { status: 'in'; user: User; token: string; endsAt: number; enrolling: boolean }
 
@@ -39,9 +44,23 @@ function schedule(lifetime: number) {
   timer = setTimeout(() => void refresh().catch(() => undefined), Math.max(lifetime - renewBefore, 5_000))
 }
 
-function end(reason?: 'expired') {
+function end(reason?: EndReason) {
   clearTimeout(timer)
-  session.set(reason ? { status: 'out', reason } : { status: 'out' })
+  const was = session.get()
+  session.set({
+    status: 'out',
+    ...(reason ? { reason } : {}),
+    ...(reason && was.status === 'in' && hasTyped() ? { kept: was.user } : {}),
+  })
+}
+
+/** Gives a page up that is kept under a cover. */
+export const leave = () => session.set({ status: 'out' })
+
+/** Whose data is on the page. */
+export function ownerOf(s: Session): User | undefined {
+  if (s.status === 'in') return s.user
+  return s.status === 'out' ? s.kept : undefined
 }
 
 /** The sign-in that waits for its second factor. It lives in memory only: a reload begins again with the password. */
@@ -98,7 +117,8 @@ async function alone(work: () => Promise<boolean>): Promise<boolean> {
 }
 
 async function exchange(): Promise<boolean> {
-  const before = session.get()
+  const { status } = session.get()
+  let reason: EndReason = 'expired'
   try {
     const response = await post('/api/auth/refresh')
     if (response.status !== 204) {
@@ -107,8 +127,9 @@ async function exchange(): Promise<boolean> {
     }
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error
+    if (error.code === 'refresh_reused') reason = 'stolen'
   }
-  end(before.status === 'in' ? 'expired' : undefined)
+  if (status !== 'out') end(status === 'in' || reason === 'stolen' ? reason : undefined)
   return false
 }
 

@@ -9,6 +9,11 @@ export const words = {
   passwordHint: 'At least 12 characters. A few words that have nothing to do with each other are good.',
   email: 'E-mail',
   username: 'User name',
+  again: {
+    title: 'Sign in again',
+    kept: (name: string) => `What ${name} typed is still here, and shows again after the sign-in.`,
+    leave: 'Leave the page',
+  },
   secondFactor: {
     title: 'Second factor',
     code: 'Code of your authenticator app',

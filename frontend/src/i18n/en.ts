@@ -86,6 +86,8 @@ export const words = {
     unverified: 'Send the mail again',
     wrong: 'The user name or the password is wrong.',
     expired: 'Your session has ended. Sign in again.',
+    stolen:
+      'Your session was used from two places, so somebody else may have had it, and it was ended. Sign in again and change your password.',
     caps: 'Caps Lock is on.',
     wait: (s: number) => `Too many attempts. Try again in ${plural(s, 'second', 'seconds')}.`,
   },

@@ -92,8 +92,8 @@ function Refused({ text, unverified, wait }: Refusal & { wait: number }) {
 function Notice({ begun }: { begun: boolean | undefined }) {
   const now = useStore(session)
   if (begun) return <p className="alert info">{w.begin}</p>
-  if (now.status === 'out' && now.reason === 'expired') return <p className="alert info">{w.expired}</p>
-  return null
+  if (now.status !== 'out' || !now.reason) return null
+  return now.reason === 'stolen' ? <p className="alert warn">{w.stolen}</p> : <p className="alert info">{w.expired}</p>
 }
 
 function refusalOf(error: unknown): Refusal {

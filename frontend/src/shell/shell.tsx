@@ -1,8 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { type Rights, rightsOf } from '../auth/rights.ts'
-import { session, signOut, type User } from '../auth/session.ts'
+import { ownerOf, session, signOut, type User } from '../auth/session.ts'
 import { words } from '../i18n/en.ts'
 import { useNow } from '../lib/clock.ts'
 import { timeOfDay } from '../lib/format.ts'
@@ -16,16 +16,19 @@ import { Toasts, toastError } from '../ui/toast.tsx'
 import { Brand } from '../ui/brand.tsx'
 
 const w = words.nav
+const SignInAgain = lazy(async () => ({ default: (await import('../auth/again.tsx')).SignInAgain }))
 
 export function Shell() {
   const client = useQueryClient()
   const now = useStore(session)
   const [open, setOpen] = useState(false)
   const path = useLocation({ select: (l) => l.pathname })
-  useEffect(() => startLive(client), [client])
+  const signedIn = now.status === 'in'
+  useEffect(() => (signedIn ? startLive(client) : undefined), [client, signedIn])
   // the menu of small screens closes when the page changes
   useEffect(() => setOpen(false), [path])
-  if (now.status !== 'in') return null // on the way to the sign-in
+  const user = ownerOf(now)
+  if (!user) return null // on the way to the sign-in
   return (
     <div className="shell">
       <a href="#main" className="button skip">
@@ -48,13 +51,18 @@ export function Shell() {
         <PaletteOpener />
         <ConnectionChip />
         <OperationsTray />
-        <UserMenu user={now.user} />
+        <UserMenu user={user} />
       </header>
-      <Nav open={open} rights={rightsOf(now.user.role)} />
+      <Nav open={open} rights={rightsOf(user.role)} />
       <main id="main" className="main" tabIndex={-1}>
         <Outlet />
       </main>
       <Toasts />
+      {now.status === 'out' ? (
+        <Suspense>
+          <SignInAgain user={user} why={now.reason === 'stolen' ? words.login.stolen : words.login.expired} />
+        </Suspense>
+      ) : null}
     </div>
   )
 }

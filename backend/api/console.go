@@ -106,9 +106,9 @@ func (a *API) redeem(ctx context.Context, r *http.Request, ticket string) (g app
 func (a *API) converse(ctx context.Context, conn *websocket.Conn, g app.Console) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	seat := &seat{name: g.Caller.String(), watching: g.Mode == modeWatch, send: func(s wire.ConsoleState) { sendState(ctx, conn, s) }, out: stop}
+	seat, key := newSeat(g.Caller.String(), g.Mode == modeWatch, stop), string(g.VM)+"/"+g.Kind
 	if g.Kind != "tcp" {
-		d, err := a.desks.sit(string(g.VM)+"/"+g.Kind, seat, g.Mode == modeTake)
+		d, err := a.desks.sit(key, seat, g.Mode == modeTake)
 		if err != nil {
 			closeWith(conn, wire.CloseInUse, fault.Sentence(err))
 			return
@@ -122,7 +122,9 @@ func (a *API) converse(ctx context.Context, conn *websocket.Conn, g app.Console)
 		return
 	}
 	defer guest.Close()
-	sendState(ctx, conn, a.desks.state(string(g.VM)+"/"+g.Kind, seat))
+	send := func(s wire.ConsoleState) { sendState(ctx, conn, s) }
+	send(a.desks.state(key, seat)) // the first word on every console, also on those that nobody else sits at
+	go a.desks.follow(ctx, key, seat, send)
 	closed := context.AfterFunc(ctx, func() { guest.Close() }) // ends a read that waits for the guest
 	defer closed()
 	go func() { stop(toPeer(ctx, conn, guest)) }()

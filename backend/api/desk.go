@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"sync"
@@ -31,8 +32,12 @@ type desk struct {
 type seat struct {
 	name     string
 	watching bool
-	send     func(wire.ConsoleState)
-	out      func(error) // ends this person's console
+	news     chan struct{} // holds a token when who is there has changed since this person was told
+	out      func(error)   // ends this person's console
+}
+
+func newSeat(name string, watching bool, out func(error)) *seat {
+	return &seat{name: name, watching: watching, news: make(chan struct{}, 1), out: out}
 }
 
 func newDesks() *desks { return &desks{all: map[string]*desk{}} }
@@ -93,14 +98,31 @@ func (k *desk) remove(s *seat) {
 	}
 }
 
-// tell says to everybody but one who is there now. It runs beside the callers: a slow peer keeps nobody waiting.
+// tell lets everybody but one know that who is there has changed. Each hears it from a goroutine of its own, see follow: a slow peer
+// keeps nobody waiting.
 func (k *desk) tell(but *seat) {
 	k.desks.mu.Lock()
-	seats := append([]*seat(nil), k.seats...)
-	k.desks.mu.Unlock()
-	for _, s := range seats {
-		if s != but {
-			go s.send(k.desks.state(k.key, s))
+	defer k.desks.mu.Unlock()
+	for _, s := range k.seats {
+		if s == but {
+			continue
+		}
+		select {
+		case s.news <- struct{}{}:
+		default: // it has not looked since the change before, and will see both
+		}
+	}
+}
+
+// follow sends who is there whenever that has changed, until ctx ends. One goroutine per seat sends and looks before each, so the last
+// thing that a peer hears is how it is.
+func (d *desks) follow(ctx context.Context, key string, s *seat, send func(wire.ConsoleState)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.news:
+			send(d.state(key, s))
 		}
 	}
 }

@@ -32,14 +32,18 @@ func (c *Client) CancelOperation(ctx context.Context, o id.Operation) (out wire.
 	return out, err
 }
 
-// pollWait is how long one poll holds. Thirty of them a minute leave room under the server's limit of requests.
-const pollWait = 2 * time.Second
+// How long one poll holds.
+const (
+	pollWait = 2 * time.Second  // thirty a minute leave room under the server's limit of requests
+	longWait = 30 * time.Second // where only the end counts: below what proxies allow a request
+)
 
-// WaitOperation waits until an operation has ended and gives it as it ended, failed or not. progress, which may be nil, is
-// called with what changes meanwhile: live where events can be had, else every two seconds.
+// WaitOperation waits until an operation has ended and gives it as it ended, failed or not. progress is called with what changes
+// meanwhile: live where events can be had, else every two seconds. Without it one request is held at the server until the end, so
+// that hundreds may wait at once: a stream of events each would bring every event to each of them.
 func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress func(wire.Operation)) (wire.Operation, error) {
 	if progress == nil {
-		progress = func(wire.Operation) {}
+		return c.waitOnly(ctx, o)
 	}
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
@@ -57,6 +61,15 @@ func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress fun
 		}
 		hold = pollWait
 		if err := showUntilEnd(ctx, live, progress); err != nil {
+			return out, err
+		}
+	}
+}
+
+func (c *Client) waitOnly(ctx context.Context, o id.Operation) (wire.Operation, error) {
+	for {
+		out, err := c.operation(ctx, o, longWait)
+		if err != nil || out.Ended() {
 			return out, err
 		}
 	}

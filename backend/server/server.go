@@ -138,7 +138,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		database.Path = filepath.Join(s.paths.Data, databaseFile)
 	}
 	if s.db, err = store.Open(ctx, database); err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return s.cannotOpenDatabase(err, database.Path)
 	}
 	s.onClose(s.db.Close)
 	if s.sessions, err = s.openSessions(ctx); err != nil {

@@ -52,6 +52,9 @@ func (db *DB) fail(ctx context.Context, err error) error {
 	return fmt.Errorf("database: %w", err)
 }
 
+// IsDamaged reports whether an error of a SQLite file, of this package or of another, means that the file is damaged or no database.
+func IsDamaged(err error) bool { return err != nil && classifySQLite(err) == damaged }
+
 // notFound is the sentence for a row that is not there.
 func notFound(noun, code string, key any) *fault.Error {
 	return fault.New(fault.NotFound, code+"_not_found", "there is no %s %q; list them to see the names", noun, fmt.Sprint(key))

@@ -34,6 +34,7 @@ type ballast struct {
 
 	mu      sync.Mutex
 	held    bool
+	told    bool // the log says that the disk is full
 	dropped time.Time
 }
 
@@ -42,6 +43,7 @@ func openBallast(database string, log *slog.Logger) *ballast {
 	b := &ballast{path: database + ".ballast", log: log}
 	b.look()
 	if !b.held {
+		b.told = true
 		log.Warn("the disk of the database is full: what needs more room is refused", "path", database)
 	}
 	return b
@@ -75,7 +77,10 @@ func (b *ballast) look() {
 		b.drop()
 	case !b.held && (b.whole() || free >= ballastBytes+ballastSpare && b.fill() == nil):
 		b.held = true
-		b.log.Info("there is room beside the database again", "path", b.path)
+		if b.told {
+			b.log.Info("there is room beside the database again", "path", b.path)
+		}
+		b.told = false
 	}
 }
 
@@ -117,7 +122,7 @@ func (b *ballast) release() bool {
 }
 
 func (b *ballast) drop() bool {
-	b.held = false
+	b.held, b.told = false, true
 	b.log.Warn("the disk of the database is full: room kept for stops and deletes is given free, what needs more is refused", "path", b.path)
 	if err := os.Remove(b.path); err != nil {
 		b.log.Error("the room kept for a full disk cannot be given free", "path", b.path, "err", err)

@@ -17,8 +17,8 @@ import (
 	"novacron/backend/core/wire"
 )
 
-// bootSector is a program for a BIOS: it writes text to the screen and to the first serial port, turns interrupts off and halts. A guest
-// like no other that this project knows: it also never listens to its power button.
+// bootSector is a program for a BIOS: it writes text to the screen and to the first serial port, paints the screen red above and blue
+// below, and halts with interrupts off. A guest like no other that this project knows: it also never listens to its power button.
 func bootSector(text string) []byte {
 	code := []byte{
 		0xfa,       // 00 cli
@@ -26,10 +26,10 @@ func bootSector(text string) []byte {
 		0x8e, 0xd8, // 03 mov ds,ax
 		0x8e, 0xd0, // 05 mov ss,ax
 		0xbc, 0x00, 0x7c, // 07 mov sp,0x7c00
-		0xbe, 0x25, 0x7c, // 0a mov si,0x7c25: the text behind the code
+		0xbe, 0x40, 0x7c, // 0a mov si,0x7c40: the text behind the code
 		0xac,       // 0d next: lodsb
 		0x84, 0xc0, // 0e test al,al
-		0x74, 0x0f, // 10 jz end
+		0x74, 0x0f, // 10 jz paint
 		0x50,       // 12 push ax
 		0xb4, 0x0e, // 13 mov ah,0x0e: teletype
 		0xbb, 0x0f, 0x00, // 15 mov bx,15: white
@@ -38,8 +38,20 @@ func bootSector(text string) []byte {
 		0xba, 0xf8, 0x03, // 1b mov dx,0x3f8: the first serial port
 		0xee,       // 1e out dx,al
 		0xeb, 0xec, // 1f jmp next
-		0xfa, 0xf4, // 21 end: cli; hlt
-		0xeb, 0xfc, // 23 jmp end
+		0xb8, 0x13, 0x00, // 21 paint: mov ax,0x13: 320 by 200 points of 256 colours
+		0xcd, 0x10, // 24 int 0x10
+		0xb8, 0x00, 0xa0, // 26 mov ax,0xa000: the screen's memory
+		0x8e, 0xc0, // 29 mov es,ax
+		0x31, 0xff, // 2b xor di,di
+		0xfc,       // 2d cld
+		0xb0, 0x04, // 2e mov al,4: red
+		0xb9, 0x00, 0x7d, // 30 mov cx,32000: half of the screen
+		0xf3, 0xaa, // 33 rep stosb
+		0xb0, 0x01, // 35 mov al,1: blue
+		0xb9, 0x00, 0x7d, // 37 mov cx,32000
+		0xf3, 0xaa, // 3a rep stosb
+		0xfa, 0xf4, // 3c end: cli; hlt
+		0xeb, 0xfc, // 3e jmp end
 	}
 	sector := make([]byte, 512)
 	n := copy(sector, code)
@@ -113,7 +125,8 @@ func TestImport_bootsWhatNobodyHasSeenBefore(t *testing.T) {
 	raw := make([]byte, 1<<20)
 	copy(raw, bootSector("hello from a raw disk"))
 	w.upload("raw-disk", raw)
-	w.upload("qcow-disk", qcow2(t, bootSector("hello from a qcow2 disk")))
+	w.upload("qcow-disk", converted(t, "qcow2", bootSector("hello from a qcow2 disk")))
+	w.upload("vmdk-disk", converted(t, "vmdk", bootSector("hello from a VMDK disk")))
 	w.upload("some-iso", elTorito(bootSector("hello from an ISO")))
 
 	for _, c := range []struct {
@@ -122,18 +135,19 @@ func TestImport_bootsWhatNobodyHasSeenBefore(t *testing.T) {
 	}{
 		{"raw", "hello from a raw disk", func(r *wire.CreateVM) { r.Image = "raw-disk" }},
 		{"qcow", "hello from a qcow2 disk", func(r *wire.CreateVM) { r.Image = "qcow-disk" }},
+		{"vmdk", "hello from a VMDK disk", func(r *wire.CreateVM) { r.Image = "vmdk-disk" }},
 		{"iso", "hello from an ISO", func(r *wire.CreateVM) { r.Image, r.CDROM = "", "some-iso" }},
 	} {
 		g := w.create(c.name, c.edit, func(r *wire.CreateVM) { r.SSHKeys = nil })
 		g.serial().sees(c.says)
-		g.showsAScreen()
+		g.showsItsPicture()
 		grace := 2
 		g.stop(wire.StopVM{GraceS: &grace}) // it is deaf: only force ends it
 		g.reaches(vm.StateStopped)
 		g.delete()
 	}
 	w.equalsAPI()
-	for _, name := range []string{"raw-disk", "qcow-disk", "some-iso"} {
+	for _, name := range []string{"raw-disk", "qcow-disk", "vmdk-disk", "some-iso"} {
 		a, err := w.DeleteImage(w.ctx(), name, wait)
 		w.must(a.Operation, err)
 	}
@@ -157,15 +171,15 @@ func TestImport_refusesWhatIsNoDisk(t *testing.T) {
 	w.equalsAPI()
 }
 
-// qcow2 makes a disk of 1 MiB that begins with the sector.
-func qcow2(t testing.TB, sector []byte) []byte {
+// converted makes a disk of 1 MiB in the format that begins with the sector.
+func converted(t testing.TB, format string, sector []byte) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	raw, out := filepath.Join(dir, "raw"), filepath.Join(dir, "qcow2")
+	raw, out := filepath.Join(dir, "raw"), filepath.Join(dir, format)
 	if err := os.WriteFile(raw, append(sector, make([]byte, 1<<20-512)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if msg, err := exec.Command("qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, out).CombinedOutput(); err != nil {
+	if msg, err := exec.Command("qemu-img", "convert", "-q", "-f", "raw", "-O", format, raw, out).CombinedOutput(); err != nil {
 		t.Fatalf("qemu-img: %v %s", err, msg)
 	}
 	b, err := os.ReadFile(out)
@@ -175,22 +189,42 @@ func qcow2(t testing.TB, sector []byte) []byte {
 	return b
 }
 
-// showsAScreen looks at the guest's screen over VNC until something is on it.
-func (g guest) showsAScreen() {
+// showsItsPicture looks at the guest's screen over VNC until it is what bootSector paints.
+func (g guest) showsItsPicture() {
 	g.w.t.Helper()
-	until(g.w.t, late, g.name+" shows something on its screen", func() (bool, string) {
-		lit, err := g.litPixels()
-		return lit > 0, fmt.Sprintf("%d lit pixels, %v", lit, err)
+	until(g.w.t, late, g.name+" shows red above and blue below", func() (bool, string) {
+		p, err := g.screen()
+		if err != nil {
+			return false, err.Error()
+		}
+		if len(p.points) == 0 || len(p.points) != 4*p.width*p.height {
+			return false, fmt.Sprintf("%d by %d points in %d bytes", p.width, p.height, len(p.points))
+		}
+		wrong := 0
+		for i := 0; i < len(p.points); i += 4 {
+			blue, green, red := p.points[i], p.points[i+1], p.points[i+2]
+			above := i < len(p.points)/2
+			if green > 8 || above && (red < 160 || blue > 8) || !above && (blue < 160 || red > 8) {
+				wrong++
+			}
+		}
+		return wrong == 0, fmt.Sprintf("%d of %d by %d points have another colour", wrong, p.width, p.height)
 	})
 }
 
-// litPixels asks for one whole picture of the screen (RFC 6143) and counts what is not black.
-func (g guest) litPixels() (lit int, err error) {
+// picture is a whole screen, row by row, four bytes to a point: blue, green, red and nothing.
+type picture struct {
+	width, height int
+	points        []byte
+}
+
+// screen asks for one whole picture of the screen (RFC 6143).
+func (g guest) screen() (picture, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
 	line, err := g.w.OpenConsole(ctx, g.name, wire.ConsoleWish{Kind: "vnc", Mode: "take"})
 	if err != nil {
-		return 0, err
+		return picture{}, err
 	}
 	defer line.Close()
 	defer time.AfterFunc(soon, func() { line.Close() }).Stop()
@@ -210,17 +244,22 @@ func (g guest) litPixels() (lit int, err error) {
 	r.send([]byte{2, 0, 0, 1, 0, 0, 0, 0})
 	r.send(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{3, 0, 0, 0, 0, 0}, uint16(width)), uint16(height)))
 	r.expect([]byte{0, 0})
+	p := picture{width: width, height: height, points: make([]byte, 4*width*height)}
 	for range binary.BigEndian.Uint16(r.read(2)) {
 		rect := r.read(12)
+		x, y := int(binary.BigEndian.Uint16(rect)), int(binary.BigEndian.Uint16(rect[2:]))
 		w, h := int(binary.BigEndian.Uint16(rect[4:])), int(binary.BigEndian.Uint16(rect[6:]))
-		picture := r.read(w * h * 4)
-		for i := 0; i < len(picture); i += 4 {
-			if picture[i]|picture[i+1]|picture[i+2] != 0 {
-				lit++
-			}
+		if r.err == nil && (x+w > width || y+h > height) {
+			r.err = fmt.Errorf("a rectangle of %d by %d at %d, %d lies outside of the screen", w, h, x, y)
+		}
+		if r.err != nil {
+			break
+		}
+		for row := range h {
+			copy(p.points[4*((y+row)*width+x):], r.read(4*w))
 		}
 	}
-	return lit, r.err
+	return p, r.err
 }
 
 // rfb reads and writes until the first error, which it keeps.

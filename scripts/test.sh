@@ -10,8 +10,6 @@ started=$SECONDS
 # Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's
 # neighbours down.
 guests='/hypervisor/qemu$|/novacron/test/|^novacron/test/'
-# Whole-system suites, which want a machine to themselves: make test-qemu, make test-cluster and make bench run them.
-whole='/test/(qemu|cluster|bench|rig)$'
 # Long enough to find what a new parser does wrong at once, short enough for every run; longer by hand.
 fuzz_time=${NOVACRON_FUZZ_TIME:-3s}
 
@@ -51,9 +49,9 @@ without_race() {
 
 with_guests() {
 	local packages
-	mapfile -t packages < <(go list ./... | grep -E "$guests" | grep -vE "$whole")
-	[ ${#packages[@]} -gt 0 ] || return 0
-	gotest -p 1 -timeout 15m "${packages[@]}"
+	mapfile -t packages < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep -E "$guests")
+	# One package at a time: each wants the machine. make test-qemu, make test-cluster and make test-sim run their long forms.
+	gotest -p 1 -timeout 20m "${packages[@]}"
 }
 
 fuzz() {
@@ -94,7 +92,6 @@ stage 'go vet' go vet ./...
 stage 'suites, with the race detector' with_race
 stage 'what measures the database, without it' without_race
 stage 'suites with real guests' with_guests
-printf '\nnot run here: test/qemu and test/cluster (make test-qemu, make test-cluster), which want the machine to themselves\n'
 stage 'fuzzing' fuzz
 if [ -f frontend/package.json ]; then
 	stage 'console' console

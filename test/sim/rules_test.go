@@ -334,7 +334,7 @@ const tries = 60
 func TestRules_noVMRunsTwice(t *testing.T) {
 	moved, fixed := 0, tries
 	if os.Getenv("NOVACRON_TEST_LONG") != "" {
-		fixed = 2000
+		fixed = 500
 	}
 	for _, seed := range seeds(t, fixed) {
 		trace, n, broken := play(seed, allRules)

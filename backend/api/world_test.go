@@ -44,7 +44,7 @@ type world struct {
 	machine     *agenttest.World
 	agent       *agent.Agent
 	db          *store.DB
-	sessions    *session.SQL
+	sessions    session.Engine
 	app         *app.App
 	accounts    *app.Accounts
 	runner      *op.Runner
@@ -52,6 +52,8 @@ type world struct {
 	rest, ws    *httptest.Server
 	limits      api.Limits
 	change      func(*api.Deps)
+	database    string                 // URL of PostgreSQL; empty: SQLite
+	redis       string                 // URL of Redis; empty: a file
 	accountDeps func(*app.AccountDeps) // changes what the accounts stand on, from the next start on
 	log         *logBuffer
 	stop        context.CancelFunc
@@ -77,7 +79,12 @@ var unlimited = api.Limits{}
 
 func newWorld(t testing.TB, limits api.Limits, change func(*api.Deps)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), machine: agenttest.NewWorld(t), limits: limits, change: change, log: &logBuffer{}}
+	return newWorldOn(t, limits, change, "", "")
+}
+
+func newWorldOn(t testing.TB, limits api.Limits, change func(*api.Deps), database, redis string) *world {
+	t.Helper()
+	w := &world{database: database, redis: redis, t: t, dir: t.TempDir(), machine: agenttest.NewWorld(t), limits: limits, change: change, log: &logBuffer{}}
 	w.agent = w.machine.Start(nil)
 	w.start()
 	t.Cleanup(w.halt)
@@ -126,9 +133,17 @@ var keys = sync.OnceValues(func() (*session.Keys, error) {
 func (w *world) start() {
 	w.t.Helper()
 	var err error
-	w.db, err = store.Open(ctx, store.Options{Path: filepath.Join(w.dir, "db")})
+	where := store.Options{Path: filepath.Join(w.dir, "db")}
+	if w.database != "" {
+		where = store.Options{URL: w.database}
+	}
+	w.db, err = store.Open(ctx, where)
 	w.must(err)
-	w.sessions, err = session.OpenFile(ctx, filepath.Join(w.dir, "sessions.db"), time.Now)
+	if w.redis == "" {
+		w.sessions, err = session.OpenFile(ctx, filepath.Join(w.dir, "sessions.db"), time.Now)
+	} else {
+		w.sessions, err = session.OpenRedis(w.redis, nil)
+	}
 	w.must(err)
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.app, err = app.New(app.Deps{Store: w.db, Nodes: w, Images: files{}, Tickets: w.sessions, Staging: filepath.Join(w.dir, "staging"), Log: logger})

@@ -324,3 +324,35 @@ func (w *world) endOne(user string) answer {
 	w.as(w.admin, "GET", "/api/v1/users/"+user+"/sessions", nil).decode(w.t, &list)
 	return w.as(w.admin, "DELETE", "/api/v1/users/"+user+"/sessions/"+string(list.Items[0].ID), nil)
 }
+
+// At most as many passwords are hashed at once as there are processors, and few wait: a flood of sign-ins is turned away, not queued, and
+// who is signed in goes on working.
+func TestSignIns_thatFloodAreTurnedAwayAndTheAPIAnswers(t *testing.T) {
+	w := start(t, nil)
+	const flood = 300
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	codes := map[string]int{}
+	begin, half := make(chan struct{}), make(chan struct{}, flood)
+	for i := range flood {
+		all.Go(func() {
+			<-begin
+			a, err := w.try("POST", "/api/auth/login", wire.Login{Username: fmt.Sprintf("nobody-%d", i), Password: password})
+			half <- struct{}{}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			codes[a.problem.Code]++
+		})
+	}
+	close(begin)
+	<-half // the flood is under way
+	w.as(w.admin, "GET", "/api/v1/vms", nil).wants(t, "the API during the flood", http.StatusOK, "")
+	all.Wait()
+	if codes["login_busy"] == 0 || codes["login_failed"] == 0 || codes["login_busy"]+codes["login_failed"] != flood {
+		t.Errorf("got %v, want some tried and the others told to come back", codes)
+	}
+}

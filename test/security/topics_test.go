@@ -147,3 +147,21 @@ func (w *world) refused(v *visitor) {
 		w.t.Errorf("%s on the WebSocket: got %v, want a refusal", v.name, err)
 	}
 }
+
+// What a scraper is told are sums: nobody's names, ids or tenants.
+func TestMetrics_tellOfNoTenant(t *testing.T) {
+	w := start(t, nil)
+	tenant := w.tenant("alphas-tenant", wire.Quota{})
+	v := w.vm(w.user("alphas-owner", auth.Developer, "alphas-tenant"), "alphas-vm")
+	a := w.ask("GET", "/metrics", nil)
+	a.wants(t, "metrics on this machine", 200, "")
+	if !strings.Contains(a.text, `novacron_vms{status="running"} 1`) {
+		t.Errorf("the VM is not counted: %.300s", a.text)
+	}
+	for _, secret := range []string{"alphas", string(tenant.ID), string(v.ID)} {
+		if strings.Contains(a.text, secret) {
+			t.Errorf("the metrics tell of %s", secret)
+		}
+	}
+	w.ask("GET", "/metrics", nil, "X-Forwarded-For", "203.0.113.1").wants(t, "metrics through a proxy", 401, "scrape_token")
+}

@@ -29,6 +29,8 @@ func (a *API) addressLimit(path string) (name string, l rate.Limit) {
 		return "register", a.Limits.Register
 	case "/api/auth/2fa/verify-login", "/api/auth/passkeys/login/finish":
 		return "code", a.Limits.Login
+	case "/api/auth/oidc/login", "/api/auth/oidc/callback":
+		return "oidc", a.Limits.Login
 	case "/api/auth/forgot-password", "/api/auth/resend-verification":
 		return "mail", a.Limits.Register
 	case "/api/auth/reset-password", "/api/auth/verify-email", "/api/auth/confirm-email":

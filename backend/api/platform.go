@@ -23,6 +23,7 @@ func (a *API) addRoutes() {
 	a.addAccount()
 	a.addFactor()
 	a.addPasskeys()
+	a.addOIDC()
 	a.addVMs()
 	a.addOperations()
 	a.addImages()

@@ -59,10 +59,15 @@ func (a *Accounts) issue(ctx context.Context, t *store.Tx, purpose string, u id.
 
 // issueBeside makes a one-use secret beside those that the user has.
 func (a *Accounts) issueBeside(ctx context.Context, t *store.Tx, purpose string, u id.User, content string, life time.Duration) (string, error) {
+	secret := randomSecret()
+	return secret, t.InsertOneUse(ctx, store.OneUse{Hash: hashSecret(secret), Purpose: purpose, User: u, Content: content, Expires: a.now().Add(life)})
+}
+
+// randomSecret is 256 random bits.
+func randomSecret() string {
 	raw := make([]byte, 32)
 	rand.Read(raw)
-	secret := base64.RawURLEncoding.EncodeToString(raw)
-	return secret, t.InsertOneUse(ctx, store.OneUse{Hash: hashSecret(secret), Purpose: purpose, User: u, Content: content, Expires: a.now().Add(life)})
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // mailQueue is notify.Queue on the store.

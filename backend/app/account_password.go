@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
@@ -97,6 +98,9 @@ func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password s
 	if err != nil {
 		return u, err
 	}
+	if u.PasswordHash == "" {
+		return u, a.fresh(ctx, c)
+	}
 	g := guardOf("password", "", u.ID, Peer{Address: c.Address})
 	if err := a.admit(ctx, g); err != nil {
 		return u, err
@@ -116,6 +120,18 @@ func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password s
 		return u, err
 	}
 	return u, fault.New(fault.Forbidden, "password_wrong", "the present password is wrong").On("password")
+}
+
+// freshSession is how long after a sign-in nobody is asked to prove again who is there, where the account has no password to ask for.
+const freshSession = 10 * time.Minute
+
+// fresh asks somebody without a password to have signed in just now.
+func (a *Accounts) fresh(ctx context.Context, c auth.Caller) error {
+	l, err := a.sessions.Find(ctx, c.Session)
+	if err == nil && a.now().Sub(l.Created) > freshSession {
+		return fault.New(fault.Forbidden, "sign_in_again", "this account has no password; sign out, sign in at the OpenID provider, and do this within %d minutes", int(freshSession/time.Minute))
+	}
+	return err
 }
 
 // Sessions lists where the caller is signed in.

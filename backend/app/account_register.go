@@ -204,7 +204,7 @@ func (a *Accounts) write(ctx context.Context, email string, f func(t *store.Tx, 
 // ForgotPassword sends a link to choose a new password. The answer does not tell whether there is an account.
 func (a *Accounts) ForgotPassword(ctx context.Context, email string) error {
 	return a.write(ctx, email, func(t *store.Tx, u store.User, known bool) error {
-		if !known {
+		if !known || u.PasswordHash == "" { // without a password they sign in at the OpenID provider
 			secret, err := a.issue(ctx, t, "none", "", "", resetLife) // the same work
 			if err != nil {
 				return err

@@ -41,6 +41,7 @@ type AccountDeps struct {
 	Registration  string // RegisterOpen, RegisterInvited or RegisterClosed; empty: RegisterOpen
 	Mails         bool   // an SMTP server is set, so people can be asked to answer a mail
 	RequireFactor bool   // every account needs a second factor
+	OIDC          *OIDC  // where people may sign in beside here; nil: nowhere
 }
 
 // Accounts signs people in and out. Its methods may be called from several goroutines.
@@ -60,6 +61,7 @@ type Accounts struct {
 	mails         bool
 	requireFactor bool
 	webauthn      *webauthn.WebAuthn // nil: see passkeys
+	oidc          *provider          // nil: none is set
 }
 
 // NewAccounts makes the verbs of accounts.
@@ -70,9 +72,22 @@ func NewAccounts(d AccountDeps) *Accounts {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	var oidc *provider
+	if d.OIDC != nil {
+		oidc = &provider{set: *d.OIDC}
+	}
 	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor, webauthn: newWebAuthn(d.PublicURL)}
+		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor, webauthn: newWebAuthn(d.PublicURL), oidc: oidc}
+}
+
+// Methods says how people can sign in.
+func (a *Accounts) Methods() wire.SignInMethods {
+	registration := a.registration
+	if registration == "" {
+		registration = RegisterOpen
+	}
+	return wire.SignInMethods{Passkeys: a.webauthn != nil, OIDC: a.oidc != nil, Registration: registration}
 }
 
 // Peer is where a sign-in comes from.
@@ -112,7 +127,7 @@ func wrongLogin() error {
 // Login signs in with the user name or e-mail address. Whether an account exists shows neither in the answer nor in its time.
 func (a *Accounts) Login(ctx context.Context, login, password string, p Peer) (SignIn, error) {
 	u, err := a.db.UserByLogin(ctx, login)
-	known := err == nil && !u.Disabled
+	known := err == nil && !u.Disabled && u.PasswordHash != "" // without one they sign in at the OpenID provider
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return SignIn{}, err
 	}

@@ -17,6 +17,13 @@ func (s sealer) Open(purpose string, sealed []byte) ([]byte, error) { return s.o
 // accountDeps is what the accounts need of the settings.
 func (s *Server) accountDeps() (app.AccountDeps, error) {
 	d := app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys, Seal: s.seal, PublicURL: s.o.PublicURL, Registration: s.o.registration(), Mails: s.o.SMTPURL != "", RequireFactor: s.o.RequireFactor == "on"}
+	if s.o.OIDCIssuer != "" {
+		groups, err := app.ParseGroups(s.o.OIDCRoles)
+		if err != nil {
+			return d, fmt.Errorf("NOVACRON_OIDC_ROLES: %w", err)
+		}
+		d.OIDC = &app.OIDC{Issuer: s.o.OIDCIssuer, ClientID: s.o.OIDCClientID, ClientSecret: s.o.OIDCSecret, Groups: groups}
+	}
 	switch d.Registration {
 	case app.RegisterOpen, app.RegisterInvited, app.RegisterClosed:
 		return d, nil

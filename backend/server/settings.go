@@ -31,6 +31,10 @@ type Settings struct {
 	SMTPFrom       string // sender of mail, for example NovaCron <cloud@example.org>
 	Registration   string // open, invited or closed; empty: open, in production invited
 	RequireFactor  string // on: every account needs a second factor
+	OIDCIssuer     string // https://…; empty: nobody signs in at an OpenID provider
+	OIDCClientID   string
+	OIDCSecret     string // of the client; empty: a public client
+	OIDCRoles      string // groups and their roles, see app.ParseGroups
 	DataDir        string // absolute after Load
 	PublicURL      string
 	TLSCert        string
@@ -76,6 +80,10 @@ var settingRows = []Row{
 	{"smtp-from", "NOVACRON_SMTP_FROM", "smtp_from", "", "sender of mail, for example NovaCron <cloud@example.org>", func(s *Settings) *string { return &s.SMTPFrom }},
 	{"registration", "NOVACRON_REGISTRATION", "registration", "", "who may register: open, invited or closed (empty: open, in production invited)", func(s *Settings) *string { return &s.Registration }},
 	{"require-second-factor", "NOVACRON_REQUIRE_SECOND_FACTOR", "require_second_factor", "off", "on: accounts do nothing until they turn a second factor on; tenants can require it by themselves", func(s *Settings) *string { return &s.RequireFactor }},
+	{"oidc-issuer", "NOVACRON_OIDC_ISSUER", "oidc_issuer", "", "OpenID provider that people may sign in at, https://…", func(s *Settings) *string { return &s.OIDCIssuer }},
+	{"oidc-client-id", "NOVACRON_OIDC_CLIENT_ID", "oidc_client_id", "", "this installation's name at the OpenID provider", func(s *Settings) *string { return &s.OIDCClientID }},
+	{"", "NOVACRON_OIDC_CLIENT_SECRET", "oidc_client_secret", "", "its secret there (empty: a public client)", func(s *Settings) *string { return &s.OIDCSecret }},
+	{"oidc-roles", "NOVACRON_OIDC_ROLES", "oidc_roles", "", "roles of the provider's groups, the first that fits: admins=administrator,cloud=developer@team-a,*=viewer", func(s *Settings) *string { return &s.OIDCRoles }},
 	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
 	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "", "URL that people use, for links and origin checks (default: localhost on the console's port)", func(s *Settings) *string { return &s.PublicURL }},
 	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},
@@ -223,6 +231,9 @@ func (s *Settings) check() error {
 	}
 	if s.RequireFactor != "on" && s.RequireFactor != "off" {
 		errs = append(errs, fmt.Errorf("NOVACRON_REQUIRE_SECOND_FACTOR is %q; write on or off", s.RequireFactor))
+	}
+	if err := s.checkOIDC(); err != nil {
+		errs = append(errs, err)
 	}
 	if s.Env != "" && s.Env != "development" && s.Env != production {
 		errs = append(errs, fmt.Errorf("NOVACRON_ENV is %q; write production, or leave it empty", s.Env))

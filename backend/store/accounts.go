@@ -161,7 +161,7 @@ func (a Accounts) SetPassword(ctx context.Context, i id.User, password string) e
 func (a Accounts) VerifyPassword(ctx context.Context, i id.User, password string) error {
 	wrong := fault.New(fault.Unauthenticated, "login_failed", "the user name or the password is wrong")
 	u, err := a.db.User(ctx, i)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && u.PasswordHash == "" {
 		auth.VerifyNobody(password, a.params)
 		return wrong
 	}

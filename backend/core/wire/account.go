@@ -51,6 +51,13 @@ type LoginAnswer struct {
 	SecondFactorNeeded bool `json:"second_factor_needed,omitempty" doc:"The account must turn a second factor on: until then everything but /api/auth/2fa, /api/auth/me and signing out is refused"`
 }
 
+// SignInMethods says how people can sign in, beside the password.
+type SignInMethods struct {
+	Passkeys     bool   `json:"passkeys"`
+	OIDC         bool   `json:"oidc" doc:"At /api/auth/oidc/login"`
+	Registration string `json:"registration" enum:"open,invited,closed"`
+}
+
 // Refresh exchanges a refresh token for clients that keep no cookies.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token,omitempty" maxLength:"512"`

@@ -104,6 +104,26 @@ func testPasskeys(t *testing.T, s *suite) {
 	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
 }
 
+func testIdentities(t *testing.T, s *suite) {
+	ada, eve := s.user("ada"), s.user("eve")
+	tie := func(u store.User) func(*store.Tx) error {
+		return func(x *store.Tx) error { return x.InsertIdentity(s.ctx, "https://login.example.org", "sub-1", u.ID) }
+	}
+	s.tx(tie(ada))
+	s.refused("an identity that is somebody's", fault.Conflict, "identity_known", tie(eve))
+	same(t, "the account", must[store.User](t)(s.db.UserByIdentity(s.ctx, "https://login.example.org", "sub-1")).ID, ada.ID)
+	s.tx(func(x *store.Tx) error {
+		u, err := x.UserByIdentity(s.ctx, "https://login.example.org", "sub-1") // with the row's lock
+		same(t, "the account", u.ID, ada.ID)
+		return err
+	})
+	for _, other := range [][2]string{{"https://evil.example", "sub-1"}, {"https://login.example.org", "sub-2"}} {
+		if _, err := s.db.UserByIdentity(s.ctx, other[0], other[1]); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s at %s: got %v", other[1], other[0], err)
+		}
+	}
+}
+
 func testMail(t *testing.T, s *suite) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for range 2 {

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
+)
+
+// oidcCookie ties a sign-in at the OpenID provider to the browser that began it. It is Lax: the provider sends the browser back from
+// another site.
+const (
+	oidcCookie = "novacron_oidc"
+	oidcPath   = "/api/auth/oidc"
+	oidcLife   = 300 // seconds
+)
+
+// sent sends a browser elsewhere.
+type sent struct {
+	Status    int
+	Location  string        `header:"Location"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+}
+
+func (a *API) addOIDC() {
+	const tag = "Sign-in"
+	add(a, anyone, "GET /api/auth/methods", op("signInMethods", "The ways to sign in", tag), func(context.Context, *struct{}) (*body[wire.SignInMethods], error) {
+		return answer(a.Accounts.Methods(), nil)
+	})
+	begin := op("beginOIDC", "Go to the OpenID provider to sign in", tag)
+	begin.DefaultStatus = http.StatusFound
+	add(a, anyone, "GET /api/auth/oidc/login", begin, func(ctx context.Context, _ *struct{}) (*sent, error) {
+		browser := rand.Text()
+		to, err := a.Accounts.BeginOIDC(ctx, browser)
+		if err != nil {
+			return nil, err
+		}
+		return &sent{http.StatusFound, to, []http.Cookie{a.browserCookie(ctx, browser, oidcLife)}}, nil
+	})
+	end := op("finishOIDC", "Come back from the OpenID provider", tag)
+	end.DefaultStatus = http.StatusFound
+	add(a, anyone, "GET /api/auth/oidc/callback", end, a.finishOIDC)
+}
+
+func (a *API) browserCookie(ctx context.Context, value string, maxAge int) http.Cookie {
+	c := a.cookie(ctx, value, maxAge)
+	c.Name, c.Path, c.SameSite = oidcCookie, oidcPath, http.SameSiteLaxMode
+	return c
+}
+
+// finishOIDC ends on a page of the console: the first one, which finds the refresh cookie, or the one that asks for the second factor.
+func (a *API) finishOIDC(ctx context.Context, in *struct {
+	State string `query:"state" maxLength:"512"`
+	Code  string `query:"code" maxLength:"4096"`
+	Error string `query:"error" maxLength:"100"`
+}) (*sent, error) {
+	if in.Error != "" || in.Code == "" {
+		return nil, fault.New(fault.Unauthenticated, "oidc_refused", "the OpenID provider did not sign you in (%.100q); begin again", in.Error)
+	}
+	cookie, err := of(ctx).request.Cookie(oidcCookie)
+	if err != nil {
+		cookie = &http.Cookie{}
+	}
+	s, err := a.Accounts.FinishOIDC(ctx, in.State, in.Code, cookie.Value, peer(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out := &sent{http.StatusFound, strings.TrimRight(a.PublicURL, "/") + "/", []http.Cookie{a.browserCookie(ctx, "", -1)}}
+	if s.Challenge != "" {
+		// Behind the #, which browsers send to nobody.
+		out.Location += "auth/login#" + url.Values{"challenge_token": {s.Challenge}, "methods": {strings.Join(s.Methods, " ")}}.Encode()
+		return out, nil
+	}
+	of(ctx).caller = s.User.Username
+	out.SetCookie = append(out.SetCookie, a.cookie(ctx, s.Refresh, int(refreshLife.Seconds())))
+	return out, nil
+}

@@ -1,0 +1,225 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oauth2-proxy/mockoidc"
+
+	"novacron/backend/app"
+	"novacron/backend/core/auth"
+	"novacron/backend/core/wire"
+	"novacron/backend/store"
+)
+
+// provide starts an OpenID provider and lets the server use it.
+func (w *world) provide(groups string) *mockoidc.MockOIDC {
+	w.t.Helper()
+	m, err := mockoidc.Run()
+	w.must(err)
+	w.t.Cleanup(func() {
+		if err := m.Shutdown(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.accountDeps = func(d *app.AccountDeps) {
+		all, err := app.ParseGroups(groups)
+		w.must(err)
+		d.OIDC = &app.OIDC{Issuer: m.Issuer(), ClientID: m.ClientID, ClientSecret: m.ClientSecret, Groups: all}
+	}
+	w.restart()
+	return m
+}
+
+func person(name string, groups ...string) *mockoidc.MockUser {
+	return &mockoidc.MockUser{Subject: "sub-" + name, PreferredUsername: name, Email: name + "@provider.example", EmailVerified: true, Groups: groups}
+}
+
+// visit begins a sign-in and lets the provider sign the user in. It gives what the provider sends the browser back with, and the
+// browser's cookie.
+func (w *world) visit(m *mockoidc.MockOIDC, u *mockoidc.MockUser) (back url.Values, cookie string) {
+	w.t.Helper()
+	a := w.ask("GET", "/api/auth/oidc/login", "")
+	a.wants(w.t, "to the provider", http.StatusFound, "")
+	for _, c := range a.Cookies() {
+		if c.Name == "novacron_oidc" && c.HttpOnly && c.SameSite == http.SameSiteLaxMode {
+			cookie = c.Name + "=" + c.Value
+		}
+	}
+	to, err := url.Parse(a.Header.Get("Location"))
+	w.must(err)
+	q := to.Query()
+	if !strings.HasPrefix(to.String(), m.Issuer()) || q.Get("code_challenge_method") != "S256" || q.Get("nonce") == "" || q.Get("state") == "" {
+		w.t.Errorf("the browser is sent to %s", to)
+	}
+	m.QueueUser(u)
+	r, err := http.NewRequest("GET", to.String(), nil)
+	w.must(err)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	w.must(err)
+	res.Body.Close()
+	callback, err := url.Parse(res.Header.Get("Location"))
+	w.must(err)
+	if callback.Scheme+"://"+callback.Host+callback.Path != "http://localhost:8092/api/auth/oidc/callback" {
+		w.t.Errorf("the provider sends the browser to %s", callback)
+	}
+	return callback.Query(), cookie
+}
+
+func (w *world) back(q url.Values, cookie string) answer {
+	w.t.Helper()
+	return w.ask("GET", "/api/auth/oidc/callback?"+q.Encode(), "", "Cookie", cookie)
+}
+
+// refreshed is the account that a browser is signed in to after the callback.
+func (w *world) refreshed(a answer) wire.User {
+	w.t.Helper()
+	a.wants(w.t, "back", http.StatusFound, "")
+	if to := a.Header.Get("Location"); to != "http://localhost:8092/" {
+		w.t.Errorf("the browser ends at %s", to)
+	}
+	for _, c := range a.Cookies() {
+		if c.Name == "novacron_refresh" {
+			var out wire.LoginAnswer
+			w.must(json.Unmarshal([]byte(w.ask("POST", "/api/auth/refresh", "", "Cookie", c.Name+"="+c.Value).text), &out))
+			return *out.User
+		}
+	}
+	w.t.Fatal("there is no refresh cookie")
+	return wire.User{}
+}
+
+func TestOIDC_makesAnAccountThatFollowsItsGroups(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	grace := w.admin()
+	w.ask("POST", "/api/v1/tenants", `{"name":"team-a"}`, token(grace)...).wants(t, "a tenant", http.StatusCreated, "")
+	m := w.provide("admins=administrator, cloud=developer@team-a")
+	grace = w.admin()
+	q, cookie := w.visit(m, person("ada", "staff", "cloud"))
+	ada := w.refreshed(w.back(q, cookie))
+	if ada.Username != "ada" || ada.Role != auth.Developer || !ada.Verified {
+		t.Errorf("got %+v", ada)
+	}
+	q, cookie = w.visit(m, person("ada", "admins", "cloud"))
+	if again := w.refreshed(w.back(q, cookie)); again.ID != ada.ID || again.Role != auth.Administrator || again.Tenant == ada.Tenant {
+		t.Errorf("after the groups changed: got %+v, want the same account as an administrator", again)
+	}
+	q, cookie = w.visit(m, person("ada", "staff"))
+	w.back(q, cookie).wants(t, "without a group that counts", http.StatusForbidden, "oidc_no_role")
+	q, cookie = w.visit(m, person("grace", "cloud"))
+	if other := w.refreshed(w.back(q, cookie)); other.Username == "grace" || other.Role != auth.Developer {
+		t.Errorf("a name that is taken here: got %+v", other)
+	}
+	w.ask("POST", "/api/auth/login", login("ada", "")).wants(t, "no password", http.StatusUnprocessableEntity, "")
+	w.ask("POST", "/api/auth/login", login("ada", password)).wants(t, "a password", http.StatusUnauthorized, "login_failed")
+	log := w.ask("GET", "/api/v1/audit?action=user.*", "", token(grace)...)
+	if !strings.Contains(log.text, m.Issuer()) || !strings.Contains(log.text, "OpenID groups") {
+		t.Errorf("not recorded: %s", log.text)
+	}
+	if methods := w.ask("GET", "/api/auth/methods", ""); !strings.Contains(methods.text, `"oidc":true`) {
+		t.Errorf("got %s", methods.text)
+	}
+}
+
+func TestOIDC_hostileAnswersLetNobodyIn(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.user("eve", auth.Developer)
+	m := w.provide("*=viewer")
+	refused := func(what string, a answer, status int, code string) {
+		t.Helper()
+		a.wants(t, what, status, code)
+		for _, c := range a.Cookies() {
+			if c.Name == "novacron_refresh" && c.Value != "" {
+				t.Errorf("%s: got a session", what)
+			}
+		}
+	}
+	q, cookie := w.visit(m, person("ada"))
+	refused("another browser", w.back(q, "novacron_oidc=AAAAAAAAAAAAAAAAAAAAAAAAAA"), http.StatusUnauthorized, "oidc_state")
+	refused("the state again", w.back(q, cookie), http.StatusUnauthorized, "oidc_state")
+	q, cookie = w.visit(m, person("ada"))
+	w.refreshed(w.back(q, cookie))
+	refused("a replayed answer", w.back(q, cookie), http.StatusUnauthorized, "oidc_state")
+	first, _ := w.visit(m, person("ada"))
+	second, cookie := w.visit(m, person("ada"))
+	second.Set("code", first.Get("code"))
+	refused("the code of another sign-in (PKCE)", w.back(second, cookie), http.StatusUnauthorized, "oidc_refused")
+	q, cookie = w.visit(m, person("ada"))
+	q.Set("code", "invented")
+	refused("an invented code", w.back(q, cookie), http.StatusUnauthorized, "oidc_refused")
+	refused("a refusal of the provider", w.ask("GET", "/api/auth/oidc/callback?error=access_denied&state=x", ""), http.StatusUnauthorized, "oidc_refused")
+	u := person("bob")
+	u.EmailVerified = false
+	q, cookie = w.visit(m, u)
+	refused("an address that nobody vouches for", w.back(q, cookie), http.StatusForbidden, "oidc_email")
+	u = person("bob")
+	u.Email = "eve@example.org"
+	q, cookie = w.visit(m, u)
+	refused("somebody's address", w.back(q, cookie), http.StatusConflict, "email_taken")
+
+	q, cookie = w.visit(m, person("ada"))
+	begun, err := m.SessionStore.GetSessionByID(q.Get("code"))
+	w.must(err)
+	begun.OIDCNonce = "of another sign-in"
+	refused("a token of another sign-in", w.back(q, cookie), http.StatusUnauthorized, "oidc_refused")
+	q, cookie = w.visit(m, person("ada"))
+	m.FastForward(-24 * time.Hour)
+	refused("a token that has ended", w.back(q, cookie), http.StatusUnauthorized, "oidc_refused")
+}
+
+func TestOIDC_asksForTheSecondFactorOfTheAccount(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	m := w.provide("*=viewer")
+	q, cookie := w.visit(m, person("ada"))
+	ada := w.refreshed(w.back(q, cookie))
+	w.must(w.db.Tx(ctx, func(x *store.Tx) error {
+		return x.PutFactor(ctx, store.Factor{User: ada.ID, Sealed: []byte("x"), Enabled: true})
+	}))
+	q, cookie = w.visit(m, person("ada"))
+	a := w.back(q, cookie)
+	a.wants(t, "back", http.StatusFound, "")
+	if to := a.Header.Get("Location"); !strings.HasPrefix(to, "http://localhost:8092/auth/login#challenge_token=") || !strings.HasSuffix(to, "methods=totp+backup_code") {
+		t.Errorf("the browser ends at %s, want the page that asks for the code", to)
+	}
+	for _, c := range a.Cookies() {
+		if c.Name == "novacron_refresh" {
+			t.Error("the browser is signed in without the code")
+		}
+	}
+}
+
+func TestOIDC_saysThatTheProviderIsGone(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.ask("GET", "/api/auth/oidc/login", "").wants(t, "none is set", http.StatusNotFound, "oidc_off")
+	w.accountDeps = func(d *app.AccountDeps) {
+		d.OIDC = &app.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "novacron", Groups: []app.Group{{Name: "*", Role: auth.Viewer}}}
+	}
+	w.restart()
+	a := w.ask("GET", "/api/auth/oidc/login", "")
+	if a.wants(t, "it does not answer", http.StatusServiceUnavailable, "oidc_unreachable"); a.Header.Get("Retry-After") == "" {
+		t.Error("there is no Retry-After")
+	}
+	w.admin() // signs in with a password
+}
+
+func TestParseGroups(t *testing.T) {
+	got, err := app.ParseGroups("admins=administrator,nothing,*=viewer")
+	if err == nil {
+		t.Errorf("a group without a role was taken: %+v", got)
+	}
+	got, err = app.ParseGroups("admins=administrator, a=b=developer@team-a ,*=viewer,")
+	want := []app.Group{{Name: "admins", Role: auth.Administrator}, {Name: "a=b", Role: auth.Developer, Tenant: "team-a"}, {Name: "*", Role: auth.Viewer}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for _, bad := range []string{"admins", "=viewer", "admins="} {
+		if got, err := app.ParseGroups(bad); err == nil {
+			t.Errorf("%q was taken as %+v", bad, got)
+		}
+	}
+}

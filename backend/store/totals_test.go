@@ -2,62 +2,74 @@ package store_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"novacron/backend/core/id"
 	"novacron/backend/store"
 	"novacron/backend/store/storetest"
 )
 
-func TestSchema_sumsUpWhatIsThere(t *testing.T) {
+// TestOpen_sumsUpWhatAnOlderSchemaHas begins with a database that knows no totals.
+func TestOpen_sumsUpWhatAnOlderSchemaHas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "novacron.db")
-	db, err := store.Open(t.Context(), store.Options{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fill(t, db, 100)
-	want, err := db.NodeUsage(t.Context())
-	if err != nil || len(want) != 50 {
-		t.Fatalf("%d nodes, %v", len(want), err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	older(t, path)
-	db = storetest.Open(t, store.Options{Path: path})
-	got, err := db.NodeUsage(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n, totals := range want {
-		if got[n] != totals {
-			t.Errorf("node %s has %+v, want %+v", n, got[n], totals)
-		}
-	}
-	tenants, err := db.ListTenants(t.Context(), store.Page{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	total, err := db.CountVMs(t.Context(), tenants.Items[0].ID)
-	if want := (store.VMTotals{VMs: 100, CPUs: 100, MemoryMiB: 25600, DiskGiB: 100}); err != nil || total != want {
-		t.Errorf("the tenant has %+v (%v), want %+v", total, err, want)
-	}
-}
-
-// older takes the totals away, as it was before there were any, and brings them up to date again.
-func older(t *testing.T, path string) {
-	t.Helper()
-	text, err := os.ReadFile("schema/0006_totals.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	raw, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer raw.Close() //nolint:errcheck // what was written is judged by who reads it
-	if _, err := raw.Exec("drop table totals; create index vms_node_usage on vms (node); create index vms_tenant_usage on vms (tenant);" + string(text)); err != nil {
+	const at = "'2026-11-22 10:00:00.000000'"
+	run := func(statement string) {
+		t.Helper()
+		if _, err := raw.Exec(statement); err != nil {
+			t.Fatalf("%v: %.100s", err, statement)
+		}
+	}
+	run("create table schema_version (version bigint primary key, name text not null, applied_at timestamp not null)")
+	for i, name := range before(t, "_totals.sql") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(string(text))
+		run(fmt.Sprintf("insert into schema_version values (%d, '%s', %s)", i+1, name, at))
+	}
+	run("insert into tenants (id, name, name_folded, quota, version, created_at, updated_at) values ('ten-a', 'a', 'a', '', 1, " + at + ", " + at + ")")
+	for i, node := range []string{"node-a", "node-a", ""} {
+		run(fmt.Sprintf(`insert into vms (id, tenant, name, name_folded, description, spec, wanted_power, boot, force, grace_s, generation, epoch, node,
+			role, uid, machine_type, cpu_model, status, status_reason, cpus, memory_mib, disk_gib, image, protected, version, created_at, updated_at)
+			values ('vm-%d', 'ten-a', 'v%[1]d', 'v%[1]d', '', '{}', '', 0, false, 0, 0, 0, '%s', '', 0, '', '', 'stopped', '', %d, 64, 2, '', false, 1, %s, %[4]s)`,
+			i, node, i+1, at))
+	}
+	run(`insert into snapshots (id, vm, tenant, name, name_folded, description, memory, state, state_reason, version, created_at, updated_at)
+		values ('snap-a', 'vm-0', 'ten-a', 's', 's', '', false, 'ready', '', 1, ` + at + ", " + at + ")")
+
+	db := storetest.Open(t, store.Options{Path: path})
+	usage, err := db.NodeUsage(t.Context())
+	if want := (store.VMTotals{VMs: 2, CPUs: 3, MemoryMiB: 128, DiskGiB: 4}); err != nil || len(usage) != 1 || usage["node-a"] != want {
+		t.Errorf("the nodes have %+v (%v), want %+v on one", usage, err, want)
+	}
+	total, err := db.CountVMs(t.Context(), id.Tenant("ten-a"))
+	if want := (store.VMTotals{VMs: 3, CPUs: 6, MemoryMiB: 192, DiskGiB: 6, Snapshots: 1}); err != nil || total != want {
+		t.Errorf("the tenant has %+v (%v), want %+v", total, err, want)
+	}
+}
+
+// before lists the schema files in front of the one whose name ends so.
+func before(t *testing.T, end string) (names []string) {
+	t.Helper()
+	all, err := filepath.Glob("schema/*.sql")
+	if err != nil {
 		t.Fatal(err)
 	}
+	for i, name := range all {
+		if strings.HasSuffix(name, end) {
+			return all[:i]
+		}
+	}
+	t.Fatalf("no schema file is named *%s", end)
+	return nil
 }

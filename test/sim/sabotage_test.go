@@ -36,11 +36,16 @@ func TestWitness_seesWhatMustNeverBe(t *testing.T) {
 		"a status that no event tells": {change("update vms set status = 'paused'"), "events say"},
 		"an operation that never ends": {change("update operations set ended_at = null, holder = 'x', lease_ends = '2099-01-01 00:00:00'"), "is leased to x"},
 		"an end that is taken back":    {change("update operations set status = 'failed'"), "and is failed"},
-		"a fence that falls":           {change("update operations set fence = 0"), "back to 0"},
-		"an account that is wrong":     {change("update totals set memory_mib = memory_mib + 1"), "the account says"},
-		"a lease that outlives":        {change("update nodes set state = 'lost'"), "holds a lease"},
-		"an address of nobody":         {change("update vms set id = 'vm-0000000000000000000a'"), "which is not there"},
-		"a disk of nobody":             {stray, "it is there, and the API does not say it"},
+		"a holder whose fence is not its": {func(w *world, v row) {
+			change("update operations set holder = 'x'")(w, v)
+			w.witness.look()
+			change("update operations set holder = 'y'")(w, v)
+		}, "with the same fence"},
+		"a fence that falls":       {change("update operations set fence = 0"), "back to 0"},
+		"an account that is wrong": {change("update totals set memory_mib = memory_mib + 1"), "the account says"},
+		"a lease that outlives":    {change("update nodes set state = 'lost'"), "holds a lease"},
+		"an address of nobody":     {change("update vms set id = 'vm-0000000000000000000a'"), "which is not there"},
+		"a disk of nobody":         {stray, "it is there, and the API does not say it"},
 		"a process that is not there": {func(w *world, v row) {
 			w.machines[0].kill() // nobody sees it
 			w.must(w.machines[0].Host.Crash(v.id))

@@ -27,6 +27,7 @@ type witness struct {
 	status  map[string]string // of each VM, as events tell it; "" behind its deletion
 	epochs  map[id.VM][2]int64
 	fences  map[string]int64
+	holders map[string]string // of each operation, with the fence
 	ended   map[string]string
 	reports map[string]int64
 }
@@ -53,7 +54,7 @@ type row struct {
 func newWitness(w *world, file string) *witness {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=query_only(1)")
 	w.must(err)
-	return &witness{w: w, file: file, db: db, status: map[string]string{}, epochs: map[id.VM][2]int64{}, fences: map[string]int64{}, ended: map[string]string{}, reports: map[string]int64{}}
+	return &witness{w: w, file: file, db: db, status: map[string]string{}, epochs: map[id.VM][2]int64{}, fences: map[string]int64{}, holders: map[string]string{}, ended: map[string]string{}, reports: map[string]int64{}}
 }
 
 func (k *witness) close() { k.db.Close() }
@@ -161,7 +162,10 @@ func (k *witness) operationsHaveOwners() {
 		if fence < k.fences[o] {
 			k.w.broken("the fence of %s went from %d back to %d", o, k.fences[o], fence)
 		}
-		k.fences[o] = fence
+		if was := k.holders[o]; holder != "" && was != "" && was != holder && fence == k.fences[o] {
+			k.w.broken("%s went from %s to %s with the same fence %d", o, was, holder, fence)
+		}
+		k.fences[o], k.holders[o] = fence, holder
 		if was := k.ended[o]; was != "" && was != status {
 			k.w.broken("%s %s had ended %s and is %s", kind, o, was, status)
 		}

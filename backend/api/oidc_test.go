@@ -13,6 +13,7 @@ import (
 
 	"novacron/backend/app"
 	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/wire"
 	"novacron/backend/store"
 )
@@ -190,6 +191,35 @@ func TestOIDC_asksForTheSecondFactorOfTheAccount(t *testing.T) {
 		if c.Name == "novacron_refresh" {
 			t.Error("the browser is signed in without the code")
 		}
+	}
+}
+
+func TestOIDC_accountsWithoutAPasswordProveThemselvesByANewSignIn(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	m := w.provide("*=viewer")
+	q, cookie := w.visit(m, person("ada"))
+	ada := w.refreshed(w.back(q, cookie))
+	sessions, err := w.sessions.Of(ctx, ada.ID)
+	if err != nil || len(sessions) != 1 {
+		t.Fatalf("got %+v, %v, want one session", sessions, err)
+	}
+	c := auth.Caller{User: ada.ID, Name: ada.Username, Tenant: ada.Tenant, Role: ada.Role, Session: sessions[0].ID}
+	change := wire.ChangeEmail{Email: "new@example.org", Password: "whatever"}
+	w.must(w.accounts.ChangeEmail(ctx, c, change))
+	given := w.accountDeps
+	w.accountDeps = func(d *app.AccountDeps) {
+		given(d)
+		d.Now = func() time.Time { return time.Now().Add(11 * time.Minute) }
+	}
+	w.restart()
+	if err := w.accounts.ChangeEmail(ctx, c, change); !fault.Is(err, fault.Forbidden) || !strings.Contains(fault.Sentence(err), "no password") {
+		t.Errorf("eleven minutes after the sign-in: got %v, want a refusal that says what to do", err)
+	}
+	if err := w.accounts.ForgotPassword(ctx, ada.Email); err != nil {
+		t.Error(err)
+	}
+	if secret, _ := w.mail("reset", ada.Email); secret != "" {
+		t.Error("a mail gives the account a password")
 	}
 }
 

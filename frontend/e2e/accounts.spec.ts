@@ -89,6 +89,7 @@ test('an account is registered, its address confirmed with the mail, and only th
     await expect.poll(() => sink.link('newcomer@example.org')).not.toBe('')
     const first = sink.link('newcomer@example.org')
     await page.getByRole('link', { name: 'Send the mail again' }).click()
+    await expect(page.getByRole('heading', { name: 'Confirm your e-mail address' })).toBeVisible()
     await page.getByLabel('E-mail').fill('newcomer@example.org')
     await page.getByRole('button', { name: 'Send another link' }).click()
     await expect(page.getByRole('status')).toContainText('a mail is on its way')

@@ -23,7 +23,7 @@ test('a tenant is made, its quota shows beside what is used, is changed, and hol
   await dialog.getByRole('button', { name: 'Save' }).click()
   await expect(row).toContainText('0 of 3')
   const acme = (await api.send('GET', '/api/v1/tenants/acme')) as { quota: unknown }
-  expect(acme.quota).toEqual({ vms: 3, cpus: 0, memory_mib: 4096, disk_gib: 0, snapshots: 0 })
+  expect(acme.quota).toEqual({ vms: 3, cpus: 0, memory_mib: 4096, disk_gib: 0, addresses: 0, snapshots: 0 })
 })
 
 test('a tenant that still has something is not deleted, and what is left is named', async ({ page, signIn, api, allow }) => {
@@ -53,7 +53,7 @@ test('the audit log tells who changed what from what, page by page, and that not
   api,
 }) => {
   const { id } = (await api.send('POST', '/api/v1/tenants', { name: 'watched' })) as { id: string }
-  for (let i = 1; i <= 101; i++) await api.send('PATCH', '/api/v1/tenants/watched', { quota: { vms: i, cpus: 0, memory_mib: 0, disk_gib: 0, snapshots: 0 } })
+  for (let i = 1; i <= 101; i++) await api.send('PATCH', '/api/v1/tenants/watched', { quota: { vms: i, cpus: 0, memory_mib: 0, disk_gib: 0, addresses: 0, snapshots: 0 } })
   await signIn()
   await page.goto('/admin/audit')
   await page.getByLabel('Action, for example vm.*').fill('tenant.update')

@@ -8,7 +8,7 @@ const w = words.appearance
 export function Appearance() {
   const now = useStore(theme)
   return (
-    <section className="card">
+    <section className="card narrow">
       <h2>{w.title}</h2>
       <fieldset className="stack">
         <legend>{w.theme}</legend>

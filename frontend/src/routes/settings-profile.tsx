@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, type Schemas } from '../api/client.ts'
-import { me } from '../api/queries.ts'
+import { me, tenants } from '../api/queries.ts'
 import type { User } from '../auth/session.ts'
 import { words } from '../i18n/settings.ts'
 import { names } from '../lib/names.ts'
@@ -17,10 +17,11 @@ const w = words.profile
 
 export function Profile() {
   const query = useQuery(me())
+  useQuery(tenants()) // tells their names
   const [changing, setChanging] = useState(false)
   const [sent, setSent] = useState('')
   return (
-    <section className="card stack">
+    <section className="card stack narrow">
       <h2>{w.account}</h2>
       <Loaded query={query}>
         {(user) => (

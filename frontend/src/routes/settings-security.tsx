@@ -14,7 +14,7 @@ const w = words.security
 export function Security() {
   const [changing, setChanging] = useState(false)
   return (
-    <div className="stack">
+    <div className="stack narrow">
       <section className="card stack">
         <h2>{w.password}</h2>
         <p>{w.passwordText}</p>

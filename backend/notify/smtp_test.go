@@ -25,6 +25,7 @@ type post struct {
 	mails  []string
 	to     []string
 	secure bool
+	tls    bool // from the start
 	answer func(n int) error
 	tries  int
 }
@@ -85,8 +86,13 @@ func (p *post) listen(t *testing.T, starttls bool) (address string, roots *tls.C
 		t.Fatal(err)
 	}
 	s := smtp.NewServer(p)
+	own := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	if starttls {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+		s.TLSConfig = own
+	}
+	scheme := "smtp://"
+	if p.tls {
+		scheme, ln = "smtps://", tls.NewListener(ln, own)
 	}
 	var done sync.WaitGroup
 	done.Go(func() { s.Serve(ln) }) //nolint:errcheck // ends with Close
@@ -97,7 +103,7 @@ func (p *post) listen(t *testing.T, starttls bool) (address string, roots *tls.C
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	return "smtp://" + ln.Addr().String(), &tls.Config{RootCAs: pool}
+	return scheme + ln.Addr().String(), &tls.Config{RootCAs: pool}
 }
 
 var letter = Mail{ID: "tok-1", Kind: Reset, To: "ada@example.org", Created: time.Now(),
@@ -123,6 +129,18 @@ func TestSend_speaksSTARTTLSAndSendsTextAndHTML(t *testing.T) {
 	}
 	if !p.secure || p.to[0] != letter.To {
 		t.Errorf("encrypted %v, to %s", p.secure, p.to[0])
+	}
+}
+
+func TestSend_speaksTLSFromTheStart(t *testing.T) {
+	p := &post{tls: true}
+	address, roots := p.listen(t, false)
+	s, err := newSMTP(address, "NovaCron <cloud@example.org>", roots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(context.Background(), letter, ready); err != nil || len(p.mails) != 1 || !p.secure {
+		t.Errorf("got %v, %d mails, encrypted %v", err, len(p.mails), p.secure)
 	}
 }
 

@@ -1,7 +1,7 @@
 import { expect, expectAccessible, test } from './story.ts'
 
 test('every page is accessible in both themes and fits a phone', async ({ page, signIn, api }) => {
-  test.setTimeout(180_000)
+  test.setTimeout(600_000) // two dozen pages; a busy machine takes ten seconds for each
   const { id } = await api.createVM('looked-at')
   await api.send('POST', `/api/v1/vms/${id}/snapshots?wait=30s`, { name: 'shot' })
   const nodes = (await api.send('GET', '/api/v1/nodes')) as { items: { id: string }[] }

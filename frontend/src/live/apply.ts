@@ -25,8 +25,9 @@ export function createApply(client: QueryClient) {
     }, wait)
   }
 
-  /** Who looks at a VM that is gone is told so; reading it again would find nothing. */
+  /** Only what somebody looks at is read again. Who looks at a VM that is gone is told so; there is nothing to read. */
   const rereadOne = (id: string) => {
+    if (!client.getQueryState(['vms', 'one', id])) return
     const still = () => client.getQueryData(['gone', `vm/${id}`]) !== true
     if (still()) reread(['vms', 'one', id], still)
   }
@@ -34,7 +35,6 @@ export function createApply(client: QueryClient) {
   const one = (change: Change) => {
     switch (change.kind) {
       case 'vm':
-        patchVM(client, change.id, change.patch)
         rereadOne(change.id) // what can be done now is decided by the server
         reread(['vms', 'counts'])
         return
@@ -58,7 +58,15 @@ export function createApply(client: QueryClient) {
         change satisfies never
     }
   }
-  return (changes: Change[]) => changes.forEach(one)
+  // All that came for one frame goes into the lists at once: each walk over them costs as much as drawing the rows.
+  return (changes: readonly Change[]) => {
+    const patches = new Map<string, VMPatch>()
+    for (const change of changes) {
+      if (change.kind === 'vm') patches.set(change.id, change.patch)
+      one(change)
+    }
+    if (patches.size > 0) patchVMs(client, patches)
+  }
 }
 
 /** A list of one page is read again at once; a longer one would be read page by page, so the reader decides when. */
@@ -70,41 +78,44 @@ function rereadLists(client: QueryClient, reread: (key: readonly unknown[]) => v
   }
 }
 
-function patchVM(client: QueryClient, id: string, { operation, ...patch }: VMPatch) {
+function patchVMs(client: QueryClient, patches: ReadonlyMap<string, VMPatch>) {
   client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) =>
-    mapRows(data, id, (row) => ({ ...row, ...patch })),
+    mapRows(data, patches, (row, { operation: _, ...patch }) => ({ ...row, ...patch })),
   )
   for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'one'] })) {
     const now = query.state.data as VM | undefined
-    if (now?.id === id)
-      client.setQueryData<VM>(query.queryKey, {
-        ...now,
-        ...patch,
-        operation_id: operation,
-      })
+    const found = now && patches.get(now.id)
+    if (!found) continue
+    const { operation, ...patch } = found
+    client.setQueryData<VM>(query.queryKey, { ...now, ...patch, operation_id: operation })
   }
 }
 
-/** Changes one row and keeps every other object as it is, so that only that row is drawn again. */
-function mapRows(data: InfiniteData<VMPage> | undefined, id: string, change: (row: VMSummary) => VMSummary | null) {
-  const at = data?.pages.findIndex((page) => page.items.some((row) => row.id === id)) ?? -1
-  if (!data || at < 0) return data
-  const pages = data.pages.map((page, i) => {
-    if (i !== at) return page
-    const items = page.items.map((row) => (row.id === id ? change(row) : row)).filter((row) => row !== null)
-    return {
-      ...page,
-      items,
-      total: page.total - (page.items.length - items.length),
-    }
+/** Changes the rows that are named and keeps every other object as it is, so that only those are drawn again. */
+function mapRows<T>(
+  data: InfiniteData<VMPage> | undefined,
+  named: ReadonlyMap<string, T>,
+  change: (row: VMSummary, by: T) => VMSummary | null,
+) {
+  if (!data) return data
+  let changed = false
+  const pages = data.pages.map((page) => {
+    if (!page.items.some((row) => named.has(row.id))) return page
+    changed = true
+    const items = page.items.flatMap((row) => {
+      const by = named.get(row.id)
+      return by === undefined ? row : (change(row, by) ?? [])
+    })
+    return { ...page, items, total: page.total - (page.items.length - items.length) }
   })
-  return { ...data, pages }
+  return changed ? { ...data, pages } : data
 }
 
 function removeRow(client: QueryClient, subject: string) {
   const [kind = '', id = ''] = subject.split('/', 2)
   if (kind !== 'vm') return
-  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, id, () => null))
+  const gone = new Map([[id, true]])
+  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, gone, () => null))
 }
 
 /** Reports whether the operation stands in every list that is held; a new one has to be read. */

@@ -1,0 +1,71 @@
+import { type InfiniteData, QueryClient } from '@tanstack/react-query'
+import { beforeEach, expect, test, vi } from 'vitest'
+import type { Schemas } from '../api/client.ts'
+import { createApply } from './apply.ts'
+
+type Page = Schemas['ListVMSummary']
+const row = (id: string) => ({ id, name: id, status: 'stopped', status_reason: '', addresses: [] }) as unknown as Page['items'][number]
+const key = ['vms', 'list', {}]
+const patch = { status: 'running' as const, status_reason: '', addresses: ['10.0.0.2'], operation: '' }
+
+let client: QueryClient
+const list = () => client.getQueryData<InfiniteData<Page>>(key)
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  client = new QueryClient()
+  client.setQueryData(key, {
+    pages: [
+      { items: [row('a'), row('b')], total: 3, next_cursor: 'x' },
+      { items: [row('c')], total: 3 },
+    ],
+    pageParams: ['', 'x'],
+  })
+  return () => {
+    client.clear()
+    vi.useRealTimers()
+  }
+})
+
+test('changes the rows that are named, and keeps every other object as it is', () => {
+  const before = list()
+  createApply(client)([{ kind: 'vm', id: 'b', patch }])
+  const after = list()
+  expect(after?.pages[0]?.items[1]).toMatchObject({ id: 'b', status: 'running', addresses: ['10.0.0.2'] })
+  expect(after?.pages[0]?.items[0]).toBe(before?.pages[0]?.items[0])
+  expect(after?.pages[1]).toBe(before?.pages[1])
+})
+
+test('of many changes to one VM the last counts, and what no list has changes no list', () => {
+  const apply = createApply(client)
+  apply([
+    { kind: 'vm', id: 'a', patch },
+    { kind: 'vm', id: 'a', patch: { ...patch, status: 'paused' } },
+  ])
+  expect(list()?.pages[0]?.items[0]?.status).toBe('paused')
+  const before = list()
+  apply([{ kind: 'vm', id: 'nobody', patch }])
+  expect(list()).toBe(before)
+})
+
+test('a deleted VM leaves the list, whatever else was told of it in the same moment', () => {
+  createApply(client)([
+    { kind: 'gone', subject: 'vm/a' },
+    { kind: 'vm', id: 'a', patch },
+  ])
+  expect(list()?.pages[0]?.items.map((r) => r.id)).toEqual(['b'])
+  expect(list()?.pages[0]?.total).toBe(2)
+})
+
+test('reads one VM again only where somebody looks at it', () => {
+  const invalidate = vi.spyOn(client, 'invalidateQueries')
+  client.setQueryData(['vms', 'one', 'a'], { id: 'a' })
+  createApply(client)([
+    { kind: 'vm', id: 'a', patch },
+    { kind: 'vm', id: 'b', patch },
+  ])
+  vi.advanceTimersByTime(10_000)
+  const asked = invalidate.mock.calls.map(([filter]) => filter?.queryKey?.join('/'))
+  expect(asked).toContain('vms/one/a')
+  expect(asked).not.toContain('vms/one/b')
+})

@@ -62,6 +62,9 @@ func (x *actor) snapshotLive(r SnapshotRequest) error {
 	if r.Action == SnapshotDelete {
 		action = hypervisor.SnapshotDelete
 	}
+	if err := x.roomFor(r); err != nil {
+		return err
+	}
 	thaw, err := x.freeze(r)
 	if err != nil {
 		return err
@@ -74,6 +77,25 @@ func (x *actor) snapshotLive(r SnapshotRequest) error {
 	call, cancel := x.call(limit)
 	defer cancel()
 	return x.inst.Snapshot(call, hypervisor.SnapshotRequest{Action: action, Tag: string(r.Snapshot), Memory: r.Memory})
+}
+
+// roomFor refuses a snapshot with memory that may not fit: one that fails halfway leaves the node's disk full, and with it every other
+// guest and the node's own journal in need. How much of the memory is zeros, which take no room, is known only once it is written.
+func (x *actor) roomFor(r SnapshotRequest) error {
+	if r.Action != SnapshotCreate || !r.Memory {
+		return nil
+	}
+	call, cancel := x.call(x.a.o.Limits.Call)
+	defer cancel()
+	disk, err := x.a.o.Pool.Capacity(call)
+	if err != nil {
+		return err
+	}
+	m := &x.e.Machine
+	if free := disk.Free >> 20; free < int64(m.MemoryMiB) {
+		return fault.New(fault.Exhausted, "snapshot_room", "a snapshot with the memory of %s needs up to %d MiB, and the node's disk has room for %d; make room, or take it without the memory", m.Name, m.MemoryMiB, free)
+	}
+	return nil
 }
 
 // freeze stops the writes of the guest's file systems where its agent answers, and gives what lets them go on. The journal

@@ -38,3 +38,17 @@ func TestSnapshot_atRestIsTakenBackWhenADiskHasNoRoom(t *testing.T) {
 	r.Action = SnapshotRevert
 	wantKind(t, a.Snapshot(t.Context(), r), fault.NotFound)
 }
+
+func TestSnapshot_withMemoryIsRefusedWhereItMayFillTheDisk(t *testing.T) {
+	w := newWorld(t)
+	w.pool = simpool.New(simpool.Config{TotalBytes: 8 << 20})
+	a := w.agent(0)
+	m := w.machine("web-1")
+	w.ensure(a, m)
+	r := SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: id.NewSnapshot(), Action: SnapshotCreate, Memory: true}
+	wantKind(t, a.Snapshot(t.Context(), r), fault.Exhausted)
+	r.Memory = false
+	if err := a.Snapshot(t.Context(), r); err != nil {
+		t.Errorf("without the memory: %v", err)
+	}
+}

@@ -35,7 +35,7 @@ export class Server {
     const [api, ws, console, node] = ports.map((p) => `127.0.0.1:${p}`)
     this.folder = folder
     this.args = args
-    this.url = `http://${console}`
+    this.url = `http://localhost:${ports[2]}` // by name: browsers make no passkeys for an address
     this.env = {
       PATH: process.env.PATH,
       HOME: folder,

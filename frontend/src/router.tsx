@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import type { VMSummary } from './api/client.ts'
 import type { AuditFilter } from './api/queries.ts'
 import { takeSecret } from './auth/secret.ts'
-import { ensureSession } from './auth/session.ts'
+import { ensureSession, takeChallenge } from './auth/session.ts'
 import { Crashed, NotFound } from './routes/fault.tsx'
 
 // What stands in an address may be anything: each field is read with care, and what makes no sense is left out.
@@ -61,6 +61,9 @@ const login = createRoute({
     next: safeNext(s.next),
     again: s.again === true ? true : undefined,
   }),
+  beforeLoad: ({ location, search }) => {
+    if (takeChallenge(location.hash)) throw redirect({ to: '/auth/2fa', search: { next: search.next }, hash: '', replace: true })
+  },
   component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
 })
 const secondFactor = createRoute({

@@ -296,6 +296,13 @@ export const audit = (filter: AuditFilter) =>
     staleTime: 0, // no event tells of a new entry
   })
 
+export const passkeys = () =>
+  queryOptions({
+    queryKey: ['passkeys'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/passkeys', { signal })),
+    staleTime: 0,
+  })
+
 /** Whether the second factor is on, and the backup codes that are left. */
 export const factor = () =>
   queryOptions({

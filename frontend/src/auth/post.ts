@@ -26,6 +26,13 @@ export async function post(path: string, body?: unknown, token?: string): Promis
   return response
 }
 
+/** The ways to sign in here, beside the password. */
+export async function signInMethods(): Promise<Schemas['SignInMethods']> {
+  const response = await fetch('/api/auth/methods')
+  if (!response.ok) throw await problemOf(response)
+  return response.json()
+}
+
 /** Makes an account. The answer says whether a mail must be answered before the first sign-in. */
 export async function register(request: Schemas['Register']): Promise<Schemas['Registered']> {
   return (await post('/api/auth/register', request)).json()

@@ -2,10 +2,12 @@ import { Problem } from '../api/problem.ts'
 import type { components } from '../api/schema.d.ts'
 import { words } from '../i18n/en.ts'
 import { createStore } from '../lib/store.ts'
+import { usePasskey } from './passkey.ts'
 import { post } from './post.ts'
 import { hasTyped } from './typed.ts'
 
-type Answer = components['schemas']['LoginAnswer']
+type Schemas = components['schemas']
+type Answer = Schemas['LoginAnswer']
 export type User = components['schemas']['User']
 
 /** Why a session ended that nobody here ended. stolen: its refresh token was used twice, so somebody else may have had it. */
@@ -65,12 +67,31 @@ export function ownerOf(s: Session): User | undefined {
 
 /** The sign-in that waits for its second factor. It lives in memory only: a reload begins again with the password. */
 let challenge = ''
+let methods: readonly string[] = []
 export const isChallenged = () => challenge !== ''
+/** What ends the sign-in that waits: totp, passkey, backup_code. */
+export const waysOn = () => methods
+
+/** Gives up a sign-in that waits. */
+export const leaveChallenge = () => {
+  challenge = ''
+}
+
+/** For the sign-in page's beforeLoad: takes a sign-in over that an OpenID provider began, out of the address and the history. */
+export function takeChallenge(hash: string): boolean {
+  const given = new URLSearchParams(hash)
+  const token = given.get('challenge_token')
+  if (!token) return false
+  challenge = token
+  methods = (given.get('methods') ?? '').split(' ')
+  return true
+}
 
 /** Signs in, or says that the account asks for a second factor too. */
 export async function signIn(username: string, password: string): Promise<'in' | 'challenged'> {
   const answer: Answer = await (await post('/api/auth/login', { username, password })).json()
   challenge = answer.challenge_token ?? ''
+  methods = answer.methods ?? ['totp', 'backup_code']
   if (answer.two_factor_required) return 'challenged'
   begin(answer)
   return 'in'
@@ -79,6 +100,17 @@ export async function signIn(username: string, password: string): Promise<'in' |
 /** Ends a sign-in with a code of the authenticator app, or a backup code. */
 export async function proveSecondFactor(code: string): Promise<void> {
   begin(await (await post('/api/auth/2fa/verify-login', { challenge_token: challenge, code })).json())
+  challenge = ''
+}
+
+/** Signs in with a passkey: alone, or as the second factor of the sign-in that waits. */
+export async function provePasskey(): Promise<void> {
+  const asked: Schemas['PasskeyChallenge'] = await (
+    await post('/api/auth/passkeys/login', challenge ? { challenge_token: challenge } : {})
+  ).json()
+  const credential = await usePasskey(asked)
+  const { challenge_token } = asked
+  begin(await (await post('/api/auth/passkeys/login/finish', { challenge_token, credential })).json())
   challenge = ''
 }
 

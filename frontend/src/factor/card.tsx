@@ -3,13 +3,12 @@ import { useState } from 'react'
 import { api, body } from '../api/client.ts'
 import { factor } from '../api/queries.ts'
 import { words } from '../i18n/settings.ts'
-import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { Ready } from '../ui/page.tsx'
-import { Password } from '../ui/password.tsx'
 import { State } from '../ui/state.tsx'
 import { toastDone } from '../ui/toast.tsx'
 import { Loaded } from '../ui/views.tsx'
 import { BackupCodes } from './codes.tsx'
+import { Confirm } from './confirm.tsx'
 import { Enrol } from './enrol.tsx'
 
 const w = words.factor
@@ -18,7 +17,7 @@ const few = 3 // backup codes that are left
 /** The second factor of the own account: turned on, kept usable, turned off. */
 export function FactorCard() {
   const client = useQueryClient()
-  const query = useQuery(factor())
+  const query = useQuery({ ...factor(), select: (s) => ({ ...s, enabled: s.methods.includes('totp') }) })
   const [doing, setDoing] = useState<'enrol' | 'renew' | 'disable'>()
   const [codes, setCodes] = useState<string[]>()
   const ended = () => {
@@ -110,40 +109,5 @@ function Disable({ onClose, onDone }: { onClose: () => void; onDone: () => void 
   })
   return (
     <Confirm title={w.disableTitle} text={w.disableText} submit={w.disable} danger of={disable} onClose={onClose} />
-  )
-}
-
-type Work = { isPending: boolean; error: unknown; mutate: (password: string) => void }
-
-/** Asks for the password before what a stolen session must not do. */
-function Confirm({
-  title,
-  text,
-  submit,
-  danger,
-  of: work,
-  onClose,
-}: {
-  title: string
-  text: string
-  submit: string
-  danger?: boolean
-  of: Work
-  onClose: () => void
-}) {
-  const { at, whole } = faultsOf(work.error, ['password'])
-  return (
-    <FormDialog
-      title={title}
-      submit={submit}
-      busy={work.isPending}
-      error={whole}
-      danger={danger}
-      onClose={onClose}
-      onSubmit={(form) => work.mutate(String(form.get('password')))}
-    >
-      <p>{text}</p>
-      <Password label={words.present} name="password" kind="current" fault={at.password} />
-    </FormDialog>
   )
 }

@@ -23,6 +23,7 @@ export const words = {
     useBackup: 'Use a backup code',
     useApp: 'Use the authenticator app',
     submit: 'Go on',
+    passkey: 'Use a passkey',
     back: 'Back to the sign-in',
     left: (codes: number) =>
       codes === 0

@@ -89,7 +89,14 @@ export const words = {
     stolen:
       'Your session was used from two places, so somebody else may have had it, and it was ended. Sign in again and change your password.',
     caps: 'Caps Lock is on.',
+    passkey: 'Sign in with a passkey',
+    oidc: 'Sign in with your organisation',
     wait: (s: number) => `Too many attempts. Try again in ${plural(s, 'second', 'seconds')}.`,
+  },
+  passkey: {
+    known: 'This device has a passkey of this account already.',
+    left: 'No passkey was used: it was declined, or there is none here. Try again, or sign in another way.',
+    origin: 'Passkeys work only at the public address of this installation. Open that address and try again.',
   },
   setup: {
     title: 'First administrator',

@@ -1,7 +1,10 @@
+import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate, useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { Problem, sentence } from '../api/problem.ts'
-import { ensureSession, session, signIn } from '../auth/session.ts'
+import { canPasskey } from '../auth/passkey.ts'
+import { signInMethods } from '../auth/post.ts'
+import { ensureSession, leaveChallenge, provePasskey, session, signIn } from '../auth/session.ts'
 import { words } from '../i18n/en.ts'
 import { useNow } from '../lib/clock.ts'
 import { useStore } from '../lib/store.ts'
@@ -20,6 +23,8 @@ export function LoginPage() {
   const [busy, setBusy] = useState(false)
   const [refusal, setRefusal] = useState<Refusal>()
   const password = useRef<HTMLInputElement>(null)
+  // Without an answer the password still works.
+  const { data: ways } = useQuery({ queryKey: ['sign-in methods'], queryFn: signInMethods, staleTime: 60_000, retry: false })
   const wait = Math.ceil(((refusal?.until ?? 0) - useNow()) / 1000)
 
   useEffect(() => {
@@ -49,6 +54,20 @@ export function LoginPage() {
     }
   }
 
+  const byPasskey = async () => {
+    if (busy || wait > 0) return
+    setBusy(true)
+    setRefusal(undefined)
+    leaveChallenge()
+    try {
+      await provePasskey()
+    } catch (error) {
+      setRefusal(error instanceof Problem && error.status === 429 ? refusalOf(error) : { text: sentence(error) })
+    } finally {
+      setBusy(false)
+    }
+  }
+
   return (
     <Gate title={w.title}>
       <form onSubmit={submit} method="post" action="/auth/login" className="stack">
@@ -70,10 +89,20 @@ export function LoginPage() {
         <button type="submit" className="button primary" aria-disabled={busy || wait > 0}>
           {w.submit}
         </button>
+        {ways?.passkeys && canPasskey() ? (
+          <button type="button" className="button" aria-disabled={busy || wait > 0} onClick={() => void byPasskey()}>
+            {w.passkey}
+          </button>
+        ) : null}
+        {ways?.oidc ? (
+          <a className="button" href="/api/auth/oidc/login">
+            {w.oidc}
+          </a>
+        ) : null}
       </form>
       <p className="row apart">
         <Link to="/auth/forgot-password">{w.forgot}</Link>
-        <Link to="/auth/register">{w.register}</Link>
+        {ways?.registration === 'open' ? <Link to="/auth/register">{w.register}</Link> : null}
       </p>
     </Gate>
   )

@@ -3,7 +3,8 @@ import { Link, Navigate, useNavigate, useSearch } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { Problem, sentence } from '../api/problem.ts'
 import { factor } from '../api/queries.ts'
-import { isChallenged, proveSecondFactor, session } from '../auth/session.ts'
+import { canPasskey } from '../auth/passkey.ts'
+import { isChallenged, provePasskey, proveSecondFactor, session, waysOn } from '../auth/session.ts'
 import { words } from '../i18n/account.ts'
 import { useStore } from '../lib/store.ts'
 import { Gate } from '../ui/gate.tsx'
@@ -19,7 +20,8 @@ export function SecondFactorPage() {
   const { next } = useSearch({ from: '/auth/2fa' })
   const navigate = useNavigate()
   const client = useQueryClient()
-  const [backup, setBackup] = useState(false)
+  const app = waysOn().includes('totp')
+  const [backup, setBackup] = useState(!app)
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<string>()
   const input = useRef<HTMLInputElement>(null)
@@ -27,13 +29,12 @@ export function SecondFactorPage() {
   if (now.status === 'in') return next ? <Navigate to={next} replace /> : <Navigate to="/dashboard" replace />
   if (!isChallenged()) return <Navigate to="/auth/login" search={{ next }} replace />
 
-  const prove = async (code: string) => {
-    if (busy || !code) return
+  const end = async (work: () => Promise<void>) => {
+    if (busy) return
     setBusy(true)
     setFault(undefined)
     try {
-      await proveSecondFactor(code)
-      if (backup) void tellCodesLeft(client)
+      await work()
     } catch (error) {
       if (error instanceof Problem && error.code === 'challenge_ended')
         return void navigate({ to: '/auth/login', search: { next, again: true }, replace: true })
@@ -45,6 +46,13 @@ export function SecondFactorPage() {
     } finally {
       setBusy(false)
     }
+  }
+  const prove = async (code: string) => {
+    if (!code) return
+    await end(async () => {
+      await proveSecondFactor(code)
+      if (backup) void tellCodesLeft(client)
+    })
   }
   const submit = (event: React.FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -88,9 +96,16 @@ export function SecondFactorPage() {
         <button type="submit" className="button primary" aria-disabled={busy}>
           {w.submit}
         </button>
-        <button type="button" className="button" onClick={other}>
-          {backup ? w.useApp : w.useBackup}
-        </button>
+        {waysOn().includes('passkey') && canPasskey() ? (
+          <button type="button" className="button" aria-disabled={busy} onClick={() => void end(provePasskey)}>
+            {w.passkey}
+          </button>
+        ) : null}
+        {app ? (
+          <button type="button" className="button" onClick={other}>
+            {backup ? w.useApp : w.useBackup}
+          </button>
+        ) : null}
       </form>
       <Link to="/auth/login" search={{ next }}>
         {w.back}

@@ -3,6 +3,7 @@ import { useState } from 'react'
 import { api, type Schemas } from '../api/client.ts'
 import { Problem } from '../api/problem.ts'
 import { FactorCard } from '../factor/card.tsx'
+import { PasskeysCard } from '../factor/passkeys.tsx'
 import { words as gate } from '../i18n/account.ts'
 import { words } from '../i18n/settings.ts'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
@@ -26,6 +27,7 @@ export function Security() {
         {changing ? <ChangePassword onClose={() => setChanging(false)} /> : null}
       </section>
       <FactorCard />
+      <PasskeysCard />
     </div>
   )
 }

@@ -165,10 +165,22 @@ func (x *actor) toRunning(ctx context.Context, paused bool) error {
 	case x.e.Phase == phaseSuspended:
 		return x.restore(ctx, paused)
 	case x.e.Ran && x.e.Machine.Boot <= x.e.Boot:
-		return nil // it ran and ended by itself: whether it starts again is not the node's decision
+		return x.leftDown(ctx)
 	default:
 		return x.start(ctx, paused)
 	}
+}
+
+// leftDown leaves a guest down that ran and ended by itself: whether it starts again is not the node's decision. A disk that was
+// added while it ended may have been taken back since.
+func (x *actor) leftDown(ctx context.Context) error {
+	if len(x.e.Dropped) == 0 {
+		return nil
+	}
+	if err := x.dropVolumes(ctx); err != nil {
+		return err
+	}
+	return x.save()
 }
 
 // toSuspended ends with the memory in a file and no process.

@@ -94,6 +94,26 @@ func TestEnsure_doesNotStartAgainWhatEndedByItself(t *testing.T) {
 	}
 }
 
+func TestEnsure_removesADiskThatWasTakenBackAfterTheGuestEndedByItself(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	w.ensure(a, m)
+	more := with(m, func(m *vm.Machine) { m.Disks = append(m.Disks, vm.Disk{ID: id.NewVolume(), SizeGiB: 1}) })
+	w.ensure(a, more)
+	if err := w.host.Crash(m.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.await(a, m.ID, "the end", isState(vm.SeenFailed))
+	w.ensure(a, with(more, func(x *vm.Machine) { x.Disks = m.Disks }))
+	if left, err := w.pool.List(t.Context()); err != nil || len(left) != len(m.Disks) {
+		t.Errorf("%d disks are wanted, there are %v %v", len(m.Disks), left, err)
+	}
+	if s := a.report(m.ID); s.State != vm.SeenFailed {
+		t.Errorf("got %s", s.State)
+	}
+}
+
 func TestAgent_reportsAPauseByAFullDiskAndGoesOnOnlyWhenToldTo(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent(0)

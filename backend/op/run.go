@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -179,6 +180,11 @@ func (x *running) later(what string, why error) bool {
 	rec.Sentence = fmt.Sprintf("%s: %s; trying again", what, fault.Sentence(why))
 	rec.Holder = ""
 	if x.save() {
+		// Another server may be able to do what this one cannot, such as reach a node that is connected to it: from the
+		// second try on this one is not always the first to take the operation again.
+		if rec.Attempts > 1 {
+			wait += mathrand.N(x.r.o.Poll)
+		}
 		time.AfterFunc(wait, x.r.Wake)
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
@@ -147,7 +148,7 @@ func (r *Runner) Check(o id.Operation) {
 
 // claimLoop takes as many operations at once as there are free workers, and waits for a hint or the poll when there were fewer.
 func (r *Runner) claimLoop() {
-	poll := time.NewTicker(r.o.Poll)
+	poll := time.NewTimer(r.o.Poll)
 	defer poll.Stop()
 	slots := make(chan struct{}, r.o.Workers)
 	for {
@@ -168,6 +169,8 @@ func (r *Runner) claimLoop() {
 		if len(recs) == free {
 			continue
 		}
+		// Servers that poll out of step take turns with what one of them cannot do.
+		poll.Reset(r.o.Poll/2 + mathrand.N(r.o.Poll))
 		select {
 		case <-r.wake:
 		case <-poll.C:

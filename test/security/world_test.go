@@ -206,6 +206,6 @@ func (w *world) user(name string, role auth.Role, tenant string) string {
 func (w *world) vm(token, name string) wire.VM {
 	w.t.Helper()
 	var out wire.VMAnswer
-	w.as(token, "POST", "/api/v1/vms?wait=30s", wire.CreateVM{Name: name, CPUs: 1, MemoryMiB: 64, DiskGiB: 1}).decode(w.t, &out)
+	w.as(token, "POST", "/api/v1/vms?wait=120s", wire.CreateVM{Name: name, CPUs: 1, MemoryMiB: 64, DiskGiB: 1}).decode(w.t, &out)
 	return out.VM
 }

@@ -73,8 +73,12 @@ func (w *world) acts() []act {
 	}
 }
 
-// stepSamples is how many steps a short run takes out of the table; a long one takes all.
-const stepSamples = 10
+// A short run takes stepSamples out of the table, the same each time, so that its outcome depends on the code alone; a long one takes all. The
+// seed is of a sample that kills the guest while a disk is added.
+const (
+	stepSamples = 10
+	stepSeed    = 10443826448260885406
+)
 
 // An operation is cut short at one of its steps, by a kill -9 of the platform or of the guest. Afterwards it has succeeded, or says why not, and
 // the machine is what the API says.
@@ -82,9 +86,6 @@ func TestKill_atAStepOfAnOperationIsTakenUpOrTakenBack(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	w := up(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	dice := rand.New(rand.NewPCG(seed, 0))
 	acts := w.acts()
 	if longRun {
 		for _, a := range acts {
@@ -95,6 +96,7 @@ func TestKill_atAStepOfAnOperationIsTakenUpOrTakenBack(t *testing.T) {
 			}
 		}
 	} else {
+		dice := rand.New(rand.NewPCG(stepSeed, 0))
 		order := dice.Perm(len(acts))
 		for n := range stepSamples {
 			// Each act before any comes twice; of ten kills seven are of the platform.

@@ -90,7 +90,7 @@ async function furnish(api: Client): Promise<{ vm: string; node: string }> {
   await api.createVM('build-7', { ...small, start: false })
   await api.createVM('mail', small)
   await api.send('POST', `/api/v1/vms/${web.id}/snapshots?wait=60s`, { name: 'before-upgrade', description: 'Shop 4.1' })
-  const none = { cpus: 0, memory_mib: 0, disk_gib: 0, snapshots: 0 }
+  const none = { cpus: 0, memory_mib: 0, disk_gib: 0, snapshots: 0, addresses: 20 }
   await api.send('POST', '/api/v1/tenants', { name: 'acme', quota: { ...none, vms: 20, cpus: 40, memory_mib: 65536 } })
   await api.send('POST', '/api/v1/tenants', { name: 'research' })
   await api.send('PATCH', '/api/v1/tenants/acme', { quota: { ...none, vms: 25, cpus: 40, memory_mib: 65536 } })

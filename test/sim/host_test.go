@@ -210,6 +210,12 @@ func (h *host) stop() {
 	}
 }
 
+func (h *host) serves() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.life != nil
+}
+
 // due reports whether the next process is to start.
 func (h *host) due() bool {
 	h.mu.Lock()

@@ -61,6 +61,11 @@ func (w *world) joining() (left []string) {
 // unrest lists what is still under way.
 func (w *world) unrest() []string {
 	left := w.joining()
+	for _, h := range w.hosts {
+		if !h.serves() {
+			left = append(left, h.name+" does not serve")
+		}
+	}
 	w.witness.each("select kind || ' ' || subject || ' ' || status || ': ' || sentence from operations where ended_at is null", func(r *sql.Rows) error {
 		var what string
 		err := r.Scan(&what)

@@ -34,39 +34,23 @@ func groupLimits(cfg hypervisor.Config) []limit {
 	}
 }
 
-// weight gives each VM a share of a busy machine by its vCPUs. The scales of the versions differ: 100 and 1024 are one vCPU.
+// weight gives each VM a share of a busy machine by its vCPUs. The scales of the versions differ, and so does the most that the kernel
+// takes: 100 and 1024 are one vCPU.
 func weight(cpus int, v2 bool) int {
 	if v2 {
-		return min(cpus*100, maxWeight(v2))
+		return min(cpus*100, 10000)
 	}
-	return min(cpus*1024, maxWeight(v2))
+	return min(cpus*1024, 262144)
 }
 
-// maxWeight is the most that the kernel takes.
-func maxWeight(v2 bool) int {
-	if v2 {
-		return 10000
-	}
-	return 262144
-}
-
-// balance gives the groups above a VM's the weight of what is in them, and at least that of the host's processors. With the kernel's
-// default all guests together would weigh as much as one other process of the host, however many they are; like this a vCPU weighs
-// as much as a process.
+// balance gives the groups above a VM's one process' weight for each processor of the host. With the kernel's default all guests
+// together would weigh as much as one other process, however many they are. With the weight of all their vCPUs a burst of guests
+// would starve what they wait for, the node's agent, and its lease.
 func (d *Driver) balance(dir string) {
 	for range strings.Split(filepath.Clean(d.options.CgroupRoot), "/") {
 		for _, file := range []string{"cpu.weight", "cpu.shares"} {
-			v2 := file == "cpu.weight"
-			within, _ := filepath.Glob(filepath.Join(dir, "*", file)) // fails for a malformed pattern only
-			total := 0
-			for _, f := range within {
-				raw, _ := os.ReadFile(f) // gone meanwhile
-				n, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
-				total += n
-			}
-			if len(within) > 0 {
-				total = max(total, weight(runtime.NumCPU(), v2))
-				_ = os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(min(total, maxWeight(v2)))), 0o644) // see makeGroups
+			if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+				_ = os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(weight(runtime.NumCPU(), file == "cpu.weight"))), 0o644) // see makeGroups
 			}
 		}
 		dir = filepath.Dir(dir)
@@ -160,9 +144,7 @@ func (d *Driver) removeGroups(groups []string) {
 	defer d.grouping.Unlock()
 	for _, dir := range groups {
 		_ = os.Remove(dir) // one that is gone is as good
-		if above := filepath.Dir(dir); os.Remove(above) != nil {
-			d.balance(above)
-		}
+		_ = os.Remove(filepath.Dir(dir)) // goes with its last VM
 	}
 }
 

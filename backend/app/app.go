@@ -157,3 +157,14 @@ func (a *App) Definitions() []*op.Definition {
 	}
 	return defs
 }
+
+// fenced runs a step's transaction, which holds only while the step's runner still has the operation. op.ErrFenced: it was taken over,
+// and nothing was written.
+func (a *App) fenced(ctx context.Context, r op.Run, f func(*store.Tx) error) error {
+	return a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
+			return err
+		}
+		return f(t)
+	})
+}

@@ -181,10 +181,7 @@ func (a *App) deleteImage() *op.Definition {
 // retireImage looks again whether a VM came in between; from then on none can. The row stays until the files are gone, so that a
 // delete that failed can be asked for again.
 func (a *App) retireImage(ctx context.Context, r op.Run, s *unmaking) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		i, err := t.Image(ctx, s.Image)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -208,10 +205,7 @@ func (a *App) retireImage(ctx context.Context, r op.Run, s *unmaking) error {
 const beingDeleted = "it is being deleted"
 
 func (a *App) delistImage(ctx context.Context, r op.Run, s *unmaking) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		i, err := t.Image(ctx, s.Image)
 		if fault.Is(err, fault.NotFound) {
 			return nil

@@ -213,10 +213,7 @@ func (a *App) fetchImage(ctx context.Context, r op.Run, s *importing) error {
 // its row with the reason, so that its user learns it from the list as well.
 func (a *App) unfetchImage(ctx context.Context, r op.Run, s *importing) error {
 	a.removeStaged(s.Staged)
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		return t.DeleteImage(ctx, s.Image)
 	})
 }
@@ -263,10 +260,7 @@ func (a *App) bytesOf(s *importing) string {
 
 // delist makes the image one that waits again, so that the undo before it sees no use of the content.
 func (a *App) delist(ctx context.Context, r op.Run, s *importing) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		i, err := t.Image(ctx, s.Image)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -283,10 +277,7 @@ func (a *App) delist(ctx context.Context, r op.Run, s *importing) error {
 }
 
 func (a *App) listImage(ctx context.Context, r op.Run, s *importing) error {
-	err := a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	err := a.fenced(ctx, r, func(t *store.Tx) error {
 		i, err := t.Image(ctx, s.Image)
 		if err != nil || i.State == store.ImageReady {
 			return err

@@ -126,10 +126,7 @@ func (a *App) unshoot(ctx context.Context, r op.Run, s *shot) error {
 
 // failShot keeps a snapshot of which something may be on a node that is lost, so that its user can delete it later.
 func (a *App) failShot(ctx context.Context, r op.Run, s *shot) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		p, err := t.Snapshot(ctx, s.Snapshot)
 		if fault.Is(err, fault.NotFound) || err == nil && p.State == store.SnapshotFailed {
 			return nil
@@ -148,10 +145,7 @@ func nodeIsDead(err error) bool {
 }
 
 func (a *App) dropShot(ctx context.Context, r op.Run, s *shot) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		p, err := t.Snapshot(ctx, s.Snapshot)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -167,10 +161,7 @@ func (a *App) dropShot(ctx context.Context, r op.Run, s *shot) error {
 }
 
 func (a *App) listShot(ctx context.Context, r op.Run, s *shot) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		p, err := t.Snapshot(ctx, s.Snapshot)
 		if err != nil || p.State == store.SnapshotReady {
 			return err
@@ -260,10 +251,7 @@ func (a *App) afterRevert(ctx context.Context, r op.Run, s *shot) error {
 	if !s.Memory {
 		return nil
 	}
-	err := a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	err := a.fenced(ctx, r, func(t *store.Tx) error {
 		v, err := t.VM(ctx, s.VM)
 		if err != nil {
 			return err

@@ -80,10 +80,7 @@ func (a *App) cloneVM() *op.Definition {
 }
 
 func (a *App) finishClone(ctx context.Context, r op.Run, s *making) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		if err := t.FinishClone(ctx, s.VM); err != nil {
 			return err
 		}

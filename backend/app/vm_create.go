@@ -150,10 +150,7 @@ func (a *App) createVM() *op.Definition {
 // place records the owner: the node and a new epoch, under one lock for all placements, so that two VMs do not get the same room.
 func (a *App) place(ctx context.Context, r op.Run, s *making) error {
 	told := ""
-	err := a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	err := a.fenced(ctx, r, func(t *store.Tx) error {
 		if err := t.Lock(ctx, "placement"); err != nil {
 			return err
 		}
@@ -261,10 +258,7 @@ func (a *App) unplace(ctx context.Context, r op.Run, s *making) error {
 
 // forget takes the row away with everything that the verb reserved.
 func (a *App) forget(ctx context.Context, r op.Run, s *making) error {
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	return a.fenced(ctx, r, func(t *store.Tx) error {
 		v, err := t.VM(ctx, s.VM)
 		if fault.Is(err, fault.NotFound) {
 			return nil

@@ -74,10 +74,7 @@ func nothingOn(v store.VMView) bool {
 
 // wantGone records that nothing of the VM may remain. gone: nothing can.
 func (a *App) wantGone(ctx context.Context, r op.Run, v id.VM) (generation int64, gone bool, err error) {
-	err = a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	err = a.fenced(ctx, r, func(t *store.Tx) error {
 		row, err := t.VM(ctx, v)
 		if fault.Is(err, fault.NotFound) {
 			gone = true

@@ -150,10 +150,7 @@ func (a *App) unwish(ctx context.Context, r op.Run, s *power) error {
 // rewish changes what is wanted from within an operation whose wish has the generation, and tells the node.
 func (a *App) rewish(ctx context.Context, r op.Run, v id.VM, generation int64, set func(*store.VM, vm.Seen)) error {
 	var view store.VMView
-	err := a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.Guard(ctx, r.ID(), r.Fence()); err != nil {
-			return err
-		}
+	err := a.fenced(ctx, r, func(t *store.Tx) error {
 		row, err := t.VM(ctx, v)
 		if err != nil {
 			return err

@@ -143,7 +143,7 @@ func (d *Driver) removeGroups(groups []string) {
 	d.grouping.Lock()
 	defer d.grouping.Unlock()
 	for _, dir := range groups {
-		_ = os.Remove(dir) // one that is gone is as good
+		_ = os.Remove(dir)               // one that is gone is as good
 		_ = os.Remove(filepath.Dir(dir)) // goes with its last VM
 	}
 }

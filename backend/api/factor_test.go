@@ -138,3 +138,37 @@ func TestChangeEmail_endsWithTheChangeOfThePasswordAndRefusesWhatWasTakenMeanwhi
 	w.user("two", auth.Viewer)
 	w.ask("POST", "/api/auth/confirm-email", fmt.Sprintf(`{"token":%q}`, second)).wants(t, "taken meanwhile", http.StatusConflict, "email_taken")
 }
+
+func TestResetFactor_isForAdministratorsWithTheirPasswordAndToldToTheOwner(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	grace, eve := w.admin(), w.as("eve", auth.Developer)
+	w.factor(eve)
+	reset := func(by []string, who, password string) answer {
+		return w.ask("POST", "/api/v1/users/"+who+"/reset-second-factor", fmt.Sprintf(`{"password":%q}`, password), by...)
+	}
+	for _, role := range []auth.Role{auth.Viewer, auth.Developer, auth.Operator} {
+		reset(token(w.as("a-"+string(role), role)), "eve", password).wants(t, "by a "+string(role), http.StatusForbidden, "forbidden")
+	}
+	w.role(grace, `{"name":"desk","actions":["account.read","audit.read"],"tenants":"all"}`, "a-operator")
+	reset(token(w.as("a-operator", auth.Operator)), "eve", password).wants(t, "by who only reads accounts", http.StatusForbidden, "forbidden")
+	reset(nil, "eve", password).wants(t, "by nobody", http.StatusUnauthorized, "")
+	head := token(grace)
+	reset(head, "eve", "wrong horse battery").wants(t, "with a wrong password", http.StatusForbidden, "password_wrong")
+	reset(head, "nobody", password).wants(t, "of nobody", http.StatusNotFound, "")
+	reset(head, "grace", password).wants(t, "of oneself", http.StatusConflict, "own_account")
+	w.ask("GET", "/api/v1/vms", "", token(eve)...).wants(t, "until then", http.StatusOK, "")
+	w.challenge("eve")
+
+	reset(head, "eve", password).wants(t, "the reset", http.StatusNoContent, "")
+	w.ask("GET", "/api/v1/vms", "", token(eve)...).wants(t, "the sessions of the owner", http.StatusUnauthorized, "")
+	w.as("eve", auth.Developer) // with the password alone
+	if _, n := w.mail("factor_reset", "eve@example.org"); n != 1 {
+		t.Errorf("the owner got %d mails, want 1", n)
+	}
+	reset(head, "eve", password).wants(t, "again", http.StatusConflict, "second_factor_off")
+	log := w.ask("GET", "/api/v1/audit?action=user.reset_factor", "", head...)
+	if !strings.Contains(log.text, `"actor":"grace"`) || !strings.Contains(log.text, `"username":"eve"`) || !strings.Contains(log.text, `"total":1`) {
+		t.Errorf("recorded is %s, want one entry of grace about eve", log.text)
+	}
+	w.factor(w.as("eve", auth.Developer)) // and it can be turned on anew
+}

@@ -143,6 +143,12 @@ func (a *API) addUsers() {
 	}) (*struct{}, error) {
 		return nil, a.Accounts.EndUserSessions(ctx, caller(ctx), in.ID, in.Session)
 	})
+	add(a, write.unkept(), "POST /api/v1/users/{id}/reset-second-factor", op("resetUserFactor", "Take the second factors of somebody who has lost them away", tag), func(ctx context.Context, in *struct {
+		Ref
+		Body wire.PasswordOnly
+	}) (*struct{}, error) {
+		return nil, a.Accounts.ResetFactor(ctx, caller(ctx), in.ID, in.Body.Password)
+	})
 	add(a, write, "DELETE /api/v1/users/{id}", op("deleteUser", "Delete an account; what it made stays with its tenant", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
 		return nil, a.Accounts.DeleteUser(ctx, caller(ctx), in.ID)
 	})

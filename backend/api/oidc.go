@@ -37,7 +37,7 @@ func (a *API) addOIDC() {
 		browser := rand.Text()
 		to, err := a.Accounts.BeginOIDC(ctx, browser)
 		if err != nil {
-			return nil, err
+			return a.refuseOIDC(ctx, err)
 		}
 		return &sent{http.StatusFound, to, []http.Cookie{a.browserCookie(ctx, browser, oidcLife)}}, nil
 	})
@@ -59,7 +59,7 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 	Error string `query:"error" maxLength:"100"`
 }) (*sent, error) {
 	if in.Error != "" || in.Code == "" {
-		return nil, fault.New(fault.Unauthenticated, "oidc_refused", "the OpenID provider did not sign you in (%.100q); begin again", in.Error)
+		return a.refuseOIDC(ctx, fault.New(fault.Unauthenticated, "oidc_refused", "the OpenID provider did not sign you in (%.100q); begin again", in.Error))
 	}
 	cookie, err := of(ctx).request.Cookie(oidcCookie)
 	if err != nil {
@@ -67,9 +67,9 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 	}
 	s, err := a.Accounts.FinishOIDC(ctx, in.State, in.Code, cookie.Value, peer(ctx))
 	if err != nil {
-		return nil, err
+		return a.refuseOIDC(ctx, err)
 	}
-	out := &sent{http.StatusFound, strings.TrimRight(a.PublicURL, "/") + "/", []http.Cookie{a.browserCookie(ctx, "", -1)}}
+	out := &sent{http.StatusFound, a.page(), []http.Cookie{a.browserCookie(ctx, "", -1)}}
 	if s.Challenge != "" {
 		// Behind the #, which browsers send to nobody.
 		out.Location += "auth/login#" + url.Values{"challenge_token": {s.Challenge}, "methods": {strings.Join(s.Methods, " ")}}.Encode()
@@ -79,3 +79,17 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 	out.SetCookie = append(out.SetCookie, a.cookie(ctx, s.Refresh, int(refreshLife.Seconds())))
 	return out, nil
 }
+
+// refuseOIDC sends a browser to the sign-in page with the code of the refusal, which the page has a sentence for: a person followed a
+// link and shall not end on a problem for programs. Programs get the problem.
+func (a *API) refuseOIDC(ctx context.Context, err error) (*sent, error) {
+	if !strings.Contains(of(ctx).request.Header.Get("Accept"), "text/html") {
+		return nil, err
+	}
+	note(ctx, err)
+	to := a.page() + "auth/login?" + url.Values{"refused": {problemOf(ctx, err).Code}}.Encode()
+	return &sent{http.StatusFound, to, []http.Cookie{a.browserCookie(ctx, "", -1)}}, nil
+}
+
+// page is the console's first page.
+func (a *API) page() string { return strings.TrimRight(a.PublicURL, "/") + "/" }

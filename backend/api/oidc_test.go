@@ -173,6 +173,24 @@ func TestOIDC_hostileAnswersLetNobodyIn(t *testing.T) {
 	refused("a token that has ended", w.back(q, cookie), http.StatusUnauthorized, "oidc_refused")
 }
 
+func TestOIDC_bringsAPersonBackToTheSignInWithTheCodeOfTheRefusal(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	back := func(what string, a answer, code string) {
+		t.Helper()
+		a.wants(t, what, http.StatusFound, "")
+		if to, want := a.Header.Get("Location"), "http://localhost:8092/auth/login?refused="+code; to != want {
+			t.Errorf("%s: the browser ends at %s, want %s", what, to, want)
+		}
+	}
+	page := []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}
+	back("no provider is set", w.ask("GET", "/api/auth/oidc/login", "", page...), "oidc_off")
+	m := w.provide("admins=administrator")
+	back("the provider refuses", w.ask("GET", "/api/auth/oidc/callback?error=%3Cscript%3E&state=x", "", page...), "oidc_refused")
+	back("another browser", w.ask("GET", "/api/auth/oidc/callback?code=a&state=b", "", page...), "oidc_state")
+	q, cookie := w.visit(m, person("ada", "staff"))
+	back("no group that counts", w.ask("GET", "/api/auth/oidc/callback?"+q.Encode(), "", append(page, "Cookie", cookie)...), "oidc_no_role")
+}
+
 func TestOIDC_asksForTheSecondFactorOfTheAccount(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	m := w.provide("*=viewer")

@@ -31,7 +31,13 @@ func userCommand(s *session) *cobra.Command {
 			return wire.User{}, err
 		}
 		return cl.CreateUser(c.Context(), r)
-	}), userSet(s), signedIn(s, &cobra.Command{Use: "delete NAME", Short: "Delete an account; what it made stays with its tenant", Args: exactArgs("user")},
+	}), userSet(s), confirmed(s, &cobra.Command{Use: "reset-factor NAME", Short: "Take the second factors of somebody who has lost them away; asks for your own password", Args: exactArgs("user")},
+		func(c *cobra.Command, args []string, cl *client.Client, password string) error {
+			if err := cl.ResetFactor(c.Context(), args[0], password); err != nil {
+				return err
+			}
+			return s.say(map[string]string{"name": args[0]}, "Account %s has no second factor any more and is signed out everywhere.", args[0])
+		}), signedIn(s, &cobra.Command{Use: "delete NAME", Short: "Delete an account; what it made stays with its tenant", Args: exactArgs("user")},
 		func(c *cobra.Command, args []string, cl *client.Client) error {
 			if err := cl.DeleteUser(c.Context(), args[0]); err != nil {
 				return err

@@ -49,6 +49,12 @@ func (c *Client) DeleteUser(ctx context.Context, ref string) error {
 	return err
 }
 
+// ResetFactor takes the second factors of somebody who has lost them away. password is the caller's own.
+func (c *Client) ResetFactor(ctx context.Context, ref, password string) error {
+	_, err := c.do(ctx, call{method: http.MethodPost, path: path("/api/v1/users", ref, "reset-second-factor"), body: wire.PasswordOnly{Password: password}})
+	return err
+}
+
 // Tenants is a page of the tenants: all for administrators, else the own one.
 func (c *Client) Tenants(ctx context.Context, l ListOptions) (out wire.List[wire.Tenant], err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/tenants", query: l.values(), out: &out})

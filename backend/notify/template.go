@@ -35,6 +35,7 @@ const (
 	CodeUsed       = "code_used"     // a backup code was used
 	CodesMade      = "codes_made"    // backup codes were made or made anew
 	FactorOff      = "factor_off"    // the second factor was turned off
+	FactorReset    = "factor_reset"  // an administrator took the second factors away
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"
 	Invitation     = "invitation" // make an account
@@ -45,7 +46,7 @@ const (
 var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
 	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
-	FactorOff: "Two-factor authentication was turned off", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
+	FactorOff: "Two-factor authentication was turned off", FactorReset: "Your second factor was reset", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
 	Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
 }
 

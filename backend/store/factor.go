@@ -49,6 +49,16 @@ func (t *Tx) DeleteFactor(ctx context.Context, u id.User) error {
 	return t.dropUnneededCodes(ctx, u)
 }
 
+// DeleteFactors removes every second factor of an account: the TOTP secret, the passkeys and the backup codes; absent is success.
+func (t *Tx) DeleteFactors(ctx context.Context, u id.User) error {
+	for _, table := range []string{"second_factors", "passkeys", "backup_codes"} {
+		if _, err := t.exec(ctx, "delete from "+table+" where user_id = $1", u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // PutBackupCodes stores the hashes of backup codes in place of all that were there.
 func (t *Tx) PutBackupCodes(ctx context.Context, u id.User, hashes []string) error {
 	if _, err := t.exec(ctx, "delete from backup_codes where user_id = $1", u); err != nil {

@@ -102,6 +102,22 @@ func testPasskeys(t *testing.T, s *suite) {
 	s.tx(func(x *store.Tx) error { return x.DeletePasskey(s.ctx, ada.ID, "a-1") })
 	same(t, "backup codes without any second factor", codes(), 0)
 	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
+
+	s.tx(func(x *store.Tx) error {
+		again := store.Passkey{ID: "a-2", User: ada.ID, Name: "phone", Credential: []byte(`{}`)}
+		if err := x.InsertPasskey(s.ctx, &again); err != nil {
+			return err
+		}
+		if err := x.PutFactor(s.ctx, store.Factor{User: ada.ID, Sealed: []byte("x"), Enabled: true}); err != nil {
+			return err
+		}
+		return x.PutBackupCodes(s.ctx, ada.ID, []string{"h3"})
+	})
+	for range 2 { // absent is success
+		s.tx(func(x *store.Tx) error { return x.DeleteFactors(s.ctx, ada.ID) })
+		same(t, "has a factor after all were removed", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
+		same(t, "backup codes after all were removed", codes(), 0)
+	}
 }
 
 func testIdentities(t *testing.T, s *suite) {

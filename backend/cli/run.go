@@ -163,13 +163,15 @@ func (s *session) demoProgress() func(wire.Operation) {
 
 func agentCommand(s *session) *cobra.Command {
 	var settings settingFlags
-	var address, token, level string
+	var servers []string
+	var token, level string
 	c := &cobra.Command{
 		Use:   "agent",
 		Short: "Make this machine a node of a server elsewhere",
 		Long: "Run guests on this machine for a server elsewhere. The first time, --join takes the one-use token that `novacron node token` printed; afterwards the\n" +
-			"machine is known by its certificate. The agent dials the server, so it works behind NAT. When it stops, guests run on.",
-		Example: "  novacron agent --server cloud.example.org:8093 --join TOKEN",
+			"machine is known by its certificate. The agent dials the server, so it works behind NAT. When it stops, guests run on.\n" +
+			"With several servers on one database name each with a --server of its own: the agent keeps to the first that answers, and goes to the next when\nthat is lost.",
+		Example: "  novacron agent --server cloud.example.org:8093 --join TOKEN\n  novacron agent --server a.example.org:8093 --server b.example.org:8093",
 		GroupID: "run", Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			st, err := settings.load()
@@ -180,11 +182,11 @@ func agentCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return server.RunAgent(c.Context(), server.AgentOptions{Settings: st, Server: address, Join: token, Version: Version, Log: log})
+			return server.RunAgent(c.Context(), server.AgentOptions{Settings: st, Servers: servers, Join: token, Version: Version, Log: log})
 		},
 	}
 	settings.register(c)
-	c.Flags().StringVar(&address, "server", "", "host:port of the server's node port")
+	c.Flags().StringSliceVar(&servers, "server", nil, "host:port of a server's node port; repeated: the next one is tried when one is lost")
 	c.Flags().StringVar(&token, "join", "", "one-use token of the first start")
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c

@@ -18,15 +18,15 @@ import (
 // AgentOptions is what a node of a server elsewhere is made of.
 type AgentOptions struct {
 	Settings
-	Server  string // host:port
-	Join    string // one-use token; empty once the machine has joined
+	Servers []string // host:port of each; one is used at a time
+	Join    string   // one-use token; empty once the machine has joined
 	Version string
 	Log     *slog.Logger
 }
 
 // RunAgent is a node of a server elsewhere, until ctx ends. Guests run on.
 func RunAgent(ctx context.Context, o AgentOptions) error {
-	if o.Server == "" {
+	if len(o.Servers) == 0 {
 		return fault.New(fault.Invalid, "server_missing", "say which server this machine belongs to with --server host:port")
 	}
 	paths := PathsFor(o.DataDir)
@@ -53,7 +53,11 @@ func join(ctx context.Context, o AgentOptions, identity string) error {
 	if o.Join == "" {
 		return fault.New(fault.Unauthenticated, "not_joined", "this machine has not joined yet; run the command that `novacron node token` prints on the server")
 	}
-	_, err = remote.Join(ctx, nil, o.Server, o.Join, identity)
+	for _, server := range o.Servers { // the first that answers
+		if _, err = remote.Join(ctx, nil, server, o.Join, identity); !fault.Is(err, fault.Unavailable) {
+			return err
+		}
+	}
 	return err
 }
 
@@ -66,7 +70,7 @@ func runLink(ctx context.Context, o AgentOptions, paths Paths, identity string) 
 	if err != nil {
 		return err
 	}
-	link, err := remote.NewLink(remote.LinkOptions{Server: o.Server, Dir: identity, Log: o.Log})
+	link, err := remote.NewLink(remote.LinkOptions{Servers: o.Servers, Dir: identity, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (m *machine) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	for _, h := range m.w.hosts {
-		link, err := remote.NewLink(remote.LinkOptions{Server: h.name + ":8093", Dir: m.identity(h.name), Dial: m.dial, Log: m.w.log(m.name)})
+		link, err := remote.NewLink(remote.LinkOptions{Servers: []string{h.name + ":8093"}, Dir: m.identity(h.name), Dial: m.dial, Log: m.w.log(m.name)})
 		m.w.must(err)
 		r.links.Go(func() { link.Run(ctx, m.w.sabotage(m, r.agent)) })
 	}

@@ -49,7 +49,7 @@ func TestHub_putsTheNodeOfTheCertificateIntoAllThatANodeSays(t *testing.T) {
 	f := o.node(o.addr)
 	o.api(f.world.Node)
 	f.stop()
-	link, err := NewLink(LinkOptions{Server: o.addr, Dir: f.dir, Log: slog.New(slog.DiscardHandler)})
+	link, err := NewLink(LinkOptions{Servers: []string{o.addr}, Dir: f.dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestHub_aNodeCanNeverActAsAnother(t *testing.T) {
 		if _, err := Join(t.Context(), nil, o.addr, o.token(n), dir); err != nil {
 			t.Fatal(err)
 		}
-		link, err := NewLink(LinkOptions{Server: o.addr, Dir: dir})
+		link, err := NewLink(LinkOptions{Servers: []string{o.addr}, Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}

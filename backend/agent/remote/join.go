@@ -50,7 +50,7 @@ func Join(ctx context.Context, dial Dial, server, token, dir string) (id.Node, e
 		}}
 	hostname, _ := os.Hostname()
 	var got certificate
-	client := httpClient(dial, server, func() *tls.Config { return config })
+	client := httpClient(dial, func() *tls.Config { return config })
 	defer client.CloseIdleConnections()
 	if err := postJSON(ctx, client, server, "/join", joinRequest{JoinInfo{Hostname: hostname}, secret, csr}, &got); err != nil {
 		return "", err
@@ -111,11 +111,13 @@ func pinned(s tls.ConnectionState, fp string) (*x509.Certificate, error) {
 	return nil, refused(errors.New("no certificate in the chain has the fingerprint of the token"))
 }
 
-// httpClient speaks HTTP/1.1 to the server on a connection of its own.
-func httpClient(dial Dial, server string, config func() *tls.Config) *http.Client {
+// httpClient speaks HTTP/1.1 to servers on connections of its own.
+func httpClient(dial Dial, config func() *tls.Config) *http.Client {
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{CheckRedirect: noRedirect, Transport: &http.Transport{
-		DialTLSContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dial.secure(ctx, server, config()) },
+		DialTLSContext: func(ctx context.Context, _, server string) (net.Conn, error) {
+			return dial.secure(ctx, server, config())
+		},
 		MaxConnsPerHost: 4, MaxIdleConns: 1, IdleConnTimeout: idleWait, ResponseHeaderTimeout: callWait, DisableCompression: true,
 		MaxResponseHeaderBytes: 16 << 10,
 	}}

@@ -30,7 +30,7 @@ type LocalAPI interface {
 
 // LinkOptions is what the node's end is made of.
 type LinkOptions struct {
-	Server     string        // host:port
+	Servers    []string      // host:port of each; one is used at a time, the next when it is lost
 	Dir        string        // folder that holds the node's identity, as Join made it
 	LeaseEvery time.Duration // between two renewals of the lease; default 2 s
 	Dial       Dial          // nil: TCP
@@ -49,19 +49,26 @@ const (
 	renewRetry  = time.Minute
 )
 
-// Link keeps a node connected to one server.
+// Link keeps a node connected to one of its servers: to the first that answers until it is lost, then to the next.
 type Link struct {
 	o    LinkOptions
 	log  *slog.Logger
 	self atomic.Pointer[identity]
+	at   atomic.Pointer[stay]
 	// Leases and certificates travel on one client, images on another: no image delays a lease.
 	small, images *http.Client
 	wantBulk      chan struct{} // one token: the server asked for a bulk connection
 	renewing      sync.Mutex
 }
 
+// maxServers bounds the servers that a node tries in turn.
+const maxServers = 16
+
 // NewLink makes a link from what Join stored.
 func NewLink(o LinkOptions) (*Link, error) {
+	if len(o.Servers) == 0 || len(o.Servers) > maxServers {
+		return nil, fault.New(fault.Invalid, "servers_invalid", "a node has 1 to %d servers, not %d; name each with --server host:port", maxServers, len(o.Servers))
+	}
 	self, err := loadIdentity(o.Dir)
 	if err != nil {
 		return nil, err
@@ -72,10 +79,11 @@ func NewLink(o LinkOptions) (*Link, error) {
 	if o.LeaseEvery <= 0 {
 		o.LeaseEvery = 2 * time.Second
 	}
-	l := &Link{o: o, log: o.Log.With("node", self.node, "server", o.Server), wantBulk: make(chan struct{}, 1)}
+	l := &Link{o: o, log: o.Log.With("node", self.node), wantBulk: make(chan struct{}, 1)}
 	l.self.Store(self)
 	config := func() *tls.Config { return l.self.Load().tls(protoHTTP) }
-	l.small, l.images = httpClient(o.Dial, o.Server, config), httpClient(o.Dial, o.Server, config)
+	l.small, l.images = httpClient(o.Dial, config), httpClient(o.Dial, config)
+	l.begin(0)
 	return l, nil
 }
 
@@ -87,6 +95,7 @@ func (l *Link) Node() id.Node { return l.self.Load().node }
 func (l *Link) Run(ctx context.Context, api LocalAPI) error {
 	defer l.small.CloseIdleConnections()
 	defer l.images.CloseIdleConnections()
+	defer func() { l.at.Load().end() }()
 	var wg sync.WaitGroup
 	wg.Go(func() { l.keepControl(ctx, api) })
 	wg.Go(func() { l.keepBulk(ctx, api) })
@@ -107,9 +116,13 @@ func (l *Link) keepControl(ctx context.Context, api LocalAPI) {
 	line := outage{log: l.log, what: "the connection to the server"}
 	for ctx.Err() == nil {
 		began := time.Now()
-		if err := l.serve(ctx, protoControl, routes, line.over); err != nil && ctx.Err() == nil {
-			line.note(err)
+		server, here, done := l.here(ctx)
+		err := l.serve(here, server, protoControl, routes, line.over)
+		done()
+		if err != nil && ctx.Err() == nil {
+			line.note(server, err)
 		}
+		l.move()
 		if time.Since(began) > lastRetry { // it held for a while: this is not a server that refuses us
 			retry = firstRetry
 		}
@@ -127,15 +140,17 @@ func (l *Link) keepBulk(ctx context.Context, api LocalAPI) {
 		case <-ctx.Done():
 			return
 		}
-		if err := l.serve(ctx, protoBulk, routes, func() {}); err != nil {
-			l.log.Warn("open a bulk connection", "err", err)
+		server, here, done := l.here(ctx)
+		if err := l.serve(here, server, protoBulk, routes, func() {}); err != nil {
+			l.log.Warn("open a bulk connection", "server", server, "err", err)
 		}
+		done()
 	}
 }
 
 // serve dials, tells when the connection is there, and answers on it until it ends.
-func (l *Link) serve(ctx context.Context, proto string, routes http.Handler, up func()) error {
-	c, err := l.o.Dial.secure(ctx, l.o.Server, l.self.Load().tls(proto))
+func (l *Link) serve(ctx context.Context, server, proto string, routes http.Handler, up func()) error {
+	c, err := l.o.Dial.secure(ctx, server, l.self.Load().tls(proto))
 	if err != nil {
 		return err
 	}
@@ -151,8 +166,14 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 	line := outage{log: l.log, what: "the renewal of the lease"}
 	for ctx.Err() == nil {
 		var g agent.Lease
+		server, here, done := l.here(ctx)
 		seq := api.AskLease()
-		err := postJSON(ctx, l.small, l.o.Server, "/lease", leaseRequest{Seq: seq}, &g)
+		err := postJSON(here, l.small, server, "/lease", leaseRequest{Seq: seq}, &g)
+		left := here.Err() != nil
+		done()
+		if left {
+			continue // the next server is asked at once
+		}
 		if err == nil && g.Seq != seq {
 			err = fmt.Errorf("the server answered renewal %d instead of %d", g.Seq, seq)
 		}
@@ -163,7 +184,7 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 		if err == nil {
 			line.over()
 		} else if ctx.Err() == nil {
-			line.note(err)
+			line.note(server, err)
 		}
 		if fault.Is(err, fault.Unauthenticated) {
 			l.renew(ctx) // the certificate may have ended while this machine slept
@@ -180,7 +201,7 @@ type outage struct {
 	kind  fault.Kind
 }
 
-func (o *outage) note(err error) {
+func (o *outage) note(server string, err error) {
 	var kind fault.Kind
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		kind = f.Kind
@@ -192,7 +213,7 @@ func (o *outage) note(err error) {
 		o.since = time.Now()
 	}
 	o.kind = kind
-	o.log.Warn(o.what+" fails; it is tried again until it works", "err", err)
+	o.log.Warn(o.what+" fails; it is tried again until it works", "server", server, "err", err)
 }
 
 func (o *outage) over() {
@@ -230,7 +251,7 @@ func (l *Link) renew(ctx context.Context) (lasts time.Duration, err error) {
 		return 0, err
 	}
 	var got certificate
-	if err := postJSON(ctx, l.small, l.o.Server, "/renew", renewRequest{CSR: csr}, &got); err != nil {
+	if err := postJSON(ctx, l.small, l.at.Load().server, "/renew", renewRequest{CSR: csr}, &got); err != nil {
 		return 0, err
 	}
 	next, err := acceptCertificate(got, key, l.self.Load().ca)
@@ -249,10 +270,10 @@ func (l *Link) renew(ctx context.Context) (lasts time.Duration, err error) {
 	return got.Lasts, nil
 }
 
-// Fetch opens an image of the server at an offset; it is an agent.Source. A broken transfer is gone on with at the byte
+// Fetch opens an image of the present server at an offset; it is an agent.Source. A broken transfer is gone on with at the byte
 // where it broke.
 func (l *Link) Fetch(ctx context.Context, digest string, offset int64) (io.ReadCloser, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.o.Server+"/images/"+digest, nil)
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.at.Load().server+"/images/"+digest, nil)
 	if err != nil {
 		return nil, err
 	}

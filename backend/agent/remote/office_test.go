@@ -158,7 +158,8 @@ type farNode struct {
 	stop  func()
 }
 
-func (o *office) node(via string) *farNode {
+// newcomer is a machine with a certificate, and no agent yet.
+func (o *office) newcomer() *farNode {
 	o.t.Helper()
 	w := agenttest.NewWorld(o.t)
 	f := &farNode{world: w, dir: filepath.Join(o.t.TempDir(), "identity")}
@@ -166,15 +167,21 @@ func (o *office) node(via string) *farNode {
 	if err != nil || got != w.Node {
 		o.t.Fatalf("Join: node %q, %v", got, err)
 	}
+	return f
+}
+
+func (o *office) node(via string) *farNode {
+	o.t.Helper()
+	f := o.newcomer()
 	f.connect(o, via)
-	f.agent = w.Start(func(opt *agent.Options) { opt.Source = f.link.Fetch })
+	f.agent = f.world.Start(func(opt *agent.Options) { opt.Source = f.link.Fetch })
 	f.run(o)
 	return f
 }
 
 func (f *farNode) connect(o *office, via string) {
 	o.t.Helper()
-	link, err := NewLink(LinkOptions{Server: via, Dir: f.dir, LeaseEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	link, err := NewLink(LinkOptions{Servers: []string{via}, Dir: f.dir, LeaseEvery: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		o.t.Fatal(err)
 	}

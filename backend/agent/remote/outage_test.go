@@ -16,14 +16,14 @@ func TestOutage_isLoggedWhenItBeginsChangesAndEnds(t *testing.T) {
 	gone := errors.New("connection refused")
 	o.over() // it worked all the time
 	for range 100 {
-		o.note(gone)
+		o.note("s:1", gone)
 	}
 	for range 100 {
-		o.note(fault.New(fault.Forbidden, "node_removed", "this node was removed"))
+		o.note("s:1", fault.New(fault.Forbidden, "node_removed", "this node was removed"))
 	}
 	o.over()
 	o.over()
-	o.note(gone)
+	o.note("s:1", gone)
 	want := []string{"fails", "fails", "works again", "fails"}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != len(want) {

@@ -88,13 +88,13 @@ func TestHub_peersWithoutACertificateNeverCrowdOutNodes(t *testing.T) {
 func TestLink_refusesAServerOfAnotherCA(t *testing.T) {
 	mine, other := newOffice(t), newOffice(t)
 	f := mine.node(mine.addr)
-	link, err := NewLink(LinkOptions{Server: other.addr, Dir: f.dir, Log: slog.New(slog.DiscardHandler)})
+	link, err := NewLink(LinkOptions{Servers: []string{other.addr}, Dir: f.dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = link.renew(t.Context())
 	wantKind(t, err, fault.Unavailable)
-	if err := link.serve(t.Context(), protoControl, nil, func() {}); err == nil {
+	if err := link.serve(t.Context(), link.at.Load().server, protoControl, nil, func() {}); err == nil {
 		t.Error("connected to a server of another CA")
 	}
 }
@@ -111,7 +111,7 @@ func TestHub_refusesANodeOfAnotherCAWithTheSameName(t *testing.T) {
 	if err := theirs.save(dir); err != nil {
 		t.Fatal(err)
 	}
-	link, err := NewLink(LinkOptions{Server: mine.addr, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	link, err := NewLink(LinkOptions{Servers: []string{mine.addr}, Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch'
 import { mustEnrol, refresh, session } from '../auth/session.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { Problem, problemOf } from './problem.ts'
 import type { components, paths } from './schema.d.ts'
 

@@ -1,4 +1,4 @@
-import { words } from '../i18n/account.ts'
+import { words } from '../i18n/en/account.ts'
 import { Field } from '../ui/field.tsx'
 import { faultsOf } from '../ui/form.tsx'
 import { Refusal } from '../ui/refusal.tsx'

@@ -1,7 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { useLayoutEffect, useRef } from 'react'
-import { words } from '../i18n/account.ts'
-import { words as common } from '../i18n/en.ts'
+import { words } from '../i18n/en/account.ts'
 import { Brand } from '../ui/brand.tsx'
 import { Field } from '../ui/field.tsx'
 import { Password } from '../ui/password.tsx'
@@ -56,7 +55,7 @@ export function SignInAgain({ user, why }: { user: User; why: string }) {
         )}
         <div className="row">
           <button type="submit" className="button primary" aria-disabled={busy}>
-            {common.login.submit}
+            {words.login.submit}
           </button>
           <button type="button" className="button" onClick={leave}>
             {w.leave}

@@ -1,5 +1,5 @@
 import type { Schemas } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 const w = words.passkey
 

@@ -1,6 +1,6 @@
 import { Problem, problemOf } from '../api/problem.ts'
 import type { components } from '../api/schema.d.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 type Schemas = components['schemas']
 

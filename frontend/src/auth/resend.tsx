@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query'
-import { words } from '../i18n/account.ts'
+import { words } from '../i18n/en/account.ts'
 import { AddressForm } from './address-form.tsx'
 import { resendVerification } from './post.ts'
 

@@ -1,6 +1,6 @@
 import { Problem } from '../api/problem.ts'
 import type { components } from '../api/schema.d.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { createStore } from '../lib/store.ts'
 import { usePasskey } from './passkey.ts'
 import { post } from './post.ts'

@@ -1,6 +1,6 @@
 import RFB from '@novnc/novnc'
 import { useEffect, useRef } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vm.ts'
 import type { Line } from './line.ts'
 
 const w = words.console

@@ -3,7 +3,7 @@ import { SearchAddon } from '@xterm/addon-search'
 import { Terminal } from '@xterm/xterm'
 import '@xterm/xterm/css/xterm.css'
 import { useEffect, useRef, useState } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vm.ts'
 import type { Line } from './line.ts'
 import { styledDocument } from './styles.ts'
 

@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router'
 import type { Node } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
-import { bytes, count, mebibytes } from '../lib/format.ts'
+import { words } from '../i18n/en/dashboard.ts'
+import { count } from '../lib/count.ts'
+import { bytes, mebibytes } from '../lib/format.ts'
 import { capacityOf } from '../nodes/capacity.ts'
 
 const w = words.dashboard

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { Node } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/dashboard.ts'
 import { mebibytes, percent } from '../lib/format.ts'
 import { Meter } from '../ui/meter.tsx'
 import { State } from '../ui/state.tsx'

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { Node } from '../api/client.ts'
 import { images } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/dashboard.ts'
 
 const w = words.started
 

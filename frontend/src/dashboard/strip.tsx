@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router'
 import type { Node } from '../api/client.ts'
 import { counted, type VMCounts } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
-import { count } from '../lib/format.ts'
+import { words } from '../i18n/en/dashboard.ts'
+import { count } from '../lib/count.ts'
 import { type Tone, toneOf } from '../lib/state.ts'
 import { Mark } from '../ui/state.tsx'
 

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { Copy } from '../ui/copy.tsx'
 import { Check } from '../ui/field.tsx'
 

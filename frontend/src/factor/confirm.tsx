@@ -1,4 +1,4 @@
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { Password } from '../ui/password.tsx'
 

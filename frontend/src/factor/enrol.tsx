@@ -1,8 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { api, body } from '../api/client.ts'
-import { words as common } from '../i18n/en.ts'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { Copy } from '../ui/copy.tsx'
 import { Field } from '../ui/field.tsx'
 import { faultsOf } from '../ui/form.tsx'
@@ -59,7 +58,7 @@ export function Enrol({ onEnabled, onCancel }: Props) {
       <div className="row">
         {onCancel ? (
           <button type="button" className="button" onClick={onCancel}>
-            {common.common.cancel}
+            {words.common.cancel}
           </button>
         ) : null}
         <button type="submit" className="button primary" aria-disabled={enable.isPending}>

@@ -3,8 +3,7 @@ import { useState } from 'react'
 import { api, body, type Schemas } from '../api/client.ts'
 import { factor, passkeys } from '../api/queries.ts'
 import { canPasskey, makePasskey } from '../auth/passkey.ts'
-import { words as common } from '../i18n/en.ts'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { Password } from '../ui/password.tsx'
@@ -75,7 +74,7 @@ function Table({ list, onRemove }: { list: Passkey[]; onRemove: (p: Passkey) => 
               <td>
                 <Time at={p.created_at} />
               </td>
-              <td>{p.last_used_at ? <Time at={p.last_used_at} /> : common.common.never}</td>
+              <td>{p.last_used_at ? <Time at={p.last_used_at} /> : words.common.never}</td>
               <td className="end">
                 <button
                   type="button"

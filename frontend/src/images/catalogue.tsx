@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import type { Schemas } from '../api/client.ts'
 import { catalogue } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/images.ts'
 import { ErrorView, Loaded } from '../ui/views.tsx'
 import { useCreateImage } from './create.ts'
 

@@ -1,4 +1,4 @@
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/images.ts'
 import { bytes, percent } from '../lib/format.ts'
 import { forgetUpload, pauseUpload, resumeUpload, type Upload } from './uploads.ts'
 

@@ -14,9 +14,6 @@ export function bytes(n: number): string {
 export const mebibytes = (n: number): string => bytes(n * 2 ** 20)
 export const gibibytes = (n: number): string => bytes(n * 2 ** 30)
 
-const plain = new Intl.NumberFormat('en')
-export const count = (n: number): string => plain.format(n)
-
 export const percent = (share: number): string => `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`
 
 const relative = new Intl.RelativeTimeFormat('en', {

@@ -1,6 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { api, body } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/nodes.ts'
 import { absolute } from '../lib/format.ts'
 import { Copy } from '../ui/copy.tsx'
 import { ErrorView } from '../ui/views.tsx'

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { operations } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/shell.ts'
 import { UploadView } from '../images/upload-view.tsx'
 import { uploads } from '../images/uploads.ts'
 import { useStore } from '../lib/store.ts'

@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api, body, type Operation } from '../api/client.ts'
-import { kindWords, words } from '../i18n/en.ts'
+import { kindWords, words } from '../i18n/en/shell.ts'
 import { useNow } from '../lib/clock.ts'
 import { duration, percent } from '../lib/format.ts'
 import { names } from '../lib/names.ts'

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/shell.ts'
 import { Icon } from '../ui/icon.tsx'
 
 const load = () => import('./palette.tsx')
@@ -27,7 +27,7 @@ export function PaletteOpener() {
     <>
       <button type="button" className="button opener" aria-keyshortcuts="Control+K Meta+K" onClick={() => setOpen(true)}>
         <Icon name="search" />
-        <span className="opener-word">{words.palette.open}</span> <kbd>Ctrl K</kbd>
+        <span className="opener-word">{words.nav.search}</span> <kbd>Ctrl K</kbd>
       </button>
       {open ? (
         <Suspense>

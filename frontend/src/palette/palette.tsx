@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/palette.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { useCommands } from './commands.ts'
 import { type Command, find } from './match.ts'

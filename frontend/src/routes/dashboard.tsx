@@ -8,7 +8,8 @@ import { CapacityCard } from '../dashboard/capacity.tsx'
 import { NodesCard } from '../dashboard/nodes.tsx'
 import { GettingStarted } from '../dashboard/started.tsx'
 import { HealthStrip } from '../dashboard/strip.tsx'
-import { kindWords, words } from '../i18n/en.ts'
+import { words } from '../i18n/en/dashboard.ts'
+import { kindWords } from '../i18n/en/shell.ts'
 import { toneOf } from '../lib/state.ts'
 import { OperationView, SubjectLink } from '../operations/view.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
@@ -104,7 +105,7 @@ function Quota() {
   const query = useQuery(tenants())
   return (
     <section className="card">
-      <h2>{words.tenants.card}</h2>
+      <h2>{words.dashboard.quota}</h2>
       <Loaded query={query} lines={3}>
         {(list) => (list.items[0] ? <QuotaMeters tenant={list.items[0]} /> : null)}
       </Loaded>

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { enrolled, session, signOut } from '../auth/session.ts'
 import { BackupCodes } from '../factor/codes.tsx'
 import { Enrol } from '../factor/enrol.tsx'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { useStore } from '../lib/store.ts'
 import { Gate } from '../ui/gate.tsx'
 

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { Problem } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { ErrorView } from '../ui/views.tsx'
 
 export function NotFound() {

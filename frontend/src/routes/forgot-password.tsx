@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { forgotPassword } from '../auth/post.ts'
 import { AddressForm } from '../auth/address-form.tsx'
-import { words } from '../i18n/account.ts'
+import { words } from '../i18n/en/account.ts'
 import { Gate } from '../ui/gate.tsx'
 
 const w = words.forgot

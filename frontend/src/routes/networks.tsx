@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { networks } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/networks.ts'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { Empty, Loaded } from '../ui/views.tsx'

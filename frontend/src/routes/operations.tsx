@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { images, operations, vmCounts } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/shell.ts'
 import { OperationView } from '../operations/view.tsx'
 import { operationStatuses } from '../router.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import type { Schemas } from '../api/client.ts'
 import { roles } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/roles.ts'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Loaded } from '../ui/views.tsx'
 

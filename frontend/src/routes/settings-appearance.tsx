@@ -1,4 +1,4 @@
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { useStore } from '../lib/store.ts'
 import { chooseTheme, theme } from '../lib/theme.ts'
 import { Ready } from '../ui/page.tsx'

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, type Schemas } from '../api/client.ts'
 import { sessions } from '../api/queries.ts'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { deviceOf } from '../lib/agent.ts'
 import { Action } from '../ui/action.tsx'
 import { Ready } from '../ui/page.tsx'

@@ -2,8 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, type Schemas } from '../api/client.ts'
 import { tokens } from '../api/queries.ts'
-import { words as common } from '../i18n/en.ts'
-import { words } from '../i18n/settings.ts'
+import { words } from '../i18n/en/settings.ts'
 import { CreateToken } from '../tokens/create.tsx'
 import { Copy } from '../ui/copy.tsx'
 import { Dialog } from '../ui/dialog.tsx'
@@ -73,7 +72,7 @@ function Table({ list, onRevoke }: { list: Token[]; onRevoke: (token: Token) => 
               <td>
                 <Time at={t.created_at} />
               </td>
-              <td>{t.last_used_at ? <Time at={t.last_used_at} /> : common.common.never}</td>
+              <td>{t.last_used_at ? <Time at={t.last_used_at} /> : words.common.never}</td>
               <td>{t.expires_at ? <Time at={t.expires_at} /> : w.endsNever}</td>
               <td className="end">
                 <button
@@ -116,7 +115,7 @@ function Made({ token, onClose }: { token: Token; onClose: () => void }) {
       </div>
       <div>
         <button type="button" className="button primary" onClick={onClose}>
-          {common.common.close}
+          {words.common.close}
         </button>
       </div>
     </Dialog>

@@ -1,5 +1,5 @@
 import { Link, Outlet } from '@tanstack/react-router'
-import { words as w } from '../i18n/settings.ts'
+import { words as w } from '../i18n/en/settings.ts'
 import { PageHead } from '../ui/page.tsx'
 
 export function SettingsPage() {

@@ -1,7 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { setUp } from '../auth/session.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/setup.ts'
 import { SetupFrame, SetupSteps } from '../setup/steps.tsx'
 import { Field } from '../ui/field.tsx'
 import { faultsOf } from '../ui/form.tsx'

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, body } from '../api/client.ts'
 import { tenants } from '../api/queries.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/tenants.ts'
 import { mebibytes, parseMebibytes } from '../lib/format.ts'
 import { type Limit, limits, type Quota, QuotaUse, showLimit, type Tenant } from '../tenants/quota.tsx'
 import { Field } from '../ui/field.tsx'
@@ -130,7 +130,7 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
     const wrong: typeof bad = {}
     for (const limit of limits) {
       const value = parseLimit(limit, String(form.get(limit)))
-      if (value === null) wrong[limit] = limit === 'memory_mib' ? words.create.badMemory : words.create.badNumber
+      if (value === null) wrong[limit] = limit === 'memory_mib' ? words.amount.badMemory : words.amount.badNumber
       else quota[limit] = value
     }
     setBad(wrong)

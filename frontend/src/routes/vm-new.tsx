@@ -5,7 +5,7 @@ import { api, body, type Image, randomKey, type Schemas } from '../api/client.ts
 import { Problem, sentence } from '../api/problem.ts'
 import { images, networks, nodes } from '../api/queries.ts'
 import { useRights } from '../auth/rights.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vms.ts'
 import { gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
@@ -39,9 +39,9 @@ export function requestOf(d: Draft): { request: Schemas['CreateVM'] } | { faults
   const cpus = Number(d.cpus)
   const memory = parseMebibytes(d.memory)
   const disk = d.disk.trim() === '' ? 0 : Number(d.disk)
-  if (!Number.isInteger(cpus) || cpus < 1) faults.cpus = w.badNumber
-  if (memory === null || memory < 1) faults.memory_mib = w.badMemory
-  if (!Number.isInteger(disk) || disk < 0) faults.disk_gib = w.badNumber
+  if (!Number.isInteger(cpus) || cpus < 1) faults.cpus = words.amount.badNumber
+  if (memory === null || memory < 1) faults.memory_mib = words.amount.badMemory
+  if (!Number.isInteger(disk) || disk < 0) faults.disk_gib = words.amount.badNumber
   if (Object.keys(faults).length > 0 || memory === null) return { faults }
   const keys = d.keys
     .split('\n')
@@ -163,7 +163,7 @@ export function NewVMPage() {
                   />
                 )}
               </Field>
-              <Field label={w.memory} hint={w.memoryHint} fault={faults.memory_mib}>
+              <Field label={w.memory} hint={words.amount.memoryHint} fault={faults.memory_mib}>
                 {(c) => (
                   <input {...c} name="memory" value={draft.memory} onChange={(e) => set({ memory: e.target.value })} />
                 )}

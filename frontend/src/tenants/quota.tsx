@@ -1,6 +1,7 @@
 import type { Schemas } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
-import { count, gibibytes, mebibytes } from '../lib/format.ts'
+import { words } from '../i18n/en/tenants.ts'
+import { count } from '../lib/count.ts'
+import { gibibytes, mebibytes } from '../lib/format.ts'
 import { Meter } from '../ui/meter.tsx'
 
 const w = words.tenants

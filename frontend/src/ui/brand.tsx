@@ -1,4 +1,4 @@
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 export function Brand() {
   return (

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 /** Copies a text. Where the page may not use the clipboard (plain HTTP from afar) the text stays selectable beside it. */
 export function Copy({ text, label = words.common.copy }: { text: string; label?: string }) {

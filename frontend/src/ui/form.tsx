@@ -1,5 +1,5 @@
 import { Problem, sentence } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { Dialog } from './dialog.tsx'
 import { ErrorView } from './views.tsx'
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { Ready } from './page.tsx'
 import { Brand } from './brand.tsx'
 

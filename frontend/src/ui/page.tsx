@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 /** A page's heading with its main actions. The focus goes to the heading on arrival, so that a screen reader tells the page. */
 export function PageHead({

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { Field } from './field.tsx'
 
 const w = words.login

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { Problem, sentence } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { useNow } from '../lib/clock.ts'
 
 /** Why a form was refused; too many tries count down. What stands beside a field of the form is not repeated here. */

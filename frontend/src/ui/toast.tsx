@@ -1,5 +1,5 @@
 import { sentence } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { createStore, useStore } from '../lib/store.ts'
 
 type Toast = { id: number; kind: 'done' | 'error'; text: string }

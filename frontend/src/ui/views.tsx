@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import { Problem, sentence } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 import { useNow } from '../lib/clock.ts'
 import { Copy } from './copy.tsx'
 

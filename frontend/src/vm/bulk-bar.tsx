@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import type { VMSummary } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vms.ts'
 import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
 import { Field } from '../ui/field.tsx'

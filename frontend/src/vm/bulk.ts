@@ -1,6 +1,6 @@
 import { api, body, type VMSummary } from '../api/client.ts'
 import { Problem, sentence } from '../api/problem.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vms.ts'
 import { createStore } from '../lib/store.ts'
 
 export const bulkVerbs = ['start', 'stop', 'restart', 'force_stop', 'delete'] as const

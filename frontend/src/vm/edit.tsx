@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, body, type Schemas, type VM } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/vm.ts'
 import { mebibytes, parseMebibytes } from '../lib/format.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
@@ -40,8 +40,8 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
     const cpus = Number(form.get('cpus'))
     const memory = parseMebibytes(String(form.get('memory')))
     const wrong = {
-      ...(Number.isInteger(cpus) && cpus >= 1 ? {} : { cpus: words.create.badNumber }),
-      ...(memory ? {} : { memory: words.create.badMemory }),
+      ...(Number.isInteger(cpus) && cpus >= 1 ? {} : { cpus: words.amount.badNumber }),
+      ...(memory ? {} : { memory: words.amount.badMemory }),
     }
     setBad(wrong)
     if (Object.keys(wrong).length > 0 || !memory) return
@@ -67,7 +67,7 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
         <Field label={words.vm.cpus} fault={bad.cpus ?? at.cpus}>
           {(c) => <input {...c} name="cpus" inputMode="numeric" defaultValue={v.cpus} autoComplete="off" />}
         </Field>
-        <Field label={words.vm.memory} hint={words.create.memoryHint} fault={bad.memory ?? at.memory_mib}>
+        <Field label={words.vm.memory} hint={words.amount.memoryHint} fault={bad.memory ?? at.memory_mib}>
           {(c) => <input {...c} name="memory" defaultValue={mebibytes(v.memory_mib)} autoComplete="off" />}
         </Field>
       </div>

@@ -1,5 +1,5 @@
 import { api, body, type VM } from '../api/client.ts'
-import { words } from '../i18n/en.ts'
+import { words } from '../i18n/en/core.ts'
 
 /** What turns a VM's run state, in the order in which it is offered. */
 export const powers = ['start', 'stop', 'restart', 'pause', 'resume', 'suspend', 'force_stop'] as const

@@ -1,7 +1,9 @@
 // The words of the pages that people see before they are signed in, beside the sign-in itself.
-const plural = (value: number, one: string, many: string) => `${value} ${value === 1 ? one : many}`
+import { plural } from '../../lib/count.ts'
+import { words as core } from './core.ts'
 
 export const words = {
+  ...core,
   toLogin: 'To the sign-in',
   toSettings: 'To the settings',
   password: 'Password',

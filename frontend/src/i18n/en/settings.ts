@@ -1,7 +1,9 @@
 // The words of the pages where people govern their own accounts.
-const plural = (value: number, one: string, many: string) => `${value} ${value === 1 ? one : many}`
+import { plural } from '../../lib/count.ts'
+import { words as core } from './core.ts'
 
 export const words = {
+  ...core,
   title: 'Settings',
   tabs: 'Parts of the settings',
   present: 'Present password',
@@ -108,7 +110,7 @@ export const words = {
     scope: 'May do',
     all: 'All that you may do',
     some: 'Only what you choose',
-    actions: (count: number) => plural(count, 'action', 'actions'),
+    actions: (n: number) => plural(n, 'action', 'actions'),
     choose: 'Choose at least one action.',
     ends: 'Ends',
     endsIn: (days: number) => `in ${plural(days, 'day', 'days')}`,

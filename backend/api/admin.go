@@ -24,6 +24,8 @@ type AdminDeps struct {
 	Down   func(guests bool) // begins to end the server; returns at once
 	// RotateKeys makes a new signing key; forget removes the others with the tokens that they signed. nil: it is not offered.
 	RotateKeys func(ctx context.Context, forget bool) error
+	// SecretKey tells of the key that encrypts secrets at rest, RotateSecretKey changes it, and FinishSecretKey ends the change.
+	SecretKey, RotateSecretKey, FinishSecretKey func(context.Context) (wire.SecretKeyChange, error)
 }
 
 type peerKey struct{}
@@ -69,6 +71,16 @@ func (a *API) Admin(d AdminDeps) *http.Server {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	for pattern, f := range map[string]func(context.Context) (wire.SecretKeyChange, error){
+		"GET /secret-key": d.SecretKey, "POST /secret-key/rotate": d.RotateSecretKey, "POST /secret-key/finish": d.FinishSecretKey,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			// As long as there is something to encrypt. An error means that no deadline can be set.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+			out, err := f(r.Context())
+			settle(w, r, out, err)
+		})
+	}
 	a.addAdminMail(mux)
 	mux.HandleFunc("POST /down", func(w http.ResponseWriter, r *http.Request) {
 		var in wire.Down

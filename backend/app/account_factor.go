@@ -31,7 +31,6 @@ const (
 	backupCodes  = 10
 	backupBytes  = 15 // 120 random bits: from 112 on a plain hash keeps a code (ASVS 6.5.2)
 	stepTries    = 5  // codes for one challenge
-	totpPurpose  = "totp"
 	codeWrong    = "the code is wrong or was used; take the next one that the app shows"
 	maxCodeBytes = 64
 )
@@ -65,7 +64,7 @@ func (a *Accounts) SetupFactor(ctx context.Context, c auth.Caller) (out wire.Fac
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		return t.PutFactor(ctx, store.Factor{User: u.ID, Sealed: a.seal.Seal(totpPurpose+"/"+string(u.ID), []byte(key.Secret())), Created: a.now()})
+		return t.PutFactor(ctx, store.Factor{User: u.ID, Sealed: a.seal.Seal(FactorPurpose(string(u.ID)), []byte(key.Secret())), Created: a.now()})
 	})
 	return wire.FactorSetup{Secret: key.Secret(), URL: key.URL(), QR: buf.Bytes()}, err
 }
@@ -118,7 +117,7 @@ func (a *Accounts) EnableFactor(ctx context.Context, c auth.Caller, code string)
 
 // spendTOTP takes a code whose step was not taken before.
 func (a *Accounts) spendTOTP(ctx context.Context, t *store.Tx, f store.Factor, code string) (bool, error) {
-	secret, err := a.seal.Open(totpPurpose+"/"+string(f.User), f.Sealed)
+	secret, err := a.seal.Open(FactorPurpose(string(f.User)), f.Sealed)
 	if err != nil {
 		return false, fmt.Errorf("second factor of %s: %w", f.User, err)
 	}

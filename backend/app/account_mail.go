@@ -23,7 +23,11 @@ type Sealer interface {
 	Open(purpose string, sealed []byte) ([]byte, error)
 }
 
-const mailPurpose = "mail"
+// MailPurpose is what the contents of mails are sealed for.
+const MailPurpose = "mail"
+
+// FactorPurpose is what the TOTP secret of an account is sealed for.
+func FactorPurpose(user string) string { return "totp/" + user }
 
 // post queues a mail in the transaction of what it tells. event names it: there is one mail per event.
 func (a *Accounts) post(ctx context.Context, t *store.Tx, kind, to, event string, d notify.Data) error {
@@ -40,7 +44,7 @@ func (a *Accounts) postAs(ctx context.Context, t *store.Tx, mail, kind, to, even
 	if err != nil {
 		return fmt.Errorf("mail %s: %w", kind, err)
 	}
-	return t.InsertMail(ctx, &store.Mail{ID: mail, Event: event, Kind: kind, To: to, Sealed: a.seal.Seal(mailPurpose, raw), Created: a.now()})
+	return t.InsertMail(ctx, &store.Mail{ID: mail, Event: event, Kind: kind, To: to, Sealed: a.seal.Seal(MailPurpose, raw), Created: a.now()})
 }
 
 // link is where a person uses a one-use secret. It stands behind the #, which browsers send to nobody; the host is the
@@ -100,7 +104,7 @@ func (q mailQueue) Next(ctx context.Context) (notify.Mail, error) {
 }
 
 func (a *Accounts) mailData(m store.Mail) (d notify.Data, err error) {
-	raw, err := a.seal.Open(mailPurpose, m.Sealed)
+	raw, err := a.seal.Open(MailPurpose, m.Sealed)
 	if err == nil {
 		err = json.Unmarshal(raw, &d)
 	}

@@ -32,7 +32,7 @@ func secretsCommand(s *session) *cobra.Command {
 	}
 	create.Flags().StringVar(&file, "file", server.SecretsFile, "where to write them")
 	create.Flags().BoolVar(&force, "force", false, "make new secrets although the file is there; the old one stays beside it as NAME.old")
-	c.AddCommand(create)
+	c.AddCommand(create, rotateSecretsCommand(s))
 	return c
 }
 

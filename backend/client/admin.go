@@ -61,6 +61,22 @@ func (a *Admin) RotateKeys(ctx context.Context, forget bool) error {
 	return a.do(ctx, http.MethodPost, "/rotate-keys", wire.RotateKeys{ForgetOld: forget}, nil)
 }
 
+// SecretKey reads the key that encrypts secrets at rest.
+func (a *Admin) SecretKey(ctx context.Context) (out wire.SecretKeyChange, err error) {
+	return out, a.do(ctx, http.MethodGet, "/secret-key", nil, &out)
+}
+
+// RotateSecretKey begins a change of that key, or goes on with the one that is under way. It returns when everything is encrypted with
+// the new one.
+func (a *Admin) RotateSecretKey(ctx context.Context) (out wire.SecretKeyChange, err error) {
+	return out, a.do(ctx, http.MethodPost, "/secret-key/rotate", nil, &out)
+}
+
+// FinishSecretKey ends the change: nothing opens with the old key any more.
+func (a *Admin) FinishSecretKey(ctx context.Context) (out wire.SecretKeyChange, err error) {
+	return out, a.do(ctx, http.MethodPost, "/secret-key/finish", nil, &out)
+}
+
 // Mails lists the newest mails.
 func (a *Admin) Mails(ctx context.Context) (out wire.MailList, err error) {
 	return out, a.do(ctx, http.MethodGet, "/mails", nil, &out)

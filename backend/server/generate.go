@@ -50,11 +50,12 @@ func WriteSecrets(name string, force bool) error {
 		}
 		text.WriteString(secret + "=" + value + "\n")
 	}
-	return replaceFile(name, []byte(text.String()))
+	return replaceFile(name, []byte(text.String()), nil)
 }
 
-// replaceFile writes a file of mode 0600 and keeps the one that was there as NAME.old. Ended halfway, it has lost neither.
-func replaceFile(name string, content []byte) error {
+// replaceFile writes a file of mode 0600, or with the mode and owner of like, and keeps the one that was there as NAME.old. Ended halfway,
+// it has lost neither.
+func replaceFile(name string, content []byte, like fs.FileInfo) error {
 	if _, err := os.Lstat(name); err == nil {
 		old := name + ".old"
 		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +65,27 @@ func replaceFile(name string, content []byte) error {
 			return err
 		}
 	}
-	return writeSynced(name, content)
+	return writeLike(name, content, like)
+}
+
+// ReplaceSecret puts new in the place of old in a file, which keeps its owner and mode; the file as it was stays beside it as NAME.old, for
+// backups that were made until now. The file may hold other things. One that holds new already is left alone.
+func ReplaceSecret(name, old, new string) error {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	switch text := string(raw); {
+	case strings.Contains(text, new):
+		return nil
+	case strings.Count(text, old) != 1:
+		return fmt.Errorf("%s does not hold the key that the server uses; name the file that does with --file", name)
+	}
+	fi, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	return replaceFile(name, []byte(strings.Replace(string(raw), old, new, 1)), fi)
 }
 
 // randomHex is 256 random bits that no shell, URL or settings file reads as anything else.

@@ -31,7 +31,7 @@ const (
 // keyring keeps the keys that sign access tokens in the database, sealed, one ring for all servers.
 type keyring struct {
 	db   *store.DB
-	seal sealer
+	seal *sealer
 	log  *slog.Logger
 	keys *session.Keys
 
@@ -41,7 +41,7 @@ type keyring struct {
 }
 
 // openKeyring reads the ring. configured is a key that shall sign, as in NOVACRON_SIGNING_KEY; empty: the first server makes one.
-func openKeyring(ctx context.Context, db *store.DB, seal sealer, configured string, log *slog.Logger) (*keyring, error) {
+func openKeyring(ctx context.Context, db *store.DB, seal *sealer, configured string, log *slog.Logger) (*keyring, error) {
 	k := &keyring{db: db, seal: seal, log: log, opened: map[string]*rsa.PrivateKey{}}
 	if err := k.ensure(ctx, configured); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
@@ -155,6 +155,9 @@ func (k *keyring) run(stop <-chan struct{}) {
 func (k *keyring) follow(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.seal.follow(ctx); err != nil {
+		return err
+	}
 	live, err := k.read(ctx)
 	if err != nil {
 		return err

@@ -8,12 +8,6 @@ import (
 	"novacron/backend/notify"
 )
 
-// Seal and Open let the verbs encrypt what they keep.
-func (s sealer) Seal(purpose string, secret []byte) []byte { return s.seal(purpose, secret) }
-
-// Open is the inverse of Seal for the same purpose.
-func (s sealer) Open(purpose string, sealed []byte) ([]byte, error) { return s.open(purpose, sealed) }
-
 // accountDeps is what the accounts need of the settings.
 func (s *Server) accountDeps() (app.AccountDeps, error) {
 	d := app.AccountDeps{App: s.app, Store: s.db, Sessions: s.sessions, Keys: s.keyring.keys, Seal: s.seal, PublicURL: s.o.PublicURL, Registration: s.o.registration(), Mails: s.o.SMTPURL != "", RequireFactor: s.o.RequireFactor == "on"}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"novacron/backend/agent"
 	"novacron/backend/core/fault"
@@ -145,13 +147,20 @@ func nodeID(p Paths) (id.Node, error) {
 }
 
 // writeSynced makes a file appear whole or not at all, also after a power cut.
-func writeSynced(name string, content []byte) error {
+func writeSynced(name string, content []byte) error { return writeLike(name, content, nil) }
+
+// writeLike is writeSynced with the mode and owner of another file.
+func writeLike(name string, content []byte, like fs.FileInfo) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
+	if like != nil && err == nil {
+		owner := like.Sys().(*syscall.Stat_t) //nolint:errcheck // it is on Linux
+		err = errors.Join(f.Chown(int(owner.Uid), int(owner.Gid)), f.Chmod(like.Mode().Perm()))
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

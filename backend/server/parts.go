@@ -229,12 +229,10 @@ type keyPEM struct {
 	Key  []byte `json:"key"`
 }
 
-const caSetting = "node_ca"
-
 // openCA gives the authority that signs nodes' certificates: one per installation, made by whichever server comes first, encrypted in
 // the store.
-func openCA(ctx context.Context, db *store.DB, seal sealer) (*remote.CA, error) {
-	stored, err := db.Setting(ctx, caSetting)
+func openCA(ctx context.Context, db *store.DB, seal *sealer) (*remote.CA, error) {
+	stored, err := db.Setting(ctx, store.NodeCA)
 	if fault.Is(err, fault.NotFound) {
 		stored, err = initCA(ctx, db, seal)
 	}
@@ -242,7 +240,7 @@ func openCA(ctx context.Context, db *store.DB, seal sealer) (*remote.CA, error) 
 		return nil, fmt.Errorf("certificate authority of the nodes: %w", err)
 	}
 	var pair keyPEM
-	plain, err := seal.open(caSetting, stored)
+	plain, err := seal.open(store.NodeCA, stored)
 	if err == nil {
 		err = json.Unmarshal(plain, &pair)
 	}
@@ -252,7 +250,7 @@ func openCA(ctx context.Context, db *store.DB, seal sealer) (*remote.CA, error) 
 	return remote.LoadCA(pair.Cert, pair.Key)
 }
 
-func initCA(ctx context.Context, db *store.DB, seal sealer) (stored []byte, err error) {
+func initCA(ctx context.Context, db *store.DB, seal *sealer) (stored []byte, err error) {
 	ca, err := remote.NewCA(time.Now())
 	if err != nil {
 		return nil, err
@@ -263,7 +261,7 @@ func initCA(ctx context.Context, db *store.DB, seal sealer) (stored []byte, err 
 		return nil, err
 	}
 	err = db.Tx(ctx, func(t *store.Tx) error {
-		stored, err = t.InitSetting(ctx, caSetting, seal.seal(caSetting, plain))
+		stored, err = t.InitSetting(ctx, store.NodeCA, seal.seal(store.NodeCA, plain))
 		return err
 	})
 	return stored, err

@@ -42,7 +42,8 @@ func (s *Server) serve() error {
 	if err != nil {
 		return err
 	}
-	s.run("admin", admin, s.api.Admin(api.AdminDeps{Status: s.Status, Down: s.order, RotateKeys: s.keyring.rotate}))
+	s.run("admin", admin, s.api.Admin(api.AdminDeps{Status: s.Status, Down: s.order, RotateKeys: s.keyring.rotate,
+		SecretKey: s.secretKeyChange, RotateSecretKey: s.rotateSecretKey, FinishSecretKey: s.finishSecretKey}))
 	s.serving.Go(func() {
 		if err := s.hub.Serve(s.listeners["node"]); err != nil && !errors.Is(err, net.ErrClosed) {
 			s.fail(fmt.Errorf("node port: %w", err))

@@ -57,7 +57,7 @@ type Server struct {
 	db       *store.DB
 	sessions session.Engine
 	keyring  *keyring
-	seal     sealer
+	seal     *sealer
 	cache    *storage.Cache
 	runner   *op.Runner
 	app      *app.App
@@ -76,7 +76,9 @@ type Server struct {
 	stopping  chan struct{}
 	down      chan bool // an administrator's order to end; true: guests too
 	started   time.Time
-	closers   []func() error // in order of opening
+
+	rekeyDelay time.Duration  // see the constant
+	closers    []func() error // in order of opening
 }
 
 // New opens everything that can fail for a reason an operator can mend: folders, lock, ports, database, keys. Nothing runs until
@@ -85,7 +87,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Server{o: o, log: o.Log, paths: PathsFor(o.DataDir), listeners: map[string]net.Listener{}, failed: make(chan error, 1), down: make(chan bool, 1), stopping: make(chan struct{}), started: time.Now()}
+	s := &Server{o: o, log: o.Log, paths: PathsFor(o.DataDir), listeners: map[string]net.Listener{}, failed: make(chan error, 1), down: make(chan bool, 1), stopping: make(chan struct{}), started: time.Now(), rekeyDelay: rekeyDelay}
 	for _, open := range []func(context.Context) error{s.checkSecrets, s.openFolders, s.openPorts, s.openStore, s.openNode, s.openApp, s.openAPI} {
 		if err := open(ctx); err != nil {
 			s.closeAll()
@@ -145,7 +147,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.sessions.Close)
-	if s.seal, err = openSealer(s.o.Settings); err != nil {
+	if s.seal, err = openSealer(ctx, s.o.Settings, s.db); err != nil {
 		return err
 	}
 	s.cache, err = storage.OpenCache(storage.Config{Root: filepath.Join(s.paths.Data, "images")})

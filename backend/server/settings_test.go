@@ -124,12 +124,12 @@ func TestPaths_refuseASecondProcess(t *testing.T) {
 
 func TestSealer_opensOnlyItsOwnSecretsForTheirPurpose(t *testing.T) {
 	dir := t.TempDir()
-	s, err := openSealer(Settings{DataDir: dir})
+	s, err := openSealer(t.Context(), Settings{DataDir: dir}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sealed := s.seal("ca", []byte("secret"))
-	again, err := openSealer(Settings{DataDir: dir})
+	again, err := openSealer(t.Context(), Settings{DataDir: dir}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestSealer_opensOnlyItsOwnSecretsForTheirPurpose(t *testing.T) {
 	if _, err := again.open("totp", sealed); err == nil {
 		t.Error("a secret was opened for another purpose")
 	}
-	other, err := openSealer(Settings{DataDir: t.TempDir()})
+	other, err := openSealer(t.Context(), Settings{DataDir: t.TempDir()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

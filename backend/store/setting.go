@@ -36,6 +36,12 @@ func (t *Tx) InitSetting(ctx context.Context, key string, value []byte) ([]byte,
 	return t.Setting(ctx, key)
 }
 
+// DropSetting removes a value; absent is success.
+func (t *Tx) DropSetting(ctx context.Context, key string) error {
+	_, err := t.exec(ctx, "delete from settings where key = $1", key)
+	return err
+}
+
 // filled is b, never nil, which the drivers would store as null.
 func filled(b []byte) []byte {
 	if b == nil {

@@ -30,6 +30,19 @@ type RotateKeys struct {
 	ForgetOld bool `json:"forget_old"` // remove the others, with all access tokens that they signed
 }
 
+// SecretKeyChange is the installation's key that encrypts secrets at rest, and a change of it that is under way. It goes over the local
+// socket only.
+type SecretKeyChange struct {
+	Underway bool   `json:"underway"`       // both keys are accepted until it is finished
+	Shared   bool   `json:"shared"`         // other servers may use the key too
+	Derived  bool   `json:"derived"`        // the key is derived from AUTH_SECRET
+	File     string `json:"file,omitempty"` // where the server read the key; empty: AUTH_SECRET
+	Key      string `json:"key,omitempty"`  // the one that encrypts, as an operator keeps it
+	Old      string `json:"old,omitempty"`  // the one before it, while a change is under way
+	Sealed   int    `json:"sealed"`         // secrets that were encrypted again by this call
+	Dark     int    `json:"dark"`           // secrets that no key opens
+}
+
 // MailList is the newest mails. SMTP says whether mail leaves at all.
 type MailList struct {
 	SMTP  bool   `json:"smtp"`

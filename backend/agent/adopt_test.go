@@ -3,8 +3,11 @@ package agent
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +18,7 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
+	"novacron/backend/hypervisor"
 	simhost "novacron/backend/hypervisor/sim"
 )
 
@@ -92,6 +96,33 @@ func TestAutostart_startsInOrderAfterARestartOfTheMachineWithoutAServer(t *testi
 	}
 	if s := a.report(vms[2]); s.State != vm.SeenStopped || !strings.Contains(s.Reason, "restarted") {
 		t.Errorf("without autostart: %s %q", s.State, s.Reason)
+	}
+}
+
+func TestAdopt_leavesNoHalfMemoryOfASuspendThatAPowerCutEnded(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	m := w.machine("web-1")
+	w.ensure(a, m)
+	half := hypervisor.Partial(filepath.Join(w.dir, "vms", string(m.ID), stateFile))
+	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.reboot(a, m.ID)
+	e, err := a.journal.read(m.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Machine.Power, e.Phase = vm.Suspended, phaseSuspending
+	if err := replaceJournal(a, e); err != nil {
+		t.Fatal(err)
+	}
+	a = w.agent(0)
+	if s := a.report(m.ID); s.State != vm.SeenStopped {
+		t.Errorf("it is %s (%s), want stopped", s.State, s.Reason)
+	}
+	if _, err := os.Stat(half); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("half of a memory is left: %v", err)
 	}
 }
 

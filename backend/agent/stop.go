@@ -112,8 +112,8 @@ func (x *actor) settle(ctx context.Context, state vm.RunState, reason string) er
 		return err
 	}
 	// Memory of a run that is over. Removed behind the journal: with the file gone first, a crash would leave a VM that is
-	// called suspended and cannot be resumed.
-	return x.removeFile(stateFile)
+	// called suspended and cannot be resumed. Half a file is what a power cut leaves of a suspend.
+	return errors.Join(x.removeFile(stateFile), x.removeFile(hypervisor.Partial(stateFile)))
 }
 
 // release takes away what the node has for a process: sockets, control group, ports.

@@ -6,6 +6,7 @@ package hypervisor
 import (
 	"context"
 	"io"
+	"path/filepath"
 
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
@@ -107,6 +108,12 @@ type File struct {
 	Format   string // raw or qcow2, never guessed
 	ReadOnly bool
 	Backing  *File // of a qcow2 overlay, down to the image
+}
+
+// Partial is where a file lies that a driver writes whole or not at all, until it has its name. A crash may leave it; it is never
+// read, and whoever owns the folder may remove it while nothing is being written there.
+func Partial(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
 }
 
 // Config is one VM for the driver: the machine of the control plane with everything of this host resolved.

@@ -72,7 +72,7 @@ func (d *Driver) MakeVars(ctx context.Context, path string, arch vm.Arch, secure
 	if err != nil {
 		return file, err
 	}
-	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part") // a crash leaves this and never half a file
+	part := hypervisor.Partial(path)
 	out, err := exec.CommandContext(ctx, d.binary("qemu-img"), "convert", "-q", "-f", "raw", "-O", "qcow2", f.vars, part).CombinedOutput()
 	if err != nil {
 		return file, errors.Join(fmt.Errorf("make UEFI variables: %w: %s", err, lastLine(string(out))), os.Remove(part))

@@ -282,7 +282,7 @@ func TestAdopt_takesBackASaveThatWasCutOff(t *testing.T) {
 	if err := i.update(func(r *record) { r.Saving = path }); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(partial(path), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(hypervisor.Partial(path), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := i.run(t.Context(), "stop", nil, nil); err != nil {
@@ -296,7 +296,7 @@ func TestAdopt_takesBackASaveThatWasCutOff(t *testing.T) {
 	if state, err := again.Status(t.Context()); state != vm.SeenRunning {
 		t.Errorf("the guest is %s, %v; want running", state, err)
 	}
-	if _, err := os.Stat(partial(path)); err == nil {
+	if _, err := os.Stat(hypervisor.Partial(path)); err == nil {
 		t.Error("half a state is left")
 	}
 }

@@ -73,7 +73,7 @@ func (b *bench) types(i hypervisor.Instance, keys, count string) {
 // wantNoState holds that nothing is left from which the memory could be read a second time.
 func (b *bench) wantNoState(cfg hypervisor.Config) {
 	b.t.Helper()
-	for _, path := range []string{cfg.Restore.Path, partial(cfg.Restore.Path)} {
+	for _, path := range []string{cfg.Restore.Path, hypervisor.Partial(cfg.Restore.Path)} {
 		if _, err := os.Stat(path); err == nil {
 			b.t.Errorf("%s is left", filepath.Base(path))
 		}

@@ -181,7 +181,7 @@ func (i *instance) spend(path string) error {
 	if err := i.driver.step("take the name away"); err != nil {
 		return err
 	}
-	err := os.Rename(path, partial(path))
+	err := os.Rename(path, hypervisor.Partial(path))
 	there := !errors.Is(err, os.ErrNotExist) // else an agent before this one came further
 	if err != nil && there {
 		return err
@@ -190,7 +190,7 @@ func (i *instance) spend(path string) error {
 		err = syncFolder(path)
 	}
 	if err != nil && there {
-		return errors.Join(err, os.Rename(partial(path), path))
+		return errors.Join(err, os.Rename(hypervisor.Partial(path), path))
 	}
 	if err != nil {
 		return err

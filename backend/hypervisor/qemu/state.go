@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
@@ -39,7 +38,7 @@ func newState(path string, s saved) (*os.File, error) {
 	if len(raw) > stateHead-len(stateMagic)-4 {
 		return nil, errors.New("the header of a saved state does not fit")
 	}
-	file, err := os.OpenFile(partial(path), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(hypervisor.Partial(path), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +50,9 @@ func newState(path string, s saved) (*os.File, error) {
 	return file, nil
 }
 
-func partial(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
-}
-
 func dropPartial(path string) {
 	if path != "" {
-		_ = os.Remove(partial(path)) // as a rule it is not there
+		_ = os.Remove(hypervisor.Partial(path)) // as a rule it is not there
 	}
 }
 

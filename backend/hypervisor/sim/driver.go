@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"novacron/backend/core/fault"
@@ -129,7 +128,7 @@ func save(path string, m memory) error {
 	if err != nil {
 		return err
 	}
-	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
+	part := hypervisor.Partial(path)
 	if err := os.WriteFile(part, raw, 0o600); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}

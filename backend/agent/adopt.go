@@ -229,7 +229,7 @@ func (x *actor) adoptDead(ctx context.Context) error {
 	switch p := x.e.Phase; {
 	case (p == phaseSuspending || p == phaseSuspended || p == phaseRestoring) && x.hasState():
 		return x.suspended()
-	case p == phaseStarting:
+	case p == phaseStarting, p == phaseRunning && m.Boot > x.e.Boot: // a restart ends the run before
 		return x.settle(ctx, vm.SeenStopped, "the node's agent ended before it had started; start it again")
 	case p == phaseSuspended:
 		return x.settle(ctx, vm.SeenFailed, "its saved memory is not on the disk any more; start it again")

@@ -122,6 +122,10 @@ func crashOnce(t *testing.T, c crashCase, n int) (complete bool) {
 
 	situation := fmt.Sprintf("death before effect %d (%s)", n, last)
 	second := w.agent(0)
+	// No guest ended by itself, so none has failed: a server that reads this before it repeats its command would give it up.
+	if got := second.report(m.ID); got.State == vm.SeenFailed {
+		t.Errorf("%s: the next agent reports that it failed (%s)", situation, got.Reason)
+	}
 	if _, err := c.act(t.Context(), second, m); err != nil {
 		t.Fatalf("%s: the command again: %v", situation, err)
 	}

@@ -135,7 +135,12 @@ func (x *actor) toOff(ctx context.Context) error {
 		}
 	}
 	x.set(vm.SeenStopped, "")
-	// A stopped VM has its disks too: they are what a create of a VM that is not started answers for.
+	return x.disksAtRest(ctx)
+}
+
+// disksAtRest makes the disks of a VM without process those that are wanted: they are what a create of a VM that is not started,
+// and a change of one that is down, answers for.
+func (x *actor) disksAtRest(ctx context.Context) error {
 	made, gone := x.e.Sizes, len(x.e.Dropped)
 	if _, err := x.volumes(ctx); err != nil {
 		if storage.IsLost(err) {
@@ -143,10 +148,13 @@ func (x *actor) toOff(ctx context.Context) error {
 		}
 		return err
 	}
-	if err := x.dropVolumes(ctx); err != nil {
-		return err
+	// Saved memory goes on with the disks that it knows.
+	if x.e.Phase == phaseStopped {
+		if err := x.dropVolumes(ctx); err != nil {
+			return err
+		}
 	}
-	if gone == 0 && maps.Equal(made, x.e.Sizes) {
+	if gone == len(x.e.Dropped) && maps.Equal(made, x.e.Sizes) {
 		return nil
 	}
 	return x.save()
@@ -165,29 +173,18 @@ func (x *actor) toRunning(ctx context.Context, paused bool) error {
 	case x.e.Phase == phaseSuspended:
 		return x.restore(ctx, paused)
 	case x.e.Ran && x.e.Machine.Boot <= x.e.Boot:
-		return x.leftDown(ctx)
+		// Whether a guest that ended by itself starts again is not the node's decision.
+		return x.disksAtRest(ctx)
 	default:
 		return x.start(ctx, paused)
 	}
-}
-
-// leftDown leaves a guest down that ran and ended by itself: whether it starts again is not the node's decision. A disk that was
-// added while it ended may have been taken back since.
-func (x *actor) leftDown(ctx context.Context) error {
-	if len(x.e.Dropped) == 0 {
-		return nil
-	}
-	if err := x.dropVolumes(ctx); err != nil {
-		return err
-	}
-	return x.save()
 }
 
 // toSuspended ends with the memory in a file and no process.
 func (x *actor) toSuspended(ctx context.Context) error {
 	if x.e.Phase == phaseSuspended {
 		x.set(vm.SeenSuspended, "")
-		return nil
+		return x.disksAtRest(ctx)
 	}
 	if x.inst == nil {
 		return fault.New(fault.Conflict, "vm_not_running", "%s does not run, so there is no memory to suspend; start it first", x.e.Machine.Name)

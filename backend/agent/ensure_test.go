@@ -114,6 +114,41 @@ func TestEnsure_removesADiskThatWasTakenBackAfterTheGuestEndedByItself(t *testin
 	}
 }
 
+func TestEnsure_makesADiskThatIsAddedWhileThereIsNoProcess(t *testing.T) {
+	for _, c := range []struct {
+		state vm.RunState
+		end   func(w *world, a *Agent, m vm.Machine) vm.Machine
+	}{
+		{vm.SeenFailed, func(w *world, a *Agent, m vm.Machine) vm.Machine {
+			if err := w.host.Crash(m.ID); err != nil {
+				w.t.Fatal(err)
+			}
+			w.await(a, m.ID, "the end", isState(vm.SeenFailed))
+			return m
+		}},
+		{vm.SeenSuspended, func(w *world, a *Agent, m vm.Machine) vm.Machine {
+			m = with(m, power(vm.Suspended))
+			w.ensure(a, m)
+			return m
+		}},
+	} {
+		t.Run(string(c.state), func(t *testing.T) {
+			w := newWorld(t)
+			a := w.agent(0)
+			m := w.machine("web-1")
+			w.ensure(a, m)
+			m = c.end(w, a, m)
+			w.ensure(a, with(m, func(m *vm.Machine) { m.Disks = append(m.Disks, vm.Disk{ID: id.NewVolume(), SizeGiB: 1}) }))
+			if s := a.report(m.ID); s.State != c.state || s.Stale {
+				t.Errorf("it is %s (%s), stale %v; want it as it was, with the disks that are wanted", s.State, s.Reason, s.Stale)
+			}
+			if there, err := w.pool.List(t.Context()); err != nil || len(there) != len(m.Disks)+1 {
+				t.Errorf("%d disks are wanted, there are %v %v", len(m.Disks)+1, there, err)
+			}
+		})
+	}
+}
+
 func TestAgent_reportsAPauseByAFullDiskAndGoesOnOnlyWhenToldTo(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent(0)

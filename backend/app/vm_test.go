@@ -221,6 +221,23 @@ func TestUpdateVM_plugsDisksAndInterfaces(t *testing.T) {
 	}
 }
 
+func TestUpdateVM_ofASuspendedVMTakesNothingAwayThatItsMemoryKnows(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
+	w.ok(w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{AddDisks: []wire.NewDisk{{SizeGiB: 1}}}, 0))
+	w.ok(w.app.SuspendVM(w.ctx, w.admin, "web-1"))
+	for _, r := range []wire.UpdateVM{{RemoveDisks: w.disks("web-1")[1:]}, {RemoveNICs: w.nics("web-1")}} {
+		_, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", r, 0)
+		kind(t, err, fault.Conflict)
+	}
+	w.ok(w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{AddDisks: []wire.NewDisk{{SizeGiB: 1}}}, 0))
+	w.ok(w.app.ResumeVM(w.ctx, w.admin, "web-1"))
+	if v := w.ok(w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{RemoveDisks: w.disks("web-1")[1:]}, 0)); len(v.Disks) != 1 {
+		t.Errorf("got %d disks", len(v.Disks))
+	}
+}
+
 func TestDeleteVM_namesItsLinkedClones(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()

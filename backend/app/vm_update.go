@@ -45,8 +45,12 @@ func (a *App) UpdateVM(ctx context.Context, c auth.Caller, ref string, w wire.Up
 		if version != 0 && version != v.Version {
 			return VMResult{}, changed(v)
 		}
-		if _, err := a.allow(ctx, t, v, vm.VerbUpdate); err != nil {
+		view, err := a.allow(ctx, t, v, vm.VerbUpdate)
+		if err != nil {
 			return VMResult{}, err
+		}
+		if seenOf(view).State == vm.SeenSuspended && len(w.RemoveDisks)+len(w.RemoveNICs) > 0 {
+			return VMResult{}, fault.New(fault.Conflict, "vm_suspended", "%s is suspended, and its memory goes on with the disks and interfaces that it has; resume or stop it first", v.Name)
 		}
 		return a.update(ctx, t, c, v, w)
 	})

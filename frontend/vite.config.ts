@@ -13,6 +13,10 @@ export default defineConfig({
     assetsInlineLimit: 0, // the policy of the page allows no inline styles or scripts
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Small files shrink badly and each is a request: one for what every page begins with, and one for what several pages share.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: 'initial', tags: ['$initial'] }, { name: 'shared', minShareCount: 4 }] } },
+    },
   },
   server: {
     proxy: {

@@ -37,17 +37,19 @@ async function weigh(keys: Iterable<string>) {
 }
 
 const union = (...keys: string[]) => keys.reduce((all, key) => closure(key, all), new Set<string>())
-const entry = 'index.html'
+// What the browser is told to fetch at once, which is all that the sign-in needs.
+const html = await readFile(`${root}dist/index.html`, 'utf8')
+const first = Object.keys(manifest).filter((key) => key.endsWith('.js') && html.includes(manifest[key]?.file ?? key))
 const shell = 'src/shell/shell.tsx'
 const rows: [string, number, number][] = []
 const page = async (name: string, keys: Set<string>, js: number) => {
   const weight = await weigh(keys)
   rows.push([`${name}, JavaScript`, weight.js, js], [`${name}, styles`, weight.css, budgets.css ?? 0])
 }
-await page('login', union(entry, 'src/routes/login.tsx'), budgets.login ?? 0)
-await page('dashboard', union(entry, shell, 'src/routes/dashboard.tsx'), budgets.dashboard ?? 0)
+await page('login', union(...first), budgets.login ?? 0)
+await page('dashboard', union(...first, shell, 'src/routes/dashboard.tsx'), budgets.dashboard ?? 0)
 
-const base = union(entry, shell)
+const base = union(...first, shell)
 for (const key of Object.keys(manifest).filter((k) => k.startsWith('src/routes/'))) {
   const own = await weigh([...closure(key)].filter((k) => !base.has(k)))
   rows.push([key, own.js, budgets.route ?? 0])

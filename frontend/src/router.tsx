@@ -4,6 +4,7 @@ import type { AuditFilter } from './api/queries.ts'
 import { takeSecret } from './auth/secret.ts'
 import { ensureSession, takeChallenge } from './auth/session.ts'
 import { Crashed, NotFound } from './routes/fault.tsx'
+import { LoginPage } from './routes/login.tsx'
 
 // What stands in an address may be anything: each field is read with care, and what makes no sense is left out.
 const text = (value: unknown) =>
@@ -64,7 +65,7 @@ const login = createRoute({
   beforeLoad: ({ location, search }) => {
     if (takeChallenge(location.hash)) throw redirect({ to: '/auth/2fa', search: { next: search.next }, hash: '', replace: true })
   },
-  component: lazyRouteComponent(() => import('./routes/login.tsx'), 'LoginPage'),
+  component: LoginPage, // comes with the first file: most who see it have nothing yet
 })
 const secondFactor = createRoute({
   getParentRoute: () => root,

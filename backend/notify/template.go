@@ -20,6 +20,8 @@ type Data struct {
 	Address string `json:"address,omitempty"` // of the client
 	Agent   string `json:"agent,omitempty"`   // the client's own name for itself
 	Left    int    `json:"left,omitempty"`    // backup codes
+
+	Lines []string `json:"lines,omitempty"` // what an alert tells, a sentence each
 }
 
 // The kinds of mail.
@@ -39,7 +41,7 @@ const (
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"
 	Invitation     = "invitation" // make an account
-	Alert          = "alert"      // an alert rule fired; Name is its sentence
+	Alert          = "alert"      // something needs an administrator
 	Test           = "test"
 )
 
@@ -68,8 +70,13 @@ func Render(kind string, d Data) (Message, error) {
 		return Message{}, fmt.Errorf("no mail is of kind %q", kind)
 	}
 	for _, s := range []*string{&d.Name, &d.Address, &d.Agent} {
-		*s = tame(*s)
+		*s = tame(*s, maxName)
 	}
+	lines := make([]string, len(d.Lines))
+	for i, line := range d.Lines {
+		lines[i] = tame(line, maxLine)
+	}
+	d.Lines = lines
 	var plain, rich, part bytes.Buffer
 	if err := texts.ExecuteTemplate(&plain, kind+".txt", d); err != nil {
 		return Message{}, fmt.Errorf("mail %s: %w", kind, err)
@@ -96,8 +103,14 @@ func Render(kind string, d Data) (Message, error) {
 	return Message{Subject: subject, Text: strings.TrimSpace(plain.String()) + "\n\n-- \nNovaCron, " + d.Console + "\n", HTML: page.String()}, nil
 }
 
+// The longest texts of others in a mail, in characters.
+const (
+	maxName = 120
+	maxLine = 400
+)
+
 // tame keeps a text of a client to one short line without anything that mail programs would make a link of.
-func tame(s string) string {
+func tame(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '<' || r == '>' {
 			return -1
@@ -105,8 +118,8 @@ func tame(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, ""))
 	s = strings.ReplaceAll(s, "://", ":")
-	if r := []rune(s); len(r) > 120 {
-		s = string(r[:120]) + "…"
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
 	}
 	return s
 }

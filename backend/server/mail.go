@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"novacron/backend/app"
 	"novacron/backend/notify"
@@ -52,5 +53,24 @@ func (s *Server) startMail() error {
 	})
 	w := &notify.Worker{Queue: s.accounts.MailQueue(), Sender: smtp, Log: s.log}
 	s.serving.Go(func() { w.Run(ctx) })
+	s.serving.Go(func() { s.watchAlerts(ctx) })
 	return nil
+}
+
+// alertEvery is how often it is looked whether something has happened that administrators get a mail about.
+const alertEvery = 10 * time.Second
+
+func (s *Server) watchAlerts(ctx context.Context) {
+	tick := time.NewTicker(alertEvery)
+	defer tick.Stop()
+	for {
+		if err := s.accounts.MailAlerts(ctx); err != nil && ctx.Err() == nil {
+			s.log.Debug("alerts were not looked for", "err", err) // the database's absence is reported by those who need it
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

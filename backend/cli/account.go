@@ -11,18 +11,6 @@ import (
 	"novacron/backend/core/wire"
 )
 
-// signedIn makes a command that speaks to the server of the last sign-in.
-func signedIn(s *session, c *cobra.Command, run func(c *cobra.Command, args []string, cl *client.Client) error) *cobra.Command {
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := s.client()
-		if err != nil {
-			return err
-		}
-		return run(c, args, cl)
-	}
-	return c
-}
-
 func accountCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "Change the account that is signed in", GroupID: "use", Args: cobra.NoArgs}
 	c.AddCommand(accountEmail(s), accountFactor(s), accountPasskey(s))

@@ -153,43 +153,33 @@ func loginCommand(s *session) *cobra.Command {
 }
 
 func logoutCommand(s *session) *cobra.Command {
-	return &cobra.Command{
+	return signedIn(s, &cobra.Command{
 		Use: "logout", Short: "Sign out and forget the token", GroupID: "use", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			if err := cl.Logout(c.Context()); err != nil && !fault.Is(err, fault.Unauthenticated) {
-				return err
-			}
-			dir, err := configDir()
-			if err != nil {
-				return err
-			}
-			if err := os.Remove(filepath.Join(dir, "login.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			return s.say(struct{}{}, "Signed out.")
-		},
-	}
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		if err := cl.Logout(c.Context()); err != nil && !fault.Is(err, fault.Unauthenticated) {
+			return err
+		}
+		dir, err := configDir()
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(dir, "login.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return s.say(struct{}{}, "Signed out.")
+	})
 }
 
 func whoamiCommand(s *session) *cobra.Command {
-	return &cobra.Command{
+	return signedIn(s, &cobra.Command{
 		Use: "whoami", Short: "Show who is signed in", GroupID: "use", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			u, err := cl.Me(c.Context())
-			if err != nil {
-				return err
-			}
-			return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", string(u.Tenant), "server", cl.Address())
-		},
-	}
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		u, err := cl.Me(c.Context())
+		if err != nil {
+			return err
+		}
+		return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", string(u.Tenant), "server", cl.Address())
+	})
 }
 
 // password reads a password from a pipe or from the terminal without showing it.

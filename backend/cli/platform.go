@@ -28,7 +28,7 @@ func imageImport(s *session) *cobra.Command {
 	var w wait
 	var r wire.CreateImage
 	var arch, firmware string
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use:   "import NAME FILE|URL",
 		Short: "Import a disk image or an ISO from a file, a URL or the catalogue",
 		Long: "Import an image: a file of this machine is uploaded in parts that go on after a broken line; a URL is fetched by the server; catalogue:ID is\n" +
@@ -36,27 +36,22 @@ func imageImport(s *session) *cobra.Command {
 			"by itself and refuses images that refer to other files.",
 		Example: "  novacron image import my-iso ./installer.iso\n  novacron image import debian https://example.org/debian.qcow2 --checksum sha256:...",
 		Args:    exactArgs("name", "file or URL"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			r.Name, r.Arch, r.Firmware = args[0], vm.Arch(arch), vm.Firmware(firmware)
-			switch source := args[1]; {
-			case strings.HasPrefix(source, "catalogue:"):
-				r.Catalogue = strings.TrimPrefix(source, "catalogue:")
-			case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
-				r.URL = source
-			default:
-				return s.upload(c.Context(), cl, w, r, source)
-			}
-			a, err := cl.CreateImage(c.Context(), r, 0)
-			if err != nil {
-				return err
-			}
-			return s.afterImage(c.Context(), cl, w, a)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		r.Name, r.Arch, r.Firmware = args[0], vm.Arch(arch), vm.Firmware(firmware)
+		switch source := args[1]; {
+		case strings.HasPrefix(source, "catalogue:"):
+			r.Catalogue = strings.TrimPrefix(source, "catalogue:")
+		case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
+			r.URL = source
+		default:
+			return s.upload(c.Context(), cl, w, r, source)
+		}
+		a, err := cl.CreateImage(c.Context(), r, 0)
+		if err != nil {
+			return err
+		}
+		return s.afterImage(c.Context(), cl, w, a)
+	})
 	f := c.Flags()
 	f.StringVar(&r.Checksum, "checksum", "", "sha256:... or sha512:... of the bytes as they come")
 	f.StringVar(&r.OS, "os", "", "what is in it, for people")
@@ -119,79 +114,43 @@ func (s *session) showImage(i wire.Image) error {
 }
 
 func imageList(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List images", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Image], error) { return cl.Images(c.Context(), l) }, client.ListOptions{Limit: 1000})
-			if err != nil {
-				return err
-			}
-			return list(s, all, []string{"NAME", "STATE", "ARCH", "FORMAT", "FIRMWARE", "SIZE", "OS"}, func(i wire.Image) []string {
-				return []string{i.Name, i.State, string(i.Arch), dash(i.Format), dash(string(i.Firmware)), byteCount(i.Bytes), dash(i.OS)}
-			})
-		},
-	}
+	return listing(s, "List images", (*client.Client).Images, []string{"NAME", "STATE", "ARCH", "FORMAT", "FIRMWARE", "SIZE", "OS"}, func(i wire.Image) []string {
+		return []string{i.Name, i.State, string(i.Arch), dash(i.Format), dash(string(i.Firmware)), byteCount(i.Bytes), dash(i.OS)}
+	})
 }
 
 func imageCatalogue(s *session) *cobra.Command {
-	return &cobra.Command{
+	return signedIn(s, &cobra.Command{
 		Use: "catalogue", Short: "List the official images that can be imported by name", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := cl.Catalogue(c.Context())
-			if err != nil {
-				return err
-			}
-			return list(s, all.Items, []string{"NAME", "ARCH", "OS", "URL"}, func(e wire.CatalogueEntry) []string {
-				return []string{e.Name, string(e.Arch), e.OS, e.URL}
-			})
-		},
-	}
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		all, err := cl.Catalogue(c.Context())
+		if err != nil {
+			return err
+		}
+		return list(s, all.Items, []string{"NAME", "ARCH", "OS", "URL"}, func(e wire.CatalogueEntry) []string {
+			return []string{e.Name, string(e.Arch), e.OS, e.URL}
+		})
+	})
 }
 
 func imageShow(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "show IMAGE", Short: "Show one image", Args: exactArgs("image"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			i, err := cl.Image(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.showImage(i)
-		},
-	}
+	return showing(s, &cobra.Command{Use: "show IMAGE", Short: "Show one image", Args: exactArgs("image")}, (*client.Client).Image, s.showImage)
 }
 
 func imageDelete(s *session) *cobra.Command {
 	var w wait
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "delete IMAGE", Aliases: []string{"rm"}, Short: "Delete an image that no VM needs", Args: exactArgs("image"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			a, err := cl.DeleteImage(c.Context(), args[0], 0)
-			if err != nil {
-				return err
-			}
-			if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
-				return err
-			}
-			return s.say(a, "%s is deleted.", args[0])
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		a, err := cl.DeleteImage(c.Context(), args[0], 0)
+		if err != nil {
+			return err
+		}
+		if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
+			return err
+		}
+		return s.say(a, "%s is deleted.", args[0])
+	})
 	w.register(c)
 	return c
 }
@@ -203,43 +162,17 @@ func nodeCommand(s *session) *cobra.Command {
 }
 
 func nodeList(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List nodes", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Node], error) { return cl.Nodes(c.Context(), l) }, client.ListOptions{Limit: 1000})
-			if err != nil {
-				return err
-			}
-			return list(s, all, []string{"NAME", "STATE", "VMS", "VCPU USED/HAS", "MEMORY USED/HAS", "ACCEL", "NETWORK"}, func(n wire.Node) []string {
-				state := n.State
-				if n.Cordoned {
-					state += ", cordoned"
-				}
-				return []string{n.Name, state, fmt.Sprint(n.VMs), fmt.Sprintf("%d/%d", n.CPUsUsed, n.CPUs), mebibytes(n.MemoryUsed) + "/" + mebibytes(n.MemoryMiB), dash(n.Accel), dash(n.Network)}
-			})
-		},
-	}
+	return listing(s, "List nodes", (*client.Client).Nodes, []string{"NAME", "STATE", "VMS", "VCPU USED/HAS", "MEMORY USED/HAS", "ACCEL", "NETWORK"}, func(n wire.Node) []string {
+		state := n.State
+		if n.Cordoned {
+			state += ", cordoned"
+		}
+		return []string{n.Name, state, fmt.Sprint(n.VMs), fmt.Sprintf("%d/%d", n.CPUsUsed, n.CPUs), mebibytes(n.MemoryUsed) + "/" + mebibytes(n.MemoryMiB), dash(n.Accel), dash(n.Network)}
+	})
 }
 
 func nodeShow(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "show NODE", Short: "Show one node", Args: exactArgs("node"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			n, err := cl.Node(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.showNode(n)
-		},
-	}
+	return showing(s, &cobra.Command{Use: "show NODE", Short: "Show one node", Args: exactArgs("node")}, (*client.Client).Node, s.showNode)
 }
 
 func (s *session) showNode(n wire.Node) error {
@@ -255,100 +188,54 @@ func (s *session) showNode(n wire.Node) error {
 
 func nodeToken(s *session) *cobra.Command {
 	var lifetime time.Duration
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "token", Short: "Print a command that lets one machine join", Args: exactArgs(),
 		Long: "Make a one-use token and print the command to type on the machine that joins. The token names this server's certificate authority, so\nthe machine sends it to nobody else.",
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			t, err := cl.CreateJoinToken(c.Context(), lifetime)
-			if err != nil {
-				return err
-			}
-			return s.say(t, "%s\n\nGood once, until %s.", t.Command, t.ExpiresAt.Local().Format(time.DateTime))
-		},
-	}
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		t, err := cl.CreateJoinToken(c.Context(), lifetime)
+		if err != nil {
+			return err
+		}
+		return s.say(t, "%s\n\nGood once, until %s.", t.Command, t.ExpiresAt.Local().Format(time.DateTime))
+	})
 	c.Flags().DurationVar(&lifetime, "lifetime", 0, "how long it is good (default: one hour)")
 	return c
 }
 
 func nodeCordon(s *session, name, short string, cordoned bool) *cobra.Command {
-	return &cobra.Command{
-		Use: name + " NODE", Short: short, Args: exactArgs("node"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			n, err := cl.UpdateNode(c.Context(), args[0], wire.UpdateNode{Cordoned: &cordoned}, 0)
-			if err != nil {
-				return err
-			}
-			return s.showNode(n)
-		},
-	}
+	return showing(s, &cobra.Command{Use: name + " NODE", Short: short, Args: exactArgs("node")}, func(cl *client.Client, ctx context.Context, ref string) (wire.Node, error) {
+		return cl.UpdateNode(ctx, ref, wire.UpdateNode{Cordoned: &cordoned}, 0)
+	}, s.showNode)
 }
 
 func nodeDead(s *session) *cobra.Command {
 	var sure bool
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "confirm-dead NODE", Short: "Say that a machine is off for good", Args: exactArgs("node"),
 		Long: "Say that a machine that cannot be reached is off for good. Its VMs may then be given up. Do this only when you know that the machine does not run: a\nmachine that is only cut off still runs its VMs.",
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			if err := s.confirm(sure, fmt.Sprintf("Is %s switched off for good?", printable(args[0]))); err != nil {
-				return err
-			}
-			n, err := cl.ConfirmNodeDead(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.showNode(n)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		if err := s.confirm(sure, fmt.Sprintf("Is %s switched off for good?", printable(args[0]))); err != nil {
+			return err
+		}
+		n, err := cl.ConfirmNodeDead(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return s.showNode(n)
+	})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
 	return c
 }
 
 func nodeRemove(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			if err := cl.RemoveNode(c.Context(), args[0]); err != nil {
-				return err
-			}
-			return s.say(struct{}{}, "%s is removed.", args[0])
-		},
-	}
+	return removing(s, &cobra.Command{Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node")}, (*client.Client).RemoveNode, "%s is removed.")
 }
 
 func networkCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "network", Short: "Look at networks", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List networks", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.Network], error) { return cl.Networks(c.Context(), l) }, client.ListOptions{Limit: 1000})
-			if err != nil {
-				return err
-			}
-			return list(s, all, []string{"NAME", "SUBNET", "GATEWAY", "MTU"}, func(n wire.Network) []string {
-				return []string{n.Name, n.Subnet, n.Gateway, fmt.Sprint(n.MTU)}
-			})
-		},
-	})
+	c.AddCommand(listing(s, "List networks", (*client.Client).Networks, []string{"NAME", "SUBNET", "GATEWAY", "MTU"}, func(n wire.Network) []string {
+		return []string{n.Name, n.Subnet, n.Gateway, fmt.Sprint(n.MTU)}
+	}))
 	return c
 }
 
@@ -360,27 +247,22 @@ func operationCommand(s *session) *cobra.Command {
 
 func operationList(s *session) *cobra.Command {
 	var limit int
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List operations, newest first", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		page, err := cl.Operations(c.Context(), client.ListOptions{Limit: limit})
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return list(s, page.Items, []string{"ID", "KIND", "STATUS", "SUBJECT", "AGE", "NOW"}, func(o wire.Operation) []string {
+			now1 := o.Sentence
+			if o.Error != nil {
+				now1 = o.Error.Message
 			}
-			page, err := cl.Operations(c.Context(), client.ListOptions{Limit: limit})
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			return list(s, page.Items, []string{"ID", "KIND", "STATUS", "SUBJECT", "AGE", "NOW"}, func(o wire.Operation) []string {
-				now1 := o.Sentence
-				if o.Error != nil {
-					now1 = o.Error.Message
-				}
-				return []string{string(o.ID), o.Kind, o.Status, o.Subject, age(o.CreatedAt, now), now1}
-			})
-		},
-	}
+			return []string{string(o.ID), o.Kind, o.Status, o.Subject, age(o.CreatedAt, now), now1}
+		})
+	})
 	c.Flags().IntVar(&limit, "limit", 30, "how many")
 	return c
 }
@@ -395,50 +277,19 @@ func (s *session) showOperation(o wire.Operation) error {
 }
 
 func operationShow(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "show OPERATION", Short: "Show one operation", Args: exactArgs("operation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			o, err := cl.Operation(c.Context(), id.Operation(args[0]))
-			if err != nil {
-				return err
-			}
-			return s.showOperation(o)
-		},
-	}
+	return showing(s, &cobra.Command{Use: "show OPERATION", Short: "Show one operation", Args: exactArgs("operation")}, (*client.Client).Operation, s.showOperation)
 }
 
 func operationWait(s *session) *cobra.Command {
-	return &cobra.Command{
+	return signedIn(s, &cobra.Command{
 		Use: "wait OPERATION", Short: "Follow an operation to its end", Args: exactArgs("operation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			return s.finish(c.Context(), cl, wait{true}, &wire.Operation{ID: id.Operation(args[0])})
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		return s.finish(c.Context(), cl, wait{true}, &wire.Operation{ID: id.Operation(args[0])})
+	})
 }
 
 func operationCancel(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			o, err := cl.CancelOperation(c.Context(), id.Operation(args[0]))
-			if err != nil {
-				return err
-			}
-			return s.showOperation(o)
-		},
-	}
+	return showing(s, &cobra.Command{Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation")}, (*client.Client).CancelOperation, s.showOperation)
 }
 
 func eventCommand(s *session) *cobra.Command {
@@ -446,29 +297,25 @@ func eventCommand(s *session) *cobra.Command {
 	var topics []string
 	var follow bool
 	var limit int
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "events", Short: "Show what happened; -f goes on live", GroupID: "use", Args: exactArgs(),
 		Example: "  novacron events -f\n  novacron events --topic 'vm.*' --since CURSOR -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		if !follow {
+			var page wire.List[wire.Event]
+			var err error
+			if since == "" {
+				page, err = cl.Recent(c.Context(), topics, limit)
+			} else {
+				page, err = cl.History(c.Context(), since, topics, limit)
+			}
 			if err != nil {
 				return err
 			}
-			if !follow {
-				var page wire.List[wire.Event]
-				if since == "" {
-					page, err = cl.Recent(c.Context(), topics, limit)
-				} else {
-					page, err = cl.History(c.Context(), since, topics, limit)
-				}
-				if err != nil {
-					return err
-				}
-				return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "DATA"}, eventRow)
-			}
-			return s.followEvents(c.Context(), cl, since, topics)
-		},
-	}
+			return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "DATA"}, eventRow)
+		}
+		return s.followEvents(c.Context(), cl, since, topics)
+	})
 	c.Flags().StringVar(&since, "since", "", "cursor to begin behind; none: the newest events, with -f what comes from now on")
 	c.Flags().StringArrayVar(&topics, "topic", nil, "only these types, for example vm.*; may be repeated")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on live")

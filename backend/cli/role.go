@@ -25,13 +25,7 @@ func roleCommand(s *session) *cobra.Command {
 				})
 			}),
 		roleCreate(s), roleSet(s),
-		signedIn(s, &cobra.Command{Use: "delete NAME", Short: "Delete an own role that nobody has", Args: exactArgs("role")},
-			func(c *cobra.Command, args []string, cl *client.Client) error {
-				if err := cl.DeleteRole(c.Context(), args[0]); err != nil {
-					return err
-				}
-				return s.say(map[string]string{"name": args[0]}, "Role %s is deleted.", args[0])
-			}),
+		removing(s, &cobra.Command{Use: "delete NAME", Short: "Delete an own role that nobody has", Args: exactArgs("role")}, (*client.Client).DeleteRole, "Role %s is deleted."),
 	)
 	return c
 }

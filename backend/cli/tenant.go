@@ -12,25 +12,12 @@ import (
 func tenantCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "tenant", Short: "List and change tenants", GroupID: "use", Args: cobra.NoArgs}
 	c.AddCommand(
-		signedIn(s, &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "List tenants: all for administrators, else the own one", Args: exactArgs()},
-			func(c *cobra.Command, _ []string, cl *client.Client) error {
-				all, err := client.All(func(l client.ListOptions) (wire.List[wire.Tenant], error) { return cl.Tenants(c.Context(), l) }, client.ListOptions{})
-				if err != nil {
-					return err
-				}
-				return list(s, all, []string{"NAME", "VMS", "VCPU", "MEMORY", "DISK", "SECOND FACTOR", "ID"}, func(t wire.Tenant) []string {
-					return []string{t.Name, share(t.Used.VMs, t.Quota.VMs), share(t.Used.CPUs, t.Quota.CPUs), share(t.Used.MemoryMiB, t.Quota.MemoryMiB) + " MiB",
-						share(t.Used.DiskGiB, t.Quota.DiskGiB) + " GiB", requirement(t), string(t.ID)}
-				})
-			}),
+		listing(s, "List tenants: all for administrators, else the own one", (*client.Client).Tenants, []string{"NAME", "VMS", "VCPU", "MEMORY", "DISK", "SECOND FACTOR", "ID"}, func(t wire.Tenant) []string {
+			return []string{t.Name, share(t.Used.VMs, t.Quota.VMs), share(t.Used.CPUs, t.Quota.CPUs), share(t.Used.MemoryMiB, t.Quota.MemoryMiB) + " MiB",
+				share(t.Used.DiskGiB, t.Quota.DiskGiB) + " GiB", requirement(t), string(t.ID)}
+		}),
 		tenantCreate(s), tenantSet(s),
-		signedIn(s, &cobra.Command{Use: "delete NAME", Short: "Delete a tenant that has nothing left", Args: exactArgs("tenant")},
-			func(c *cobra.Command, args []string, cl *client.Client) error {
-				if err := cl.DeleteTenant(c.Context(), args[0]); err != nil {
-					return err
-				}
-				return s.say(map[string]string{"name": args[0]}, "Tenant %s is deleted.", args[0])
-			}),
+		removing(s, &cobra.Command{Use: "delete NAME", Short: "Delete a tenant that has nothing left", Args: exactArgs("tenant")}, (*client.Client).DeleteTenant, "Tenant %s is deleted."),
 	)
 	return c
 }

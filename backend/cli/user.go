@@ -10,22 +10,9 @@ import (
 
 func userCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "List and change accounts (administrators)", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List accounts", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.User], error) { return cl.Users(c.Context(), l) }, client.ListOptions{Limit: 1000})
-			if err != nil {
-				return err
-			}
-			return list(s, all, []string{"NAME", "EMAIL", "ROLE", "ID"}, func(u wire.User) []string {
-				return []string{u.Username, u.Email, string(u.Role), string(u.ID)}
-			})
-		},
-	}, createUserCommand(s, "create NAME", "Create an account", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
+	c.AddCommand(listing(s, "List accounts", (*client.Client).Users, []string{"NAME", "EMAIL", "ROLE", "ID"}, func(u wire.User) []string {
+		return []string{u.Username, u.Email, string(u.Role), string(u.ID)}
+	}), createUserCommand(s, "create NAME", "Create an account", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
 		cl, err := s.client()
 		if err != nil {
 			return wire.User{}, err
@@ -37,13 +24,7 @@ func userCommand(s *session) *cobra.Command {
 				return err
 			}
 			return s.say(map[string]string{"name": args[0]}, "Account %s has no second factor any more and is signed out everywhere.", args[0])
-		}), signedIn(s, &cobra.Command{Use: "delete NAME", Short: "Delete an account; what it made stays with its tenant", Args: exactArgs("user")},
-		func(c *cobra.Command, args []string, cl *client.Client) error {
-			if err := cl.DeleteUser(c.Context(), args[0]); err != nil {
-				return err
-			}
-			return s.say(map[string]string{"name": args[0]}, "Account %s is deleted.", args[0])
-		}))
+		}), removing(s, &cobra.Command{Use: "delete NAME", Short: "Delete an account; what it made stays with its tenant", Args: exactArgs("user")}, (*client.Client).DeleteUser, "Account %s is deleted."))
 	return c
 }
 

@@ -177,25 +177,20 @@ func count(n int) string {
 
 func vmListCommand(s *session) *cobra.Command {
 	var status, node, name, sort string
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List VMs", Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			o := client.ListOptions{Limit: 1000, Sort: sort, Filter: map[string]string{"status": status, "node": node, "name": name}}
-			all, err := client.All(func(l client.ListOptions) (wire.List[wire.VMSummary], error) { return cl.VMs(c.Context(), l) }, o)
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			return list(s, all, []string{"NAME", "STATUS", "NODE", "ADDRESS", "VCPU", "MEMORY", "DISK", "AGE"}, func(v wire.VMSummary) []string {
-				return []string{v.Name, string(v.Status), dash(v.Node), dash(strings.Join(v.Addresses, ",")), fmt.Sprint(v.CPUs),
-					mebibytes(v.MemoryMiB), fmt.Sprintf("%d GiB", v.DiskGiB), age(v.CreatedAt, now)}
-			})
-		},
-	}
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		o := client.ListOptions{Sort: sort, Filter: map[string]string{"status": status, "node": node, "name": name}}
+		all, err := allOf(c.Context(), cl, (*client.Client).VMs, o)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return list(s, all, []string{"NAME", "STATUS", "NODE", "ADDRESS", "VCPU", "MEMORY", "DISK", "AGE"}, func(v wire.VMSummary) []string {
+			return []string{v.Name, string(v.Status), dash(v.Node), dash(strings.Join(v.Addresses, ",")), fmt.Sprint(v.CPUs),
+				mebibytes(v.MemoryMiB), fmt.Sprintf("%d GiB", v.DiskGiB), age(v.CreatedAt, now)}
+		})
+	})
 	c.Flags().StringVar(&status, "status", "", "only VMs in this status")
 	c.Flags().StringVar(&node, "node", "", "only VMs on this node")
 	c.Flags().StringVar(&name, "name", "", "only VMs whose name holds this text")
@@ -211,20 +206,7 @@ func dash(s string) string {
 }
 
 func vmShowCommand(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			v, err := cl.VM(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return s.showVM(v)
-		},
-	}
+	return showing(s, &cobra.Command{Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs}, (*client.Client).VM, s.showVM)
 }
 
 // each runs f for every VM named on the command line, and goes on to the next when one fails.
@@ -250,22 +232,17 @@ type vmVerb func(cl *client.Client, ctx context.Context, ref string, wait time.D
 
 func verbCommand(s *session, name, short string, verb vmVerb) *cobra.Command {
 	var w wait
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		return s.each(args, func(ref string) error {
+			a, err := verb(cl, c.Context(), ref, 0)
 			if err != nil {
 				return err
 			}
-			return s.each(args, func(ref string) error {
-				a, err := verb(cl, c.Context(), ref, 0)
-				if err != nil {
-					return err
-				}
-				return s.after(c.Context(), cl, w, a)
-			})
-		},
-	}
+			return s.after(c.Context(), cl, w, a)
+		})
+	})
 	w.register(c)
 	return c
 }
@@ -276,26 +253,21 @@ func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
 	var w wait
 	var force bool
 	var grace int
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		r := wire.StopVM{Force: force}
+		if c.Flags().Changed("grace") {
+			r.GraceS = &grace
+		}
+		return s.each(args, func(ref string) error {
+			a, err := verb(cl, c.Context(), ref, r, 0)
 			if err != nil {
 				return err
 			}
-			r := wire.StopVM{Force: force}
-			if c.Flags().Changed("grace") {
-				r.GraceS = &grace
-			}
-			return s.each(args, func(ref string) error {
-				a, err := verb(cl, c.Context(), ref, r, 0)
-				if err != nil {
-					return err
-				}
-				return s.after(c.Context(), cl, w, a)
-			})
-		},
-	}
+			return s.after(c.Context(), cl, w, a)
+		})
+	})
 	c.Flags().BoolVarP(&force, "force", "f", false, "do not ask the guest; what it has not written is lost")
 	c.Flags().IntVar(&grace, "grace", 60, "seconds that the guest has to power off")
 	w.register(c)
@@ -305,32 +277,27 @@ func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
 func vmDeleteCommand(s *session) *cobra.Command {
 	var w wait
 	var sure bool
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "delete VM...", Aliases: []string{"rm"}, Short: "Stop a VM and remove it with its disks and snapshots",
 		Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		if err := s.confirm(sure, fmt.Sprintf("Delete %s with all disks and snapshots?", printable(strings.Join(args, ", ")))); err != nil {
+			return err
+		}
+		return s.each(args, func(ref string) error {
+			a, err := cl.DeleteVM(c.Context(), ref, 0)
 			if err != nil {
 				return err
 			}
-			if err := s.confirm(sure, fmt.Sprintf("Delete %s with all disks and snapshots?", printable(strings.Join(args, ", ")))); err != nil {
+			if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
 				return err
 			}
-			return s.each(args, func(ref string) error {
-				a, err := cl.DeleteVM(c.Context(), ref, 0)
-				if err != nil {
-					return err
-				}
-				if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
-					return err
-				}
-				if !w.on {
-					return s.say(a, "%s is being deleted.", ref)
-				}
-				return s.say(a, "%s is deleted.", ref)
-			})
-		},
-	}
+			if !w.on {
+				return s.say(a, "%s is being deleted.", ref)
+			}
+			return s.say(a, "%s is deleted.", ref)
+		})
+	})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
 	w.register(c)
 	return c

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"novacron/backend/client"
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 )
@@ -89,23 +90,18 @@ func (s *session) update(c *cobra.Command, w wait, ref string, r wire.UpdateVM) 
 func vmCloneCommand(s *session) *cobra.Command {
 	var w wait
 	var r wire.CloneVM
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "clone VM NAME", Short: "Copy a stopped VM",
 		Long: "Copy a stopped VM. A full clone has disks of its own. A linked clone shares the source's disks: quick and small, but the source\ncannot be deleted before the clone.",
 		Args: exactArgs("VM", "name of the copy"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			r.Name = args[1]
-			a, err := cl.CloneVM(c.Context(), args[0], r, 0)
-			if err != nil {
-				return err
-			}
-			return s.after(c.Context(), cl, w, a)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		r.Name = args[1]
+		a, err := cl.CloneVM(c.Context(), args[0], r, 0)
+		if err != nil {
+			return err
+		}
+		return s.after(c.Context(), cl, w, a)
+	})
 	c.Flags().BoolVar(&r.Linked, "linked", false, "share the source's disks")
 	c.Flags().BoolVar(&r.Start, "start", false, "start the copy")
 	c.Flags().StringVar(&r.Description, "description", "", "what it is for")
@@ -186,26 +182,21 @@ func vmSnapshotCommand(s *session) *cobra.Command {
 func snapshotCreate(s *session) *cobra.Command {
 	var w wait
 	var r wire.CreateSnapshot
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			if len(args) == 2 {
-				r.Name = args[1]
-			}
-			a, err := cl.CreateSnapshot(c.Context(), args[0], r, 0)
-			if err != nil {
-				return err
-			}
-			if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
-				return err
-			}
-			return s.say(a.Snapshot, "Snapshot %s of %s.", a.Name, args[0])
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		if len(args) == 2 {
+			r.Name = args[1]
+		}
+		a, err := cl.CreateSnapshot(c.Context(), args[0], r, 0)
+		if err != nil {
+			return err
+		}
+		if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
+			return err
+		}
+		return s.say(a.Snapshot, "Snapshot %s of %s.", a.Name, args[0])
+	})
 	c.Flags().BoolVar(&r.Memory, "memory", false, "with memory and device state of the running guest")
 	c.Flags().BoolVar(&r.Quiesce, "quiesce", false, "freeze the guest's file systems through its agent")
 	c.Flags().StringVar(&r.Description, "description", "", "what it is for")
@@ -214,45 +205,35 @@ func snapshotCreate(s *session) *cobra.Command {
 }
 
 func snapshotList(s *session) *cobra.Command {
-	return &cobra.Command{
+	return signedIn(s, &cobra.Command{
 		Use: "list VM", Aliases: []string{"ls"}, Short: "List the snapshots of a VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			all, err := cl.Snapshots(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			return list(s, all.Items, []string{"NAME", "STATE", "MEMORY", "AGE", "DESCRIPTION"}, func(v wire.Snapshot) []string {
-				return []string{v.Name, v.State, dash(yes(v.Memory)), age(v.CreatedAt, now), dash(v.Description)}
-			})
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		all, err := cl.Snapshots(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return list(s, all.Items, []string{"NAME", "STATE", "MEMORY", "AGE", "DESCRIPTION"}, func(v wire.Snapshot) []string {
+			return []string{v.Name, v.State, dash(yes(v.Memory)), age(v.CreatedAt, now), dash(v.Description)}
+		})
+	})
 }
 
 func snapshotRevert(s *session) *cobra.Command {
 	var w wait
 	var sure bool
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "revert VM SNAPSHOT", Short: "Put a VM back to a snapshot", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			if err := s.confirm(sure, fmt.Sprintf("Put %s back to %s? What was written since is lost.", printable(args[0]), printable(args[1]))); err != nil {
-				return err
-			}
-			a, err := cl.RevertSnapshot(c.Context(), args[0], args[1], 0)
-			if err != nil {
-				return err
-			}
-			return s.finish(c.Context(), cl, w, a.Operation)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		if err := s.confirm(sure, fmt.Sprintf("Put %s back to %s? What was written since is lost.", printable(args[0]), printable(args[1]))); err != nil {
+			return err
+		}
+		a, err := cl.RevertSnapshot(c.Context(), args[0], args[1], 0)
+		if err != nil {
+			return err
+		}
+		return s.finish(c.Context(), cl, w, a.Operation)
+	})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
 	w.register(c)
 	return c
@@ -260,20 +241,15 @@ func snapshotRevert(s *session) *cobra.Command {
 
 func snapshotDelete(s *session) *cobra.Command {
 	var w wait
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use: "delete VM SNAPSHOT", Short: "Delete a snapshot; the VM stays as it is", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			a, err := cl.DeleteSnapshot(c.Context(), args[0], args[1], 0)
-			if err != nil {
-				return err
-			}
-			return s.finish(c.Context(), cl, w, a.Operation)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		a, err := cl.DeleteSnapshot(c.Context(), args[0], args[1], 0)
+		if err != nil {
+			return err
+		}
+		return s.finish(c.Context(), cl, w, a.Operation)
+	})
 	w.register(c)
 	return c
 }

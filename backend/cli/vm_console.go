@@ -22,41 +22,36 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func vmConsoleCommand(s *session) *cobra.Command {
 	var take, watch bool
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use:   "console VM",
 		Short: "Type on the serial line; Ctrl-] leaves",
 		Long: "Join the terminal with the VM's serial line. What the guest said before is shown first. Ctrl-] leaves.\n" +
 			"If somebody else types there, you are told who; --watch looks on, --take takes the keyboard over.",
 		Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			w := wire.ConsoleWish{Kind: "serial", Mode: "ask"}
-			switch {
-			case take && watch:
-				return usageError{errors.New("--take and --watch exclude each other")}
-			case take:
-				w.Mode = "take"
-			case watch:
-				w.Mode = "watch"
-			}
-			line, err := cl.OpenConsole(c.Context(), args[0], w)
-			if err != nil {
-				return consoleRefusal(err)
-			}
-			in, ok := s.in.(*os.File)
-			if ok && isTerminal(in) {
-				fmt.Fprintf(s.err, "On the serial line of %s. Ctrl-] leaves.\r\n", args[0])
-				defer fmt.Fprintf(s.err, "\r\nLeft the serial line of %s.\r\n", args[0])
-			}
-			if !ok {
-				return pipeConsole(c.Context(), s.in, s.out, line)
-			}
-			return terminalConsole(c.Context(), in, s.out, line)
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		w := wire.ConsoleWish{Kind: "serial", Mode: "ask"}
+		switch {
+		case take && watch:
+			return usageError{errors.New("--take and --watch exclude each other")}
+		case take:
+			w.Mode = "take"
+		case watch:
+			w.Mode = "watch"
+		}
+		line, err := cl.OpenConsole(c.Context(), args[0], w)
+		if err != nil {
+			return consoleRefusal(err)
+		}
+		in, ok := s.in.(*os.File)
+		if ok && isTerminal(in) {
+			fmt.Fprintf(s.err, "On the serial line of %s. Ctrl-] leaves.\r\n", args[0])
+			defer fmt.Fprintf(s.err, "\r\nLeft the serial line of %s.\r\n", args[0])
+		}
+		if !ok {
+			return pipeConsole(c.Context(), s.in, s.out, line)
+		}
+		return terminalConsole(c.Context(), in, s.out, line)
+	})
 	c.Flags().BoolVar(&take, "take", false, "take the keyboard from whoever types")
 	c.Flags().BoolVar(&watch, "watch", false, "look on without typing")
 	return c
@@ -135,29 +130,24 @@ func tunnel(in io.Reader, out io.Writer, conn *client.Console) error {
 
 func vmSSHCommand(s *session) *cobra.Command {
 	var user, identity string
-	c := &cobra.Command{
+	c := signedIn(s, &cobra.Command{
 		Use:   "ssh VM [-- COMMAND...]",
 		Short: "Sign in to the guest with ssh, through the server",
 		Long: "Run ssh to the guest through the server, so that it works for every VM that this account may use, on whatever node and behind\n" +
 			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron.",
 		Example: "  novacron vm ssh web-1\n  novacron vm ssh web-1 --user debian -- uname -a",
 		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := s.client()
-			if err != nil {
-				return err
-			}
-			v, err := cl.VM(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			argv, err := sshArgv(v, user, identity)
-			if err != nil {
-				return err
-			}
-			return runSSH(c, s, append(argv, args[1:]...))
-		},
-	}
+	}, func(c *cobra.Command, args []string, cl *client.Client) error {
+		v, err := cl.VM(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		argv, err := sshArgv(v, user, identity)
+		if err != nil {
+			return err
+		}
+		return runSSH(c, s, append(argv, args[1:]...))
+	})
 	c.Flags().StringVarP(&user, "user", "l", "root", "user in the guest")
 	c.Flags().StringVarP(&identity, "identity", "i", "", "private key file; else ssh's own and NovaCron's")
 	return c

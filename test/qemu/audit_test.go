@@ -224,6 +224,8 @@ func (w *world) differences(all []wire.VM) []string {
 	compare("staging", names(filepath.Join(w.data, "staging")), nil)
 	compare("address rows", w.rows("select nic || ' ' || address from addresses"), nics)
 	compare("user rows", w.rows("select vm from uids"), slices.Clone(every))
+	compare("rows of VMs that are not there", w.rows("select vm from snapshots where vm not in (select id from vms) union select vm from vm_seen where vm not in (select id from vms)"), nil)
+	compare("leases of operations that have ended", w.rows("select id from operations where ended_at is not null and holder <> ''"), nil)
 	return diff
 }
 

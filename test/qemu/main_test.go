@@ -71,7 +71,7 @@ var reaper io.Writer = io.Discard
 // startReaper starts a shell that outlives this process and takes down what instances are left when it ended without its clean-ups, as it
 // does after a panic and when go test's own time is over.
 func startReaper() error {
-	c := exec.Command("sh", "-c", `dirs=; while read -r dir; do dirs="$dirs $dir"; done; for dir in $dirs; do [ -d "$dir" ] && NOVACRON_DATA_DIR="$dir" "$0" down; done`, program)
+	c := exec.Command("sh", "-c", `dirs=; while read -r dir; do dirs="$dirs $dir"; done; for dir in $dirs; do [ -d "$dir" ] && NOVACRON_DATA_DIR="$dir" "$0" down; mountpoint -q "${dir%/data}" && umount "${dir%/data}"; done`, program)
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	in, err := c.StdinPipe()
 	if err != nil {

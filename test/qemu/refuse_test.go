@@ -25,16 +25,7 @@ func TestFullDisk_failsClearlyAndLeavesNothing(t *testing.T) {
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=1500m,mode=0700"); err != nil {
 		t.Skipf("no tmpfs can be mounted here: %v", err)
 	}
-	// After the instance's own clean-up, which was registered first and so runs later, nothing holds it any more.
-	t.Cleanup(func() {
-		w.tearDown()
-		w.proc = nil
-		if err := syscall.Unmount(disk, 0); err != nil {
-			t.Errorf("unmount: %v", err)
-			syscall.Unmount(disk, syscall.MNT_DETACH)
-		}
-	})
-	w.place(filepath.Join(disk, "data"))
+	w.live(disk)
 	w.start()
 	w.signIn()
 	g := w.create("web", func(r *wire.CreateVM) { r.MemoryMiB = 256 })

@@ -83,6 +83,19 @@ func (w *world) place(data string) {
 	fmt.Fprintln(reaper, data)
 }
 
+// live moves the data folder onto the file system that is mounted at disk. It is unmounted once nothing of the instance holds it.
+func (w *world) live(disk string) {
+	w.t.Cleanup(func() { // before the instance's own, which was registered first
+		w.tearDown()
+		w.proc = nil
+		if err := syscall.Unmount(disk, 0); err != nil {
+			w.t.Errorf("unmount: %v", err)
+			syscall.Unmount(disk, syscall.MNT_DETACH)
+		}
+	})
+	w.place(filepath.Join(disk, "data"))
+}
+
 // freePorts gives ports below those that the kernel hands out to outgoing connections, so that they are still free after a restart.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
@@ -167,10 +180,16 @@ func (w *world) start(flags ...string) {
 	})
 }
 
-// signIn makes the first administrator on the local socket, or signs in again, and remembers the sign-in for the command line too.
+// signIn makes the first administrator on the local socket and signs in.
 func (w *world) signIn() {
 	w.t.Helper()
 	w.mustCLI(password, "admin", "create-user", "admin", "--email", "admin@example.org", "--role", "administrator", "--password-stdin")
+	w.signInAgain()
+}
+
+// signInAgain signs the administrator in, for the command line too.
+func (w *world) signInAgain() {
+	w.t.Helper()
 	w.mustCLI(password, "login", w.url(), "--username", "admin", "--password-stdin")
 	c, err := client.New(w.url(), client.Tokens{})
 	if err != nil {

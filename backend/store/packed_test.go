@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
-	"time"
 )
 
 // FuzzParseTexts: the fast way gives what JSON says.
@@ -27,34 +26,30 @@ func FuzzParseTexts(f *testing.F) {
 	})
 }
 
-// fakeRow is a row with one packed column and others.
-type fakeRow []string
+// fakeRow is a row of one column.
+type fakeRow string
 
 func (r fakeRow) Scan(dest ...any) error {
-	for i, d := range dest {
-		*d.(*string) = r[i]
-	}
+	*dest[0].(*string) = string(r)
 	return nil
 }
 
-func TestPackedRow_readsEveryKindOfBothEngines(t *testing.T) {
-	for _, yes := range []string{"1", "true"} {
-		var s, plain string
-		var n int
-		var f float64
-		var b bool
-		var at time.Time
-		text := "x" + separator + "-7" + separator + "0.5" + separator + yes + separator + "2026-11-22 10:00:00.12"
-		err := packedRow{fakeRow{text, "rest"}, 5}.Scan(&s, &n, &f, &b, stamped{&at}, &plain)
-		if err != nil || s != "x" || n != -7 || f != 0.5 || !b || at.Nanosecond() != 120_000_000 || plain != "rest" {
-			t.Fatalf("got %q %d %v %v %v %q %v", s, n, f, b, at, plain, err)
+func TestUnpackRow_readsTheTextsOfBothEngines(t *testing.T) {
+	for _, at := range []string{"2026-11-22 10:00:00.120000", "2026-11-22 10:00:00.12"} {
+		u := unpackRow(fakeRow("x"+separator+"-7"+separator+at+separator+`["a","b"]`+separator), 5)
+		text, number, when, texts, last := u.text(), u.number(), u.time(), u.texts(), u.text()
+		if u.err != nil || text != "x" || number != -7 || when.Nanosecond() != 120_000_000 || !slices.Equal(texts, []string{"a", "b"}) || last != "" {
+			t.Fatalf("got %q %d %v %q %q, %v", text, number, when, texts, last, u.err)
 		}
 	}
 }
 
-func TestPackedRow_refusesAColumnTooMany(t *testing.T) {
-	var a, b string
-	if err := (packedRow{fakeRow{"x" + separator + "y" + separator + "z"}, 2}).Scan(&a, &b); err == nil {
-		t.Fatalf("three columns were read as two: %q %q", a, b)
+func TestUnpackRow_refusesWhatItCannotRead(t *testing.T) {
+	if u := unpackRow(fakeRow("x"+separator+"y"+separator+"z"), 2); u.err == nil {
+		t.Error("three columns were read as two")
+	}
+	u := unpackRow(fakeRow("x"+separator+"y"), 2)
+	if n, rest := u.number(), u.text(); u.err == nil || n != 0 || rest != "" {
+		t.Errorf("got number %d and text %q behind what is none, %v", n, rest, u.err)
 	}
 }

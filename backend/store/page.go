@@ -35,11 +35,11 @@ type List[T any] struct {
 // listing is how a noun is listed.
 type listing[T any] struct {
 	columns string
-	packed  []string // columns that are read as one text in front of the others; see packedRow
-	table   string   // with its alias; what the filter and the order speak of
-	joins   string   // what else the columns need; one row each
-	key     string   // unique column that breaks ties
-	order   string   // default sort
+	packed  func(arg int) string // columns that are read as one text, in their place; see packed
+	table   string               // with its alias; what the filter and the order speak of
+	joins   string               // what else the columns need; one row each
+	key     string               // unique column that breaks ties
+	order   string               // default sort
 	sorts   map[string]sorting[T]
 	scan    func(row) (T, error)
 	keyOf   func(T) string
@@ -127,13 +127,12 @@ func list[T any](ctx context.Context, r *Reader, l listing[T], f filter, p Page)
 	if down {
 		direction = "desc"
 	}
-	limit, scan, columns := p.limit(), l.scan, l.columns
-	if len(l.packed) > 0 {
+	limit, columns := p.limit(), l.columns
+	if l.packed != nil {
 		f.args = append(f.args, separator)
-		columns = joined(l.packed, len(f.args)) + ", " + columns
-		scan = func(r row) (T, error) { return l.scan(packedRow{r, len(l.packed)}) }
+		columns = l.packed(len(f.args))
 	}
-	items, err := many(ctx, r, scan, fmt.Sprintf("select %s from %s %s%s order by %s %s, %s %s limit %d",
+	items, err := many(ctx, r, l.scan, fmt.Sprintf("select %s from %s %s%s order by %s %s, %s %s limit %d",
 		columns, l.table, l.joins, f.clause(), by.column, direction, l.key, direction, limit+1), f.args...)
 	if err != nil {
 		return List[T]{}, err

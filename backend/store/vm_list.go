@@ -57,15 +57,19 @@ type VMSummary struct {
 const vmJoins = `left join vm_seen s on s.vm = v.id and s.node = v.node
 	left join operations o on o.subject = 'vm/' || v.id and o.ended_at is null`
 
-var vmListing = listing[VMSummary]{
-	packed: []string{
+// vmPacked are the columns of a VMSummary in the order in which scanVMSummary takes them; what people and guests wrote comes last.
+var vmPacked = struct{ words, sentences []string }{
+	[]string{
 		"v.id", "v.tenant", "v.cpus", "v.memory_mib", "v.disk_gib", "v.image", "v.wanted_power", "v.generation", "v.epoch", "v.node",
 		"v.status", "v.version", "v.created_at", "coalesce(s.state, '')", "coalesce(s.epoch, 0)", "coalesce(s.generation, 0)",
 		"coalesce(s.addresses, '')", "coalesce(o.kind, '')",
 	},
-	// What people and guests wrote may hold any character.
-	columns: "v.name, v.status_reason, coalesce(s.reason, '')",
-	table:   "vms v", joins: vmJoins, key: "v.id", order: "name",
+	[]string{"v.name", "v.status_reason", "coalesce(s.reason, '')"},
+}
+
+var vmListing = listing[VMSummary]{
+	packed: func(arg int) string { return packed(vmPacked.words, vmPacked.sentences, arg) },
+	table:  "vms v", joins: vmJoins, key: "v.id", order: "name",
 	sorts: map[string]sorting[VMSummary]{
 		"name":       {"v.name_folded", func(v VMSummary) string { return Fold(v.Name) }},
 		"created_at": {"v.created_at", func(v VMSummary) string { return v.Created.Format(timeFormat) }},
@@ -77,17 +81,14 @@ var vmListing = listing[VMSummary]{
 }
 
 func scanVMSummary(r row) (v VMSummary, err error) {
-	var addresses string
-	err = r.Scan(
-		&v.ID, &v.Tenant, &v.CPUs, &v.MemoryMiB, &v.DiskGiB, &v.Image, &v.Power, &v.Generation, &v.Epoch, &v.Node,
-		&v.Status, &v.Version, stamped{&v.Created}, &v.SeenState, &v.SeenEpoch, &v.SeenGeneration,
-		&addresses, &v.Doing,
-		&v.Name, &v.StatusReason, &v.SeenReason,
-	)
-	if err == nil {
-		v.Addresses, err = parseTexts(addresses)
+	u := unpackRow(r, len(vmPacked.words)+len(vmPacked.sentences))
+	v = VMSummary{
+		ID: id.VM(u.text()), Tenant: id.Tenant(u.text()), CPUs: int(u.number()), MemoryMiB: int(u.number()), DiskGiB: int(u.number()),
+		Image: u.text(), Power: vm.Power(u.text()), Generation: u.number(), Epoch: u.number(), Node: id.Node(u.text()),
+		Status: vm.State(u.text()), Version: u.number(), Created: u.time(), SeenState: vm.RunState(u.text()), SeenEpoch: u.number(),
+		SeenGeneration: u.number(), Addresses: u.texts(), Doing: u.text(), Name: u.text(), StatusReason: u.text(), SeenReason: u.text(),
 	}
-	return v, err
+	return v, u.err
 }
 
 // parseTexts reads a JSON list of texts. Without a backslash nothing in it is escaped, and cutting is exact and much faster.

@@ -326,8 +326,10 @@ func testConcurrentCreates(t *testing.T, s *suite) {
 // testHostileTexts stores what guests may say.
 func testHostileTexts(t *testing.T, s *suite) {
 	v := newVM(s.tenant, "web")
-	v.Node = id.NewNode()
+	v.Node, v.StatusReason = id.NewNode(), "a\x1fb"
 	s.tx(func(x *store.Tx) error { return x.InsertVM(s.ctx, &v) })
+	listed := must[store.List[store.VMSummary]](t)(s.db.ListVMs(s.ctx, store.VMFilter{}, store.Page{})).Items[0]
+	same(t, "a reason with the character at which a list's rows are cut", listed.StatusReason, "a b")
 	nasty := "a\x00b\xff'; drop table vms; --"
 	s.tx(func(x *store.Tx) error {
 		must[bool](t)(x.PutSeen(s.ctx, vm.Seen{VM: v.ID, Node: v.Node, Seq: 1, Reason: nasty, Hostname: nasty, Addresses: []string{nasty}}))

@@ -72,6 +72,7 @@ type API struct {
 	routes  map[string]route // by method and pattern
 	origins map[string]bool
 	sockets *sockets
+	lives   *lives
 	desks   *desks
 	spec    []byte
 	docs    []byte
@@ -92,7 +93,7 @@ func build(d Deps) (*API, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	a := &API{Deps: d, mux: http.NewServeMux(), routes: map[string]route{}, origins: map[string]bool{}, sockets: newSockets(d.Limits.WS), desks: newDesks()}
+	a := &API{Deps: d, mux: http.NewServeMux(), routes: map[string]route{}, origins: map[string]bool{}, sockets: newSockets(d.Limits.WS), lives: newLives(d.Accounts.Live), desks: newDesks()}
 	for _, o := range append([]string{d.PublicURL}, d.AllowedOrigins...) {
 		if o == "" {
 			continue

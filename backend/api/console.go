@@ -200,17 +200,16 @@ func toGuest(ctx context.Context, conn *websocket.Conn, guest io.Writer) error {
 
 // attend ends a console with its session, and when the peer does not answer.
 func (a *API) attend(ctx context.Context, conn *websocket.Conn, g app.Console) error {
-	pings, checks := time.NewTicker(pingEvery), time.NewTicker(sessionEvery)
+	pings := time.NewTicker(pingEvery)
 	defer pings.Stop()
-	defer checks.Stop()
+	life := a.lives.watch(g.Caller)
+	defer life.end()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-checks.C:
-			if err := a.Accounts.Live(ctx, g.Caller); fault.Is(err, fault.Unauthenticated) {
-				return err
-			}
+		case err := <-life.Ended:
+			return err
 		case <-pings.C:
 			if err := ping(ctx, conn); err != nil {
 				return err

@@ -184,10 +184,11 @@ func (s *stream) renewed(next app.Access) {
 
 // guard pings, and ends the stream with its token or its session.
 func (s *stream) guard(ctx context.Context) error {
-	pings, checks := time.NewTicker(pingEvery), time.NewTicker(sessionEvery)
+	pings := time.NewTicker(pingEvery)
 	defer pings.Stop()
-	defer checks.Stop()
 	token := s.access
+	life := s.api.lives.watch(token.Caller)
+	defer life.end()
 	for {
 		left := time.NewTimer(token.Expires.Sub(s.api.Now()))
 		select {
@@ -196,13 +197,12 @@ func (s *stream) guard(ctx context.Context) error {
 			return ctx.Err()
 		case token = <-s.renew:
 			left.Stop()
+			life.become(token.Caller)
 		case <-left.C:
 			return fault.New(fault.Unauthenticated, "token_expired", "the access token has expired; send another auth message in time")
-		case <-checks.C:
+		case err := <-life.Ended:
 			left.Stop()
-			if err := s.api.Accounts.Live(ctx, token.Caller); fault.Is(err, fault.Unauthenticated) {
-				return err
-			}
+			return err
 		case <-pings.C:
 			left.Stop()
 			if err := s.ping(ctx); err != nil {

@@ -17,16 +17,15 @@ import (
 
 // Bounds of a WebSocket.
 const (
-	authTime     = 5 * time.Second
-	pingEvery    = 20 * time.Second
-	pongTime     = 10 * time.Second // for the answer to a ping
-	sessionEvery = 3 * time.Second  // how long what was opened with a session may outlive it: two reads by id each time
-	frameTime    = 15 * time.Second // for a peer to take one frame
-	maxAuth      = 64 << 10         // bytes of a message on the events stream
-	maxSockets   = 10_000           // of all users together, and of those who have not signed in yet
-	maxWaiting   = 32               // of one address, that have not signed in yet; they have authTime for it
-	maxReason    = 120              // bytes of a close reason; the protocol allows 123
-	maxConsoleR  = 1 << 20          // bytes of a frame into a console: a pasted file
+	authTime    = 5 * time.Second
+	pingEvery   = 20 * time.Second
+	pongTime    = 10 * time.Second // for the answer to a ping
+	frameTime   = 15 * time.Second // for a peer to take one frame
+	maxAuth     = 64 << 10         // bytes of a message on the events stream
+	maxSockets  = 10_000           // of all users together, and of those who have not signed in yet
+	maxWaiting  = 32               // of one address, that have not signed in yet; they have authTime for it
+	maxReason   = 120              // bytes of a close reason; the protocol allows 123
+	maxConsoleR = 1 << 20          // bytes of a frame into a console: a pasted file
 )
 
 // sockets counts the open WebSockets and ends them when the server stops.

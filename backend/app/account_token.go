@@ -94,13 +94,12 @@ func (a *Accounts) DeleteToken(ctx context.Context, c auth.Caller, k id.Token) e
 // byToken says who shows an API token. Its role is the account's at this moment, less what the token leaves out.
 func (a *Accounts) byToken(ctx context.Context, secret, request, address string) (Access, error) {
 	now := a.now()
-	refused := fault.New(fault.Unauthenticated, "token_invalid", "this API token is unknown, was deleted or has ended; make another one")
 	if len(secret) > session.MaxTokenBytes {
-		return Access{}, refused
+		return Access{}, errToken()
 	}
 	k, err := a.db.APITokenByHash(ctx, hashSecret(secret), now)
 	if fault.Is(err, fault.NotFound) {
-		return Access{}, refused
+		return Access{}, errToken()
 	}
 	if err != nil {
 		return Access{}, err
@@ -114,10 +113,13 @@ func (a *Accounts) byToken(ctx context.Context, secret, request, address string)
 			return Access{}, err
 		}
 	}
-	// A stream that was let in asks again after the lifetime of an access token, so that a deleted token does not live on there.
 	who := a.caller(u, request, address)
-	who.Scoped, who.Scope = k.Scopes != nil, k.Scopes
+	who.Token, who.Scoped, who.Scope = k.ID, k.Scopes != nil, k.Scopes
 	return Access{Token: string(k.ID), Expires: now.Add(session.AccessLifetime), Caller: who}, nil
+}
+
+func errToken() error {
+	return fault.New(fault.Unauthenticated, "token_invalid", "this API token is unknown, was deleted or has ended; make another one")
 }
 
 func isAPIToken(token string) bool { return strings.HasPrefix(token, tokenPrefix) }

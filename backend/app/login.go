@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"reflect"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -336,21 +335,6 @@ func (a *Accounts) Authenticate(ctx context.Context, token, request, address str
 	who := a.caller(u, request, address)
 	who.Session = c.Session
 	return Access{Token: c.Token, Expires: c.Expires, Caller: who}, nil
-}
-
-// Live checks that the session, the account and the rights of a caller who was let in earlier still stand.
-func (a *Accounts) Live(ctx context.Context, c auth.Caller) error {
-	if err := a.sessions.Check(ctx, session.Claims{Session: c.Session}); err != nil {
-		return err
-	}
-	u, err := a.standing(ctx, c.User)
-	if err != nil {
-		return err
-	}
-	if now := a.caller(u, c.Request, c.Address); now.Role != c.Role || now.Tenant != c.Tenant || now.Enrolling != c.Enrolling || !reflect.DeepEqual(now.Rights, c.Rights) {
-		return fault.New(fault.Unauthenticated, "rights_changed", "what this account may do was changed; connect again")
-	}
-	return nil
 }
 
 // Logout withdraws the token and ends its session.

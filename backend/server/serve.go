@@ -35,9 +35,13 @@ func (s *Server) serve() error {
 		}
 		certificate = reload.config()
 	}
-	s.run("api", s.listeners["api"], s.httpServer(s.api.REST(), certificate))
-	s.run("ws", s.listeners["ws"], s.httpServer(s.api.WS(), certificate))
-	s.run("console", s.listeners["console"], s.httpServer(s.console(), certificate))
+	for name, h := range map[string]http.Handler{"api": s.api.REST(), "ws": s.api.WS(), "console": s.console()} {
+		ln, err := s.bounded(s.listeners[name])
+		if err != nil {
+			return err
+		}
+		s.run(name, ln, s.httpServer(h, certificate))
+	}
 	admin, err := s.adminListener()
 	if err != nil {
 		return err
@@ -50,6 +54,28 @@ func (s *Server) serve() error {
 		}
 	})
 	return nil
+}
+
+// bounded lets each address hold so many connections to a port.
+func (s *Server) bounded(ln net.Listener) (net.Listener, error) {
+	most, err := count(s.o.LimitConns, "NOVACRON_LIMIT_CONNECTIONS")
+	if err != nil || most == 0 {
+		return ln, err
+	}
+	proxies, err := prefixes(s.o.TrustedProxies, "NOVACRON_TRUSTED_PROXIES")
+	return api.Bound(ln, most, proxies), err
+}
+
+// count reads a number of connections; 0: off.
+func count(text, setting string) (int, error) {
+	if text == "off" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s is %q; write a number of connections, or off", setting, text)
+	}
+	return n, nil
 }
 
 func (s *Server) httpServer(h http.Handler, certificate *tls.Config) *http.Server {
@@ -144,16 +170,9 @@ func (s *Server) limits() (api.Limits, error) {
 		}
 		*x.to = parsed
 	}
-	if s.o.LimitWS == "off" {
-		l.WS = 0
-		return l, nil
-	}
-	n, err := strconv.Atoi(s.o.LimitWS)
-	if err != nil || n < 1 {
-		return l, fmt.Errorf("NOVACRON_LIMIT_WS is %q; write a number of connections, or off", s.o.LimitWS)
-	}
+	n, err := count(s.o.LimitWS, "NOVACRON_LIMIT_WS")
 	l.WS = n
-	return l, nil
+	return l, err
 }
 
 // origins are those that browsers may come from beside the public URL: the console's port under the names of this machine's loopback.

@@ -17,8 +17,10 @@ import (
 	"novacron/backend/agent/remote"
 	"novacron/backend/api"
 	"novacron/backend/app"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/node"
+	"novacron/backend/core/rate"
 	"novacron/backend/op"
 	"novacron/backend/reconcile"
 	"novacron/backend/seed"
@@ -203,11 +205,18 @@ func (s *Server) openApp(ctx context.Context) error {
 }
 
 func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
+	joins, err := rate.Parse(s.o.LimitJoin)
+	if err != nil {
+		return fmt.Errorf("NOVACRON_LIMIT_JOIN: %w", err)
+	}
 	if s.ca, err = openCA(ctx, s.db, s.seal); err != nil {
 		return err
 	}
 	s.hub, err = remote.NewHub(remote.HubOptions{CA: s.ca,
 		Redeem: func(ctx context.Context, secret string, info remote.JoinInfo) (id.Node, error) {
+			if err := s.admitJoin(ctx, joins, info.Address); err != nil {
+				return "", err
+			}
 			return s.app.RedeemJoin(ctx, secret, info.Key, info.Hostname, info.Address)
 		},
 		Admit: s.app.AdmitNode,
@@ -220,6 +229,18 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 		Log:    s.log,
 	})
 	nodes.hub = s.hub
+	return err
+}
+
+// admitJoin counts a try to join as a node, whatever becomes of it.
+func (s *Server) admitJoin(ctx context.Context, limit rate.Limit, address string) error {
+	if limit.Off() {
+		return nil
+	}
+	v, err := s.sessions.Take(ctx, "join:"+api.AddressKey(address), limit)
+	if err == nil && !v.Allowed {
+		err = fault.New(fault.RateLimited, "rate_limited", "at most %d machines of one address may try to join in %s; try again in %d seconds", limit.Events, limit.Window, int(v.Reset.Seconds())+1).After(v.Reset)
+	}
 	return err
 }
 

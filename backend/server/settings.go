@@ -46,6 +46,8 @@ type Settings struct {
 	LimitRegister  string
 	LimitAPI       string
 	LimitWS        string
+	LimitJoin      string
+	LimitConns     string // connections of one address to each of the API, WebSocket and console ports, or off
 	ImportAllow    string // CIDRs that a URL import may reach although they are private, separated by commas
 	Subnet         string // CIDR of the default network; empty: a free one is chosen at the first start
 	NodeName       string // name of the node in this process; empty: the host name
@@ -95,6 +97,8 @@ var settingRows = []Row{
 	{"limit-register", "NOVACRON_LIMIT_REGISTER", "limit_register", "3/1m", "registrations per address, or off", func(s *Settings) *string { return &s.LimitRegister }},
 	{"limit-api", "NOVACRON_LIMIT_API", "limit_api", "100/1m", "API requests per user, or off", func(s *Settings) *string { return &s.LimitAPI }},
 	{"limit-ws", "NOVACRON_LIMIT_WS", "limit_ws", "10", "WebSocket connections at once per user, or off", func(s *Settings) *string { return &s.LimitWS }},
+	{"limit-join", "NOVACRON_LIMIT_JOIN", "limit_join", "60/1m", "tries to join as a node per address, or off", func(s *Settings) *string { return &s.LimitJoin }},
+	{"limit-connections", "NOVACRON_LIMIT_CONNECTIONS", "limit_connections", "1024", "connections at once per address and port (API, WebSocket, console), or off; trusted proxies have no bound", func(s *Settings) *string { return &s.LimitConns }},
 	{"import-allow", "NOVACRON_IMPORT_ALLOW", "import_allow", "", "private networks that an image import by URL may reach (CIDRs, comma-separated)", func(s *Settings) *string { return &s.ImportAllow }},
 	{"subnet", "NOVACRON_SUBNET", "subnet", "", "IPv4 network of the default network (empty: a free /24 is chosen once)", func(s *Settings) *string { return &s.Subnet }},
 	{"node-name", "NOVACRON_NODE_NAME", "node_name", "", "name of the node in this process (empty: the host name)", func(s *Settings) *string { return &s.NodeName }},

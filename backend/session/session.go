@@ -51,9 +51,19 @@ type Tickets interface {
 	RedeemTicket(ctx context.Context, ticket string) ([]byte, error)
 }
 
+// Alive tells of many sign-ins at once.
+type Alive interface {
+	// Alive says which of the sign-ins have not ended.
+	Alive(ctx context.Context, sessions []id.Session) (map[id.Session]bool, error)
+}
+
+// ErrEnded is what Check says of a sign-in that has ended.
+func ErrEnded() error { return errSignIn("this session has ended") }
+
 // Store is all of it.
 type Store interface {
 	Logins
+	Alive
 	Revocations
 	Limiter
 	Tickets

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -47,6 +48,22 @@ func (r *Reader) APITokenByHash(ctx context.Context, hash string, at time.Time) 
 // APITokensOf lists a user's tokens by name.
 func (r *Reader) APITokensOf(ctx context.Context, u id.User) ([]APIToken, error) {
 	return many(ctx, r, scanAPIToken, "select "+apiTokenColumns+" from api_tokens where user_id = $1 order by name", u)
+}
+
+// APITokensKept says which of the tokens are there and have not ended.
+func (r *Reader) APITokensKept(ctx context.Context, tokens []id.Token, at time.Time) (map[id.Token]bool, error) {
+	kept := map[id.Token]bool{}
+	for part := range slices.Chunk(tokens, inList) {
+		found, err := many(ctx, r, func(row row) (k id.Token, err error) { return k, row.Scan(&k) },
+			"select id from api_tokens where (expires_at is null or expires_at > $1) and id in ("+places(2, len(part))+")", append([]any{stamp(at)}, anys(part)...)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range found {
+			kept[k] = true
+		}
+	}
+	return kept, nil
 }
 
 // UseAPIToken notes when a token was used.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -46,10 +47,38 @@ type Standing struct {
 
 // Standing reads an account as it stands at this moment. fault.NotFound: there is none.
 func (r *Reader) Standing(ctx context.Context, u id.User) (Standing, error) {
-	return one(ctx, r, notFound("user", "user", u), scanStanding, "select "+userColumns+`, t.require_factor,
-		exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $2) or exists (select 1 from passkeys k where k.user_id = u.id),
-		coalesce(r.actions, ''), coalesce(r.reach, ''), coalesce(r.tenants, '')
-		from users u join tenants t on t.id = u.tenant left join roles r on r.name = u.role where u.id = $1`, u, true)
+	return one(ctx, r, notFound("user", "user", u), scanStanding, standingQuery+"u.id = $2", true, u)
+}
+
+const standingQuery = "select " + userColumns + `, t.require_factor,
+	exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $1) or exists (select 1 from passkeys k where k.user_id = u.id),
+	coalesce(r.actions, ''), coalesce(r.reach, ''), coalesce(r.tenants, '')
+	from users u join tenants t on t.id = u.tenant left join roles r on r.name = u.role where `
+
+// Standings reads many accounts at once; absent ones are left out.
+func (r *Reader) Standings(ctx context.Context, users []id.User) (map[id.User]Standing, error) {
+	out := map[id.User]Standing{}
+	for part := range slices.Chunk(users, inList) {
+		all, err := many(ctx, r, scanStanding, standingQuery+"u.id in ("+places(2, len(part))+")", append([]any{true}, anys(part)...)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range all {
+			out[s.ID] = s
+		}
+	}
+	return out, nil
+}
+
+// inList is how many values one statement asks for.
+const inList = 500
+
+func anys[T any](all []T) []any {
+	out := make([]any, len(all))
+	for i, v := range all {
+		out[i] = v
+	}
+	return out
 }
 
 func scanStanding(r row) (s Standing, err error) {

@@ -1,6 +1,7 @@
 package security
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 
 	"novacron/backend/client"
 	"novacron/backend/core/auth"
@@ -311,6 +313,7 @@ func TestSessions_thatEndOnOneServerAreDeadOnAllWithinASecond(t *testing.T) {
 		user := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
 		token := a.user(user, auth.Developer, "")
 		b.as(token, "GET", "/api/auth/me", nil).wants(t, name+": before", http.StatusOK, "")
+		stream := b.listen(token)
 		if res := end(token, user); res.StatusCode >= 300 {
 			t.Fatalf("%s: got %d %s", name, res.StatusCode, res.text)
 		}
@@ -321,6 +324,44 @@ func TestSessions_thatEndOnOneServerAreDeadOnAllWithinASecond(t *testing.T) {
 				break
 			}
 		}
+		wantEnded(t, name, stream, ended)
+	}
+}
+
+// A deleted API token ends what was opened with it, also on the other server.
+func TestTokens_thatAreDeletedEndTheirStreamsOnAllServersWithinASecond(t *testing.T) {
+	servers := shared(t, nil)
+	a, b := servers[0], servers[1]
+	var made wire.Token
+	a.as(a.admin, "POST", "/api/v1/tokens", `{"name":"watcher"}`).decode(t, &made)
+	stream := b.listen(made.Secret)
+	a.as(a.admin, "DELETE", "/api/v1/tokens/"+string(made.ID), nil).wants(t, "delete the token", http.StatusNoContent, "")
+	wantEnded(t, "a deleted token", stream, time.Now())
+}
+
+// listen opens the event stream with a token.
+func (w *world) listen(token string) *websocket.Conn {
+	w.t.Helper()
+	c, err := w.socket("/ws/events/v1", nil)
+	w.must(err)
+	w.must(wsjson.Write(w.t.Context(), c, wire.EventsAuth{Type: "auth", Token: token}))
+	_, _, err = c.Read(w.t.Context()) // ready
+	w.must(err)
+	return c
+}
+
+// wantEnded fails unless the server closes the stream as signed out. It does so within a second; the test's own machine may be busy for
+// another one.
+func wantEnded(t *testing.T, what string, c *websocket.Conn, since time.Time) {
+	t.Helper()
+	limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var err error
+	for err == nil {
+		_, _, err = c.Read(limit)
+	}
+	if took := time.Since(since); websocket.CloseStatus(err) != wire.CloseSignedOut || took > 2*time.Second {
+		t.Errorf("%s: the stream ended after %s with %v, want 4401 within a second", what, took, err)
 	}
 }
 

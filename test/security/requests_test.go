@@ -13,6 +13,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"novacron/backend/agent/remote"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/wire"
 )
 
@@ -293,6 +295,55 @@ func TestSlowRequests_areCutOffAndKeepNobodyWaiting(t *testing.T) {
 		w.must(c.SetReadDeadline(began.Add(kinds[i].limit)))
 		if _, err := bufio.NewReader(c).ReadString(0); err != io.EOF {
 			t.Errorf("%s: not cut off within %s: %v", kinds[i].name, kinds[i].limit, err)
+		}
+	}
+}
+
+// An address that opens connections without end takes no place from others: not from another address, and not from itself once it lets go.
+func TestConnections_ofOneAddressAreBoundedOnEveryPort(t *testing.T) {
+	w := start(t, map[string]string{"limit-connections": "8"})
+	for _, port := range []string{"api", "ws", "console"} {
+		var held []net.Conn
+		open := func(from string) (net.Conn, error) {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+			c, err := d.Dial("tcp", w.server.Addresses()[port])
+			w.must(err)
+			t.Cleanup(func() { c.Close() })
+			w.must(c.SetDeadline(time.Now().Add(10 * time.Second)))
+			_, err = io.WriteString(c, "GET /ws/none HTTP/1.1\r\nHost: x\r\n\r\n")
+			if err == nil {
+				_, err = c.Read(make([]byte, 1))
+			}
+			return c, err
+		}
+		for i := range 8 {
+			c, err := open("127.0.0.2")
+			if err != nil {
+				t.Fatalf("%s: connection %d: %v", port, i+1, err)
+			}
+			held = append(held, c)
+		}
+		if _, err := open("127.0.0.2"); err == nil {
+			t.Errorf("%s: a ninth connection was answered", port)
+		}
+		if _, err := open("127.0.0.3"); err != nil {
+			t.Errorf("%s: another address: %v", port, err)
+		}
+		held[0].Close()
+		wait(t, t.Context(), port+" answers after one has left", func() bool { _, err := open("127.0.0.2"); return err == nil })
+	}
+}
+
+func TestJoins_ofOneAddressAreLimited(t *testing.T) {
+	w := start(t, map[string]string{"limit-join": "3/1m"})
+	var token wire.JoinToken
+	w.as(w.admin, "POST", "/api/v1/nodes/join-tokens", `{}`).decode(t, &token)
+	secret, ca, _ := strings.Cut(token.Token, ".")
+	guess := strings.Repeat("a", len(secret)) + "." + ca
+	for try := range 4 {
+		_, err := remote.Join(t.Context(), nil, w.server.Addresses()["node"], guess, t.TempDir())
+		if err == nil || fault.Is(err, fault.RateLimited) != (try == 3) {
+			t.Errorf("try %d to join: got %v, want the fourth and no other to be one too many", try+1, err)
 		}
 	}
 }

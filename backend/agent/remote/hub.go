@@ -54,6 +54,7 @@ const maxConns = 1 << 15
 // Peers without a certificate can only join: few at once, and not for long, so that they never crowd out nodes.
 const (
 	maxStrangers = 256
+	maxOfAddress = 32 // of those of one address
 	strangerWait = 30 * time.Second
 )
 
@@ -75,6 +76,7 @@ type Hub struct {
 	mu     sync.Mutex
 	closed bool
 	nodes  map[id.Node]*seat
+	joins  map[string]int // connections without a certificate, by address
 	lists  map[net.Listener]struct{}
 }
 
@@ -94,7 +96,7 @@ func NewHub(o HubOptions) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), strangers: make(chan struct{}, maxStrangers),
-		nodes: map[id.Node]*seat{}, lists: map[net.Listener]struct{}{}}
+		nodes: map[id.Node]*seat{}, joins: map[string]int{}, lists: map[net.Listener]struct{}{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tls = &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{protoControl, protoBulk, protoHTTP},
@@ -210,11 +212,30 @@ func (h *Hub) stranger(w *watched) (leave func(), err error) {
 	default:
 		return nil, fault.New(fault.RateLimited, "too_many_joins", "%d peers without a certificate are connected already", maxStrangers)
 	}
+	address, _, _ := net.SplitHostPort(w.RemoteAddr().String())
+	if !h.stay(address, 1) {
+		<-h.strangers
+		return nil, fault.New(fault.RateLimited, "too_many_joins", "%d peers of %s without a certificate are connected already", maxOfAddress, address)
+	}
 	timer := time.AfterFunc(strangerWait, func() { w.Close() })
 	return func() {
 		timer.Stop()
+		h.stay(address, -1)
 		<-h.strangers
 	}, nil
+}
+
+// stay counts the peers of an address that have no certificate; false: there are enough.
+func (h *Hub) stay(address string, more int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if more > 0 && h.joins[address] >= maxOfAddress {
+		return false
+	}
+	if h.joins[address] += more; h.joins[address] == 0 {
+		delete(h.joins, address)
+	}
+	return true
 }
 
 // admit says who the peer is, if it may do more than renew.

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -62,12 +63,20 @@ func TestHub_peersWithoutACertificateNeverCrowdOutNodes(t *testing.T) {
 	o := newOffice(t)
 	f := o.node(o.addr)
 	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protoHTTP}} // it only wants to hold a place
-	for range maxStrangers + 20 {
-		c, err := tls.Dial("tcp", o.addr, config)
-		if err != nil {
-			t.Fatal(err)
+	from := func(address string, n int) {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+		for range n {
+			c, err := tls.DialWithDialer(dialer, "tcp", o.addr, config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
 		}
-		t.Cleanup(func() { c.Close() })
+	}
+	from("127.0.0.2", maxOfAddress+20)
+	eventually(t, "one address to have its places and no more", func() bool { return len(o.hub.strangers) == maxOfAddress })
+	for i := range maxStrangers/maxOfAddress + 1 {
+		from(fmt.Sprintf("127.0.1.%d", i+1), maxOfAddress)
 	}
 	eventually(t, "all places to be taken", func() bool { return len(o.hub.strangers) == maxStrangers })
 	before := o.granted(f.world.Node)

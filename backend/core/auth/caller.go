@@ -34,6 +34,7 @@ type Caller struct {
 	Role      Role
 	Rights    Rights     // of an own role
 	Session   id.Session // the sign-in; empty for an API token and the local socket
+	Token     id.Token   // the API token; empty: a sign-in
 	Request   string     // id of the request, written beside what it causes
 	Address   string     // of the client, likewise
 	Enrolling bool       // a second factor is required and the account has none: it may do nothing but turn one on

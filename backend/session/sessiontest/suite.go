@@ -44,6 +44,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"an ended session refuses its access tokens":            endRefusesTokens,
 		"ending all sessions keeps the one that asks":           endAll,
 		"an account's oldest session gives way to one too many": tooManyLogins,
+		"many sessions are looked at at once":                  manyAlive,
 		"a revoked token is refused and no other":               revoke,
 		"a limit holds over any span of its window":             limitSlides,
 		"a limit survives a restart":                            limitRestart,
@@ -203,6 +204,27 @@ func endAll(t *testing.T, open Open, c *Clock) {
 		if _, err := s.Find(ctx, l.ID); err != nil {
 			t.Errorf("session of %s: %v", l.User, err)
 		}
+	}
+}
+
+func manyAlive(t *testing.T, open Open, c *Clock) {
+	s := open(t, c.Now)
+	ended, _ := begin(t, s, grace)
+	must(t, s.End(ctx, ended.ID))
+	old, _ := begin(t, s, grace)
+	c.Move(session.LoginLifetime)
+	live, _ := begin(t, s, alan)
+	ask := []id.Session{ended.ID, old.ID, live.ID}
+	for range 600 { // more than one question's worth
+		ask = append(ask, id.NewSession())
+	}
+	alive, err := s.Alive(ctx, ask)
+	must(t, err)
+	if len(alive) != 1 || !alive[live.ID] {
+		t.Errorf("alive are %v, want %s alone", alive, live.ID)
+	}
+	if alive, err := s.Alive(ctx, nil); err != nil || len(alive) != 0 {
+		t.Errorf("of none: %v, %v", alive, err)
 	}
 }
 

@@ -44,7 +44,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"an ended session refuses its access tokens":            endRefusesTokens,
 		"ending all sessions keeps the one that asks":           endAll,
 		"an account's oldest session gives way to one too many": tooManyLogins,
-		"many sessions are looked at at once":                  manyAlive,
+		"many sessions are looked at at once":                   manyAlive,
 		"a revoked token is refused and no other":               revoke,
 		"a limit holds over any span of its window":             limitSlides,
 		"a limit survives a restart":                            limitRestart,

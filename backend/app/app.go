@@ -50,8 +50,8 @@ const (
 
 // Nodes finds the nodes that are connected now.
 type Nodes interface {
-	// Node gives the connection of a node; false: it is not connected to any server that this one can reach.
-	Node(n id.Node) (agent.API, bool)
+	// Node gives a node, on this server's connection or through the server that has one; false: no server has one.
+	Node(ctx context.Context, n id.Node) (agent.API, bool)
 }
 
 // Images keeps the files of the catalogue on the server, by digest.

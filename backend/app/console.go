@@ -97,7 +97,7 @@ func (a *App) OpenConsole(ctx context.Context, g Console) (io.ReadWriteCloser, e
 	if err != nil {
 		return nil, err
 	}
-	api, err := a.connected(view)
+	api, err := a.connected(ctx, view)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func arrived(v store.VMView, reached goal) (bool, error) {
 
 // tell gives the whole machine to its node once and stores what the node sees. A node that is still at work is no error.
 func (a *App) tell(ctx context.Context, v store.VMView) error {
-	api, err := a.connected(v)
+	api, err := a.connected(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -105,11 +105,11 @@ const codeUnreachable = "node_unreachable"
 
 // connected gives the VM's node, or the sentence why it cannot be asked. A node that is only between two connections is
 // unavailable, and asked again; one that is given up for lost ends the step at once.
-func (a *App) connected(v store.VMView) (agent.API, error) {
+func (a *App) connected(ctx context.Context, v store.VMView) (agent.API, error) {
 	if v.NodeState == node.Dead || v.NodeState == node.Removed || v.NodeState == "" {
 		return nil, fault.New(fault.Conflict, "node_dead", "the node of %s was confirmed dead; delete the VM", v.Name)
 	}
-	api, ok := a.d.Nodes.Node(v.Node)
+	api, ok := a.d.Nodes.Node(ctx, v.Node)
 	if !ok {
 		if !v.NodeState.Answers() {
 			return nil, fault.New(fault.Conflict, codeUnreachable, "node %s cannot be reached", v.NodeName)

@@ -85,7 +85,7 @@ func (a *App) Resettle(ctx context.Context) error {
 // database may be older than the node (a backup that was put back), and what looks like debris may be somebody's VM: it is
 // left alone, and stray is true.
 func (a *App) Disown(ctx context.Context, n id.Node, v id.VM) (stray bool, err error) {
-	api, ok := a.d.Nodes.Node(n)
+	api, ok := a.d.Nodes.Node(ctx, n)
 	if !ok {
 		return false, nil // it will report again
 	}

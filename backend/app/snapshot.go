@@ -104,7 +104,7 @@ func (a *App) onNode(action agent.SnapshotAction) func(context.Context, op.Run, 
 		if err != nil {
 			return err
 		}
-		api, err := a.connected(view)
+		api, err := a.connected(ctx, view)
 		if err != nil {
 			return err
 		}

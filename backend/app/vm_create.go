@@ -303,7 +303,7 @@ func (a *App) bringImages(ctx context.Context, r op.Run, s *making) error {
 
 func (a *App) bring(ctx context.Context, r op.Run, view store.VMView, digests []string) error {
 	for n, digest := range digests {
-		api, err := a.connected(view)
+		api, err := a.connected(ctx, view)
 		if err != nil {
 			return err
 		}

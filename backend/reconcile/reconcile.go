@@ -30,6 +30,8 @@ type Options struct {
 	// Instant reads a clock of this machine that never steps and goes on during suspend; nil: CLOCK_BOOTTIME.
 	Instant func() node.Instant
 	Times   Times
+	// Server is this server as others on its database find it; without an id there are no others.
+	Server store.Server
 }
 
 // Times is how often things happen. Zero fields take the default.
@@ -40,6 +42,7 @@ type Times struct {
 	Sweep  time.Duration // between two looks for VMs whose node missed something; default 1 min
 	Retain time.Duration // between two rounds of retention; default 10 min
 	Retry  time.Duration // after an error; default 1 s
+	Hold   time.Duration // between two words to other servers that this one lives; default 10 s
 }
 
 func (t Times) filled() Times {
@@ -48,7 +51,7 @@ func (t Times) filled() Times {
 		otherwise time.Duration
 	}{
 		{&t.Batch, 100 * time.Millisecond}, {&t.Watch, time.Second}, {&t.Facts, 5 * time.Second}, {&t.Sweep, time.Minute},
-		{&t.Retain, 10 * time.Minute}, {&t.Retry, time.Second},
+		{&t.Retain, 10 * time.Minute}, {&t.Retry, time.Second}, {&t.Hold, 10 * time.Second},
 	} {
 		if *d.v <= 0 {
 			*d.v = d.otherwise
@@ -61,6 +64,7 @@ func (t Times) filled() Times {
 type Loops struct {
 	o      Options
 	leases *leases
+	holds  *holders // nil: there are no other servers
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -89,6 +93,9 @@ func New(o Options) (*Loops, error) {
 	l := &Loops{o: o, nodes: map[id.Node]context.CancelFunc{}, strays: map[id.VM]bool{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.leases = newLeases(l)
+	if o.Server.ID != "" {
+		l.holds = newHolders(l)
+	}
 	return l, nil
 }
 
@@ -104,6 +111,9 @@ func bootTime() node.Instant {
 // Start begins the loops.
 func (l *Loops) Start() {
 	l.wg.Go(l.leases.record)
+	if l.holds != nil {
+		l.wg.Go(func() { l.holds.keep(l.ctx) })
+	}
 	l.every(l.o.Times.Watch, "watch the leases", l.leases.watch)
 	l.every(l.o.Times.Retain, "forget old history", l.retain)
 }
@@ -166,6 +176,9 @@ func (l *Loops) Up(n id.Node, api agent.API) {
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	l.nodes[n] = cancel
+	if l.holds != nil {
+		l.holds.up(n)
+	}
 	f := &follower{l: l, node: n, api: api, busy: map[id.VM]bool{}, slots: make(chan struct{}, maxTells)}
 	l.wg.Go(func() { f.run(ctx) })
 }
@@ -178,6 +191,17 @@ func (l *Loops) Down(n id.Node) {
 		stop()
 		delete(l.nodes, n)
 	}
+	if l.holds != nil {
+		l.holds.down(n)
+	}
+}
+
+// Holds gives the epoch of this server's claim of a node that is connected to it; 0: there is none (yet).
+func (l *Loops) Holds(n id.Node) int64 {
+	if l.holds == nil {
+		return 0
+	}
+	return l.holds.epoch(n)
 }
 
 // Renew records a renewal of the node's lease and gives how long it holds, counted from when the node asked. fault.Forbidden:

@@ -128,21 +128,27 @@ func (n *Node) Close() error {
 	return errors.Join(n.Agent.Close(), n.fabric.Close())
 }
 
-// nodeID is this machine's id as a node, made once and kept in the data folder.
-func nodeID(p Paths) (id.Node, error) {
-	name := filepath.Join(p.Data, "node-id")
+// nodeID is this machine's id as a node.
+func nodeID(p Paths) (id.Node, error) { return keptID(p, "node-id", id.NewNode) }
+
+// serverID is this server's id among those on its database.
+func serverID(p Paths) (id.Server, error) { return keptID(p, "server-id", id.NewServer) }
+
+// keptID is an id that is made once and kept in the data folder.
+func keptID[T ~string](p Paths, file string, fresh func() T) (T, error) {
+	name := filepath.Join(p.Data, file)
 	raw, err := os.ReadFile(name)
 	if err == nil {
-		n := id.Node(strings.TrimSpace(string(raw)))
+		n := T(strings.TrimSpace(string(raw)))
 		if !id.Is(string(n)) {
-			return "", fmt.Errorf("%s does not hold a node id; put the file back from a backup, or move the data folder away", name)
+			return "", fmt.Errorf("%s does not hold an id; put the file back from a backup, or move the data folder away", name)
 		}
 		return n, nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return "", err
 	}
-	n := id.NewNode()
+	n := fresh()
 	return n, writeSynced(name, []byte(string(n)+"\n"))
 }
 

@@ -32,21 +32,20 @@ import (
 
 // What stands here fits one package's part to another's interface, and nothing else.
 
-// roster finds nodes: the one in this process, then those that dialled in.
+// roster finds nodes: those that dialled in or are in this process, then those that another server reaches.
 type roster struct {
-	local id.Node
-	api   agent.API
 	hub   *remote.Hub
+	peers *remote.Peers // nil: there are no other servers
 }
 
-func (r *roster) Node(n id.Node) (agent.API, bool) {
-	if n == r.local && r.api != nil {
-		return r.api, true
-	}
+func (r *roster) Node(ctx context.Context, n id.Node) (agent.API, bool) {
 	if r.hub == nil {
 		return nil, false
 	}
-	return r.hub.Node(n)
+	if api, ok := r.hub.Node(n); ok || r.peers == nil {
+		return api, ok
+	}
+	return r.peers.Node(ctx, n)
 }
 
 // imageFiles is the server's image cache as the verbs see it.

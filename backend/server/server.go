@@ -70,6 +70,8 @@ type Server struct {
 	loops    *reconcile.Loops
 	node     *Node
 	nodeID   id.Node
+	self     store.Server // to the other servers on the database; without an id there are none
+	peers    *remote.Peers
 
 	listeners map[string]net.Listener
 	servers   []*http.Server
@@ -175,10 +177,10 @@ func (s *Server) openApp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	nodes := &roster{local: s.nodeID}
-	if s.node != nil {
-		nodes.api = s.node.Agent
+	if s.self, err = s.asPeer(); err != nil {
+		return err
 	}
+	nodes := &roster{}
 	staging := filepath.Join(s.paths.Data, "staging")
 	s.app, err = app.New(app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
 		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now})
@@ -197,7 +199,7 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.accounts = app.NewAccounts(accounts)
-	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log, Now: s.o.Outside.Now, Instant: s.o.Outside.Instant})
+	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log, Now: s.o.Outside.Now, Instant: s.o.Outside.Instant, Server: s.self})
 	if err != nil {
 		return err
 	}
@@ -212,7 +214,7 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 	if s.ca, err = openCA(ctx, s.db, s.seal); err != nil {
 		return err
 	}
-	s.hub, err = remote.NewHub(remote.HubOptions{CA: s.ca,
+	o := remote.HubOptions{CA: s.ca,
 		Redeem: func(ctx context.Context, secret string, info remote.JoinInfo) (id.Node, error) {
 			if err := s.admitJoin(ctx, joins, info.Address); err != nil {
 				return "", err
@@ -226,10 +228,17 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 		},
 		OnUp:   func(n id.Node, a agent.API) { s.loops.Up(n, a) },
 		OnDown: s.loops.Down,
-		Log:    s.log,
-	})
+		Server: s.self.ID, Holds: s.loops.Holds,
+		Log: s.log,
+	}
+	if s.node != nil {
+		o.Node, o.Agent = s.nodeID, s.node.Agent
+	}
+	if s.hub, err = remote.NewHub(o); err != nil {
+		return err
+	}
 	nodes.hub = s.hub
-	return err
+	return s.openPeers(nodes)
 }
 
 // admitJoin counts a try to join as a node, whatever becomes of it.
@@ -341,6 +350,9 @@ func (s *Server) Close() error {
 		}
 	}
 	s.hub.Close()
+	if s.peers != nil {
+		s.peers.Close()
+	}
 	close(s.stopping)
 	s.serving.Wait()
 	return errors.Join(s.loops.Stop(ctx), s.runner.Stop(ctx), s.closeAll())

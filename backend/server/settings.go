@@ -23,6 +23,7 @@ type Settings struct {
 	WSAddr         string // WebSocket: events and consoles
 	ConsoleAddr    string // web console; it also serves /api and /ws
 	NodeAddr       string // node connections, mutual TLS
+	PeerAddr       string // host:port at which other servers on the database reach NodeAddr; empty: found out
 	Listen         string // host for the API, WebSocket and console in place of loopback
 	DatabaseURL    string // postgres://…; empty: SQLite in the data folder
 	RedisURL       string // redis://… or rediss://…; empty: sessions are kept in the database
@@ -74,6 +75,7 @@ var settingRows = []Row{
 	{"ws-addr", "NOVACRON_WS_ADDR", "ws_addr", "127.0.0.1:8091", "address of the WebSocket (events, consoles)", func(s *Settings) *string { return &s.WSAddr }},
 	{"console-addr", "NOVACRON_CONSOLE_ADDR", "console_addr", "127.0.0.1:8092", "address of the web console, with /api and /ws", func(s *Settings) *string { return &s.ConsoleAddr }},
 	{"node-addr", "NOVACRON_NODE_ADDR", "node_addr", ":8093", "address that nodes dial (mutual TLS)", func(s *Settings) *string { return &s.NodeAddr }},
+	{"peer-addr", "NOVACRON_PEER_ADDR", "peer_addr", "", "host:port at which the other servers on the database reach this one's node port (empty: this machine's address towards the database)", func(s *Settings) *string { return &s.PeerAddr }},
 	{"listen", "NOVACRON_LISTEN", "listen", "", "host to bind the API, WebSocket and console to, in place of loopback", func(s *Settings) *string { return &s.Listen }},
 	{"database-url", "NOVACRON_DATABASE_URL", "database_url", "", "postgres://… (empty: SQLite in the data folder)", func(s *Settings) *string { return &s.DatabaseURL }},
 	{"redis-url", "NOVACRON_REDIS_URL", "redis_url", "", "redis://… (empty: kept in the database)", func(s *Settings) *string { return &s.RedisURL }},
@@ -220,6 +222,9 @@ func (s *Settings) check() error {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
 			errs = append(errs, fmt.Errorf("%s is %q; write it as host:port, for example 127.0.0.1:8090", a.name, a.addr))
 		}
+	}
+	if _, _, err := net.SplitHostPort(s.PeerAddr); s.PeerAddr != "" && err != nil {
+		errs = append(errs, fmt.Errorf("NOVACRON_PEER_ADDR is %q; write it as host:port of this server's node port, for example 10.0.0.1:8093", s.PeerAddr))
 	}
 	if u, err := url.Parse(s.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		errs = append(errs, fmt.Errorf("NOVACRON_PUBLIC_URL is %q; write it as https://host", s.PublicURL))

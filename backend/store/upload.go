@@ -13,18 +13,19 @@ type Upload struct {
 	ID      id.Upload
 	Image   id.Image
 	Tenant  id.Tenant
-	Offset  int64  // bytes that are on the disk
-	Bytes   int64  // that are expected; 0: not said
-	Digest  string // that is expected; empty: not said
-	Staging string // file name in the staging folder of the server
+	Offset  int64     // bytes that are on the disk
+	Bytes   int64     // that are expected; 0: not said
+	Digest  string    // that is expected; empty: not said
+	Staging string    // file name in the staging folder of Server
+	Server  id.Server // whose disk has the bytes; empty: there are none yet
 	Created time.Time
 	Expires time.Time
 }
 
-const uploadColumns = "id, image, tenant, offset_at, bytes, digest, staging, created_at, expires_at"
+const uploadColumns = "id, image, tenant, offset_at, bytes, digest, staging, server, created_at, expires_at"
 
 func scanUpload(r row) (u Upload, err error) {
-	return u, r.Scan(&u.ID, &u.Image, &u.Tenant, &u.Offset, &u.Bytes, &u.Digest, &u.Staging, stamped{&u.Created}, stamped{&u.Expires})
+	return u, r.Scan(&u.ID, &u.Image, &u.Tenant, &u.Offset, &u.Bytes, &u.Digest, &u.Staging, &u.Server, stamped{&u.Created}, stamped{&u.Expires})
 }
 
 // Upload reads an upload. fault.NotFound: there is none.
@@ -40,8 +41,8 @@ func (r *Reader) UploadOf(ctx context.Context, i id.Image) (Upload, error) {
 // InsertUpload adds an upload.
 func (t *Tx) InsertUpload(ctx context.Context, u *Upload) error {
 	u.Created = orNow(u.Created)
-	_, err := t.exec(ctx, "insert into uploads ("+uploadColumns+") values ("+places(1, 9)+")", u.ID, u.Image, u.Tenant, u.Offset, u.Bytes,
-		u.Digest, u.Staging, stamp(u.Created), stamp(u.Expires))
+	_, err := t.exec(ctx, "insert into uploads ("+uploadColumns+") values ("+places(1, 10)+")", u.ID, u.Image, u.Tenant, u.Offset, u.Bytes,
+		u.Digest, u.Staging, u.Server, stamp(u.Created), stamp(u.Expires))
 	return err
 }
 
@@ -49,6 +50,12 @@ func (t *Tx) InsertUpload(ctx context.Context, u *Upload) error {
 func (t *Tx) AdvanceUpload(ctx context.Context, u id.Upload, from, to int64, expires time.Time) error {
 	return t.execOne(ctx, fault.New(fault.Conflict, "upload_offset", "the upload is not at this offset; ask for the offset and go on from there"),
 		"update uploads set offset_at = $3, expires_at = $4 where id = $1 and offset_at = $2 and $3 >= $2", u, from, to, stamp(expires))
+}
+
+// PlaceUpload records whose disk has the bytes from now on, as long as there are none.
+func (t *Tx) PlaceUpload(ctx context.Context, u id.Upload, s id.Server) error {
+	return t.execOne(ctx, fault.New(fault.Conflict, "upload_offset", "the upload has begun already; ask for the offset and go on from there"),
+		"update uploads set server = $2 where id = $1 and offset_at = 0", u, s)
 }
 
 // DeleteUpload removes an upload; absent is success.

@@ -128,22 +128,26 @@ func (c *CA) issue(node id.Node, csr *x509.CertificateRequest, now time.Time) ([
 		return nil, fault.New(fault.Invalid, "csr_invalid", "a node's key is of kind ECDSA P-256")
 	}
 	return c.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: string(node)}, URIs: []*url.URL{nodeURI(node)},
+		Subject: pkix.Name{CommonName: string(node)}, URIs: []*url.URL{uriOf("node", string(node))},
 		NotBefore: now.Add(-5 * time.Minute), NotAfter: now.Add(NodeLife), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, key)
 }
 
 // server makes a server's certificate with a key that lives in memory only. It holds as long as the CA, since it ends with the
-// process.
-func (c *CA) server() (tls.Certificate, error) {
+// process. With an id it also proves to other servers who this is.
+func (c *CA) server(self id.Server) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("key of the server: %w", err)
 	}
-	der, err := c.sign(&x509.Certificate{
+	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: serverName}, DNSNames: []string{serverName},
 		NotBefore: c.cert.NotBefore, NotAfter: c.cert.NotAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, &key.PublicKey)
+	}
+	if self != "" {
+		template.URIs, template.ExtKeyUsage = []*url.URL{uriOf("server", string(self))}, append(template.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	}
+	der, err := c.sign(template, &key.PublicKey)
 	// The CA's certificate goes along, so that a node that has only its fingerprint can check the chain.
 	return tls.Certificate{Certificate: [][]byte{der, c.cert.Raw}, PrivateKey: key}, err
 }
@@ -171,20 +175,46 @@ func serial() *big.Int {
 	return n
 }
 
-func nodeURI(node id.Node) *url.URL {
-	return &url.URL{Scheme: "novacron", Host: "node", Path: "/" + string(node)}
+// uriOf is a role with a name, as a certificate's URI says it.
+func uriOf(role, name string) *url.URL {
+	return &url.URL{Scheme: "novacron", Host: role, Path: "/" + name}
+}
+
+// nameOf reads the id that a certificate gives to its holder in a role. A certificate has one role: a node's is no server's.
+func nameOf(cert *x509.Certificate, role, prefix string) (string, error) {
+	if len(cert.URIs) == 1 {
+		u := cert.URIs[0]
+		name, ok := strings.CutPrefix(u.Path, "/")
+		if ok && u.Scheme == "novacron" && u.Host == role && id.Is(name) && strings.HasPrefix(name, prefix) {
+			return name, nil
+		}
+	}
+	return "", fault.New(fault.Unauthenticated, "certificate_invalid", "the certificate names no %s", role)
 }
 
 // nodeOf reads the node id of a verified certificate.
 func nodeOf(cert *x509.Certificate) (id.Node, error) {
-	if len(cert.URIs) == 1 {
-		u := cert.URIs[0]
-		name, ok := strings.CutPrefix(u.Path, "/")
-		if ok && u.Scheme == "novacron" && u.Host == "node" && id.Is(name) && strings.HasPrefix(name, "node-") {
-			return id.Node(name), nil
-		}
+	name, err := nameOf(cert, "node", "node-")
+	return id.Node(name), err
+}
+
+// serverOf reads the server id of a verified certificate.
+func serverOf(cert *x509.Certificate) (id.Server, error) {
+	name, err := nameOf(cert, "server", "srv-")
+	return id.Server(name), err
+}
+
+// identifyServer checks that the peer is a server of the installation, and says which.
+func (c *CA) identifyServer(state tls.ConnectionState, now time.Time) (id.Server, error) {
+	if len(state.PeerCertificates) == 0 {
+		return "", fault.New(fault.Unauthenticated, "certificate_missing", "the server showed no certificate")
 	}
-	return "", fault.New(fault.Unauthenticated, "certificate_invalid", "the certificate names no node")
+	leaf := state.PeerCertificates[0]
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: c.pool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	if err != nil {
+		return "", fault.Wrap(err, fault.Unauthenticated, "certificate_invalid", "this is no certificate of a server of this installation; do the servers share one database?")
+	}
+	return serverOf(leaf)
 }
 
 // caller is who is at the other end of a connection, as its certificate says and nothing else.

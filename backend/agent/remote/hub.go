@@ -37,8 +37,15 @@ type HubOptions struct {
 	// connection waits for them. The API is that of this connection; Node gives the present one.
 	OnUp   func(node id.Node, api agent.API)
 	OnDown func(node id.Node)
-	Log    *slog.Logger     // nil: slog.Default
-	Now    func() time.Time // for certificates; nil: time.Now
+	// Node with Agent is the node in this process; may be empty.
+	Node  id.Node
+	Agent agent.API
+	// Server is this server to the others on its database; empty: there are none.
+	Server id.Server
+	// Holds gives the epoch of this server's claim of a node; 0: it has none. Other servers are obeyed only when they know it.
+	Holds func(node id.Node) int64
+	Log   *slog.Logger     // nil: slog.Default
+	Now   func() time.Time // for certificates; nil: time.Now
 }
 
 // JoinInfo is what a node says of itself when it joins. It is shown to operators and proves nothing.
@@ -68,6 +75,8 @@ type Hub struct {
 	slots  chan struct{} // bounds connections
 
 	strangers chan struct{} // bounds those without a certificate
+	forwards  chan struct{} // bounds what other servers ask at once
+	local     http.Handler  // what other servers ask of the node in this process; may be nil
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -91,15 +100,18 @@ func NewHub(o HubOptions) (*Hub, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	cert, err := o.CA.server()
+	cert, err := o.CA.server(o.Server)
 	if err != nil {
 		return nil, err
 	}
 	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), strangers: make(chan struct{}, maxStrangers),
-		nodes: map[id.Node]*seat{}, joins: map[string]int{}, lists: map[net.Listener]struct{}{}}
+		forwards: make(chan struct{}, maxForwards), nodes: map[id.Node]*seat{}, joins: map[string]int{}, lists: map[net.Listener]struct{}{}}
+	if o.Agent != nil {
+		h.local = forwardRoutes(o.Agent)
+	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.tls = &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{protoControl, protoBulk, protoHTTP},
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, NextProtos: []string{protoControl, protoBulk, protoServer, protoHTTP},
 		// Any certificate is taken in the handshake, which proves that the peer has its key; identify then decides, because a
 		// join has none and a renewal may have one that has ended.
 		ClientAuth: tls.RequestClientCert,
@@ -175,6 +187,9 @@ func (h *Hub) handle(raw net.Conn) error {
 		return err
 	}
 	state := c.ConnectionState()
+	if state.NegotiatedProtocol == protoServer {
+		return h.serveServer(c, state)
+	}
 	if p := state.NegotiatedProtocol; p != protoControl && p != protoBulk {
 		if _, err := h.o.CA.identify(state, h.o.Now()); err != nil {
 			leave, err := h.stranger(w)
@@ -264,18 +279,25 @@ func (h *Hub) Close() error {
 	return nil
 }
 
-// Node gives the API of a connected node.
+// Node gives the API of a node that is connected to this server, or in this process.
 func (h *Hub) Node(node id.Node) (agent.API, bool) {
+	if node == h.o.Node && h.o.Agent != nil {
+		return h.o.Agent, true
+	}
+	if p := h.seated(node); p != nil {
+		return p.api, true
+	}
+	return nil, false
+}
+
+func (h *Hub) seated(node id.Node) *seated {
 	h.mu.Lock()
 	s := h.nodes[node]
 	h.mu.Unlock()
 	if s == nil {
-		return nil, false
+		return nil
 	}
-	if p := s.present(); p != nil {
-		return p, true
-	}
-	return nil, false
+	return s.present()
 }
 
 // Nodes lists the connected nodes.

@@ -130,11 +130,15 @@ func TestHub_aReaderOfReportsThatSleepsHoldsUpNobodyAndFindsTheNewest(t *testing
 	t.Error("the reports ended before the newest")
 }
 
+func someImage() (raw []byte, digest string) {
+	raw = bytes.Repeat([]byte("an image that is not small "), 200_000)
+	sum := sha256.Sum256(raw)
+	return raw, "sha256:" + hex.EncodeToString(sum[:])
+}
+
 func TestHub_fetchesAnImageByDigestAndResumesAfterACut(t *testing.T) {
 	o := newOffice(t)
-	raw := bytes.Repeat([]byte("an image that is not small "), 200_000)
-	sum := sha256.Sum256(raw)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
+	raw, digest := someImage()
 	o.images[digest] = raw
 	relay := newRelay(t, o.addr)
 	f := o.node(relay.addr)

@@ -117,7 +117,7 @@ func TestHub_aNodeCanNeverActAsAnother(t *testing.T) {
 				r.Fatal(err)
 			}
 			csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-				Subject: pkix.Name{CommonName: string(other)}, URIs: []*url.URL{nodeURI(other)}, DNSNames: []string{serverName}}, key)
+				Subject: pkix.Name{CommonName: string(other)}, URIs: []*url.URL{uriOf("node", string(other))}, DNSNames: []string{serverName}}, key)
 			if err != nil {
 				r.Fatal(err)
 			}

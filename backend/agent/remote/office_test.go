@@ -34,6 +34,8 @@ type office struct {
 	images   map[string][]byte
 	calls    []string // OnUp and OnDown in order
 	now      time.Time
+	server   id.Server
+	epochs   map[id.Node]int64 // of this server's claims
 }
 
 func newOffice(t *testing.T) *office {
@@ -47,8 +49,8 @@ func newOffice(t *testing.T) *office {
 
 func officeOf(t *testing.T, ca *CA) *office {
 	t.Helper()
-	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}}
-	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock,
+	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}, server: id.NewServer(), epochs: map[id.Node]int64{}}
+	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock, Server: o.server, Holds: o.holds,
 		OnUp:   func(n id.Node, _ agent.API) { o.note("up " + string(n)) },
 		OnDown: func(n id.Node) { o.note("down " + string(n)) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -121,6 +123,18 @@ func (o *office) image(_ context.Context, _ id.Node, digest string) (io.ReadSeek
 		return nil, fault.New(fault.NotFound, "image_not_found", "there is no image %s", digest)
 	}
 	return readSeekNop{bytes.NewReader(raw)}, nil
+}
+
+func (o *office) holds(n id.Node) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.epochs[n]
+}
+
+func (o *office) claim(n id.Node, epoch int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.epochs[n] = epoch
 }
 
 func (o *office) note(s string) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,10 +20,17 @@ import (
 // seat is the place of one node at the hub. It is made at the node's first connection and kept: nodes are few and come back.
 type seat struct {
 	turn  sync.Mutex // held around OnUp and OnDown, so that they come one at a time and in order
-	peer  atomic.Pointer[peer]
+	here  atomic.Pointer[seated]
 	mu    sync.Mutex
 	bulk  *bulkConn
 	comes chan struct{} // closed when a bulk connection comes
+}
+
+// seated is a node's control connection.
+type seated struct {
+	conn    *watched
+	api     *nodeAPI
+	forward http.Handler // what other servers ask of the node
 }
 
 type bulkConn struct {
@@ -30,7 +38,7 @@ type bulkConn struct {
 	http *http2.ClientConn
 }
 
-func (s *seat) present() *peer { return s.peer.Load() }
+func (s *seat) present() *seated { return s.here.Load() }
 
 func (h *Hub) seat(node id.Node) *seat {
 	h.mu.Lock()
@@ -45,18 +53,19 @@ func (h *Hub) seat(node id.Node) *seat {
 
 // control holds a node's control connection. The newest wins: a node that comes again has lost the old one, whether this
 // side has noticed or not.
-func (h *Hub) control(node id.Node, c *watched, http *http2.ClientConn) {
+func (h *Hub) control(node id.Node, c *watched, conn *http2.ClientConn) {
 	s := h.seat(node)
-	p := &peer{hub: h, node: node, conn: c, http: http, seat: s}
+	api := h.onConnection(node, conn, s)
+	p := &seated{conn: c, api: api, forward: forwardRoutes(api)}
 	if old := s.present(); old != nil {
 		old.conn.Close()
 	}
 	s.turn.Lock()
-	if s.peer.Swap(p) != nil && h.o.OnDown != nil {
+	if s.here.Swap(p) != nil && h.o.OnDown != nil {
 		h.o.OnDown(node)
 	}
 	if h.o.OnUp != nil {
-		h.o.OnUp(node, p)
+		h.o.OnUp(node, api)
 	}
 	s.turn.Unlock()
 
@@ -64,7 +73,7 @@ func (h *Hub) control(node id.Node, c *watched, http *http2.ClientConn) {
 
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.peer.CompareAndSwap(p, nil) {
+	if s.here.CompareAndSwap(p, nil) {
 		s.dropBulk(nil)
 		if h.o.OnDown != nil {
 			h.o.OnDown(node)
@@ -73,12 +82,12 @@ func (h *Hub) control(node id.Node, c *watched, http *http2.ClientConn) {
 }
 
 // bulk holds a node's bulk connection, the newest.
-func (h *Hub) bulk(node id.Node, c *watched, http *http2.ClientConn) error {
+func (h *Hub) bulk(node id.Node, c *watched, conn *http2.ClientConn) error {
 	s := h.seat(node)
 	if s.present() == nil {
 		return fault.New(fault.Precondition, "no_control", "node %s opened a bulk connection without a control connection", node)
 	}
-	s.takeBulk(&bulkConn{c, http})
+	s.takeBulk(&bulkConn{c, conn})
 	<-c.closed
 	s.dropBulk(c)
 	return nil

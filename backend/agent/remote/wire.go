@@ -19,6 +19,7 @@ import (
 const (
 	protoControl = "novacron-control/1"
 	protoBulk    = "novacron-bulk/1"
+	protoServer  = "novacron-server/1"
 	protoHTTP    = "http/1.1"
 
 	maxMessage = 1 << 20  // bytes of one JSON message; a machine with its user data has at most about 200 KiB

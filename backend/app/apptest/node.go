@@ -285,7 +285,7 @@ func (c *Nodes) Connect(n id.Node, api agent.API) {
 }
 
 // Node implements app.Nodes.
-func (c *Nodes) Node(n id.Node) (agent.API, bool) {
+func (c *Nodes) Node(_ context.Context, n id.Node) (agent.API, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	api, ok := c.all[n]

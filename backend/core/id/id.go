@@ -25,6 +25,7 @@ type (
 	Session   string // a sign-in
 	Token     string // an API token
 	Upload    string // a resumable upload
+	Server    string // a server of the installation; kept in its data folder
 )
 
 const length = 20 // base 32 characters behind the prefix: 100 bits
@@ -45,6 +46,7 @@ func NewUser() User           { return User(fresh("usr")) }
 func NewSession() Session     { return Session(fresh("ses")) }
 func NewToken() Token         { return Token(fresh("tok")) }
 func NewUpload() Upload       { return Upload(fresh("upl")) }
+func NewServer() Server       { return Server(fresh("srv")) }
 
 // NodeOf gives the id of the node that joins with this public key, so that a join whose answer was lost can be asked for again.
 func NodeOf(publicKey []byte) Node {
@@ -70,7 +72,7 @@ func Is(s string) bool {
 		return false
 	}
 	switch prefix {
-	case "vm", "node", "op", "img", "vol", "nic", "snap", "net", "ten", "usr", "ses", "tok", "upl":
+	case "vm", "node", "op", "img", "vol", "nic", "snap", "net", "ten", "usr", "ses", "tok", "upl", "srv":
 	default:
 		return false
 	}

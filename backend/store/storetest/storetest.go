@@ -25,7 +25,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 	}{
 		{"VMs", testVMs}, {"VM lists", testVMLists}, {"reports of VMs", testSeen}, {"operations", testOperations},
 		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"hearing of events", testHearing}, {"events of concurrent writers", testEventOrder},
-		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"networks", testNetworks},
+		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"servers", testServers}, {"networks", testNetworks},
 		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
 		{"accounts", testAccounts}, {"audit", testAudit}, {"standing of an account", testStanding}, {"passkeys", testPasskeys}, {"identities", testIdentities}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},
 		{"hostile texts", testHostileTexts}, {"concurrent claims", testConcurrentClaims},

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -21,64 +22,79 @@ import (
 	"novacron/backend/core/vm"
 )
 
-// peer is a connected node as the server sees it: agent.API over the connection that the node dialled. Whatever the node
-// says of its own identity is overwritten with the one of its certificate.
-type peer struct {
-	hub  *Hub
-	node id.Node
-	conn *watched
-	http *http2.ClientConn
-	seat *seat
+// nodeAPI is agent.API over HTTP/2: on the connection that the node dialled, or through another server. Whatever the node says of its
+// own identity is overwritten with the one of its certificate.
+type nodeAPI struct {
+	node  id.Node
+	base  string            // of every URL
+	calls http.RoundTripper // for short calls and reports
+	// streams gives what carries consoles; it has to come soon.
+	streams func(ctx context.Context) (http.RoundTripper, error)
+	epoch   string                                     // of the holder's claim, with another server; else empty
+	lost    func(ctx context.Context, err error) error // explains a call that got no answer
+	log     *slog.Logger
 }
 
-var _ agent.API = (*peer)(nil)
+var _ agent.API = (*nodeAPI)(nil)
+
+// onConnection is the API on what the node dialled itself.
+func (h *Hub) onConnection(node id.Node, conn *http2.ClientConn, s *seat) *nodeAPI {
+	n := &nodeAPI{node: node, base: "https://" + string(node), calls: conn, lost: lostNode, log: h.o.Log}
+	n.streams = func(ctx context.Context) (http.RoundTripper, error) {
+		return s.bulkFor(ctx, func(ctx context.Context) error {
+			_, err := n.call(ctx, "/bulk", struct{}{})
+			return err
+		})
+	}
+	return n
+}
 
 // answerReserve is what is kept of a caller's time for the way back, so that the node's present state still arrives.
 const answerReserve = 200 * time.Millisecond
 
-func (p *peer) Ensure(ctx context.Context, m vm.Machine) (vm.Seen, error) {
-	a, err := p.call(ctx, "/ensure", m)
+func (n *nodeAPI) Ensure(ctx context.Context, m vm.Machine) (vm.Seen, error) {
+	a, err := n.call(ctx, "/ensure", m)
 	var seen vm.Seen
 	if a.Seen != nil {
-		seen = p.own(*a.Seen)
+		seen = n.own(*a.Seen)
 	}
 	return seen, err
 }
 
-func (p *peer) Snapshot(ctx context.Context, r agent.SnapshotRequest) error {
-	_, err := p.call(ctx, "/snapshot", r)
+func (n *nodeAPI) Snapshot(ctx context.Context, r agent.SnapshotRequest) error {
+	_, err := n.call(ctx, "/snapshot", r)
 	return err
 }
 
-func (p *peer) Lease(ctx context.Context, l agent.Lease) error {
+func (n *nodeAPI) Lease(ctx context.Context, l agent.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	_, err := p.call(ctx, "/lease", l)
+	_, err := n.call(ctx, "/lease", l)
 	return err
 }
 
-func (p *peer) Facts(ctx context.Context) (agent.Facts, error) {
+func (n *nodeAPI) Facts(ctx context.Context) (agent.Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	var f agent.Facts
-	a, err := p.call(ctx, "/facts", struct{}{})
+	a, err := n.call(ctx, "/facts", struct{}{})
 	if err == nil {
 		err = decode(bytes.NewReader(a.Value), &f)
 	}
-	f.Node = p.node
+	f.Node = n.node
 	return f, err
 }
 
 // own makes a report the node's own.
-func (p *peer) own(s vm.Seen) vm.Seen {
-	s.Node = p.node
+func (n *nodeAPI) own(s vm.Seen) vm.Seen {
+	s.Node = n.node
 	return s
 }
 
 // call makes one short call on the control connection.
-func (p *peer) call(ctx context.Context, path string, body any) (answer, error) {
+func (n *nodeAPI) call(ctx context.Context, path string, body any) (answer, error) {
 	var a answer
-	resp, err := p.post(ctx, p.http, path, body)
+	resp, err := n.post(ctx, path, body)
 	if err != nil {
 		return a, err
 	}
@@ -89,7 +105,7 @@ func (p *peer) call(ctx context.Context, path string, body any) (answer, error) 
 	return a, a.Error.err()
 }
 
-func (p *peer) post(ctx context.Context, via http.RoundTripper, path string, body any) (*http.Response, error) {
+func (n *nodeAPI) post(ctx context.Context, path string, body any) (*http.Response, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -97,7 +113,7 @@ func (p *peer) post(ctx context.Context, via http.RoundTripper, path string, bod
 	if len(raw) > maxMessage {
 		return nil, fault.New(fault.TooLarge, "message_too_large", "a message between node and server has at most %d bytes", maxMessage)
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+string(p.node)+path, bytes.NewReader(raw))
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, n.base+path, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +122,10 @@ func (p *peer) post(ctx context.Context, via http.RoundTripper, path string, bod
 			q.Header.Set(headerWithin, strconv.FormatInt(left.Milliseconds(), 10))
 		}
 	}
-	resp, err := via.RoundTrip(q)
+	n.fence(q)
+	resp, err := n.calls.RoundTrip(q)
 	if err != nil {
-		return nil, lost(err)
+		return nil, n.lost(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
@@ -117,11 +134,24 @@ func (p *peer) post(ctx context.Context, via http.RoundTripper, path string, bod
 	return resp, nil
 }
 
+// lostNode explains a call on the node's own connection that got no answer.
+func lostNode(_ context.Context, err error) error { return lost(err) }
+
+// fence says which claim of the node the caller believes in, where another server is asked.
+func (n *nodeAPI) fence(q *http.Request) {
+	if n.epoch != "" {
+		q.Header.Set(headerEpoch, n.epoch)
+	}
+}
+
+// headerEpoch is the claim that a call through another server rests on.
+const headerEpoch = "Novacron-Epoch"
+
 // headerWithin is how many milliseconds the caller waits at most.
 const headerWithin = "Novacron-Within"
 
-func (p *peer) EnsureImage(ctx context.Context, r agent.ImageRequest, progress func(done float64)) error {
-	resp, err := p.post(ctx, p.http, "/image", r)
+func (n *nodeAPI) EnsureImage(ctx context.Context, r agent.ImageRequest, progress func(done float64)) error {
+	resp, err := n.post(ctx, "/image", r)
 	if err != nil {
 		return err
 	}
@@ -139,13 +169,13 @@ func (p *peer) EnsureImage(ctx context.Context, r agent.ImageRequest, progress f
 			progress(min(max(l.Done, 0), 1))
 		}
 	}
-	return p.broken(ctx, lines.Err())
+	return n.broken(ctx, lines.Err())
 }
 
 // Reports ends its channel when ctx ends or the connection breaks. A reader that does not read holds up nothing but itself:
 // what the connection may buffer for it is bounded, and behind that the node keeps the newest report per VM.
-func (p *peer) Reports(ctx context.Context) (<-chan vm.Seen, error) {
-	resp, err := p.post(ctx, p.http, "/reports", struct{}{})
+func (n *nodeAPI) Reports(ctx context.Context) (<-chan vm.Seen, error) {
+	resp, err := n.post(ctx, "/reports", struct{}{})
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +187,11 @@ func (p *peer) Reports(ctx context.Context) (<-chan vm.Seen, error) {
 		for lines.Scan() {
 			var s vm.Seen
 			if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
-				p.hub.o.Log.Warn("a node sent a report that cannot be read", "node", p.node, "err", err)
+				n.log.Warn("a node sent a report that cannot be read", "node", n.node, "err", err)
 				return
 			}
 			select {
-			case out <- p.own(s):
+			case out <- n.own(s):
 			case <-ctx.Done():
 				return
 			}
@@ -177,24 +207,21 @@ func lineScanner(r io.Reader) *bufio.Scanner {
 }
 
 // broken explains a stream that ended before its end.
-func (p *peer) broken(ctx context.Context, err error) error {
+func (n *nodeAPI) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return lost(ctx.Err())
+		return n.lost(ctx, ctx.Err())
 	}
 	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
-	return lost(err)
+	return n.lost(ctx, err)
 }
 
-// Open opens a stream on the bulk connection, which the node dials when there is none.
-func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteCloser, error) {
+// Open opens a stream on the bulk connection, which the node dials when there is none, or through another server.
+func (n *nodeAPI) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteCloser, error) {
 	wait, cancelWait := context.WithTimeout(ctx, callWait)
 	defer cancelWait()
-	via, err := p.seat.bulkFor(wait, func(ctx context.Context) error {
-		_, err := p.call(ctx, "/bulk", struct{}{})
-		return err
-	})
+	via, err := n.streams(wait)
 	if err != nil {
 		return nil, err
 	}
@@ -206,12 +233,13 @@ func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteClo
 	life, end := context.WithCancel(context.Background())
 	stop := context.AfterFunc(wait, end)
 	body, input := io.Pipe()
-	q, err := http.NewRequestWithContext(life, http.MethodPost, "https://"+string(p.node)+"/open", body)
+	q, err := http.NewRequestWithContext(life, http.MethodPost, n.base+"/open", body)
 	if err != nil {
 		end()
 		return nil, err
 	}
 	q.Header.Set(headerStream, string(raw))
+	n.fence(q)
 	resp, err := via.RoundTrip(q)
 	if err == nil && !stop() {
 		resp.Body.Close()
@@ -225,7 +253,7 @@ func (p *peer) Open(ctx context.Context, r agent.StreamRequest) (io.ReadWriteClo
 	}
 	if err != nil {
 		end()
-		return nil, lost(err)
+		return nil, n.lost(wait, err)
 	}
 	return &duplex{Reader: resp.Body, Writer: input, close: sync.OnceFunc(func() {
 		input.Close()

@@ -164,7 +164,7 @@ func (a *App) notNeeded(ctx context.Context, t *store.Tx, i store.Image) error {
 	}
 	n, err := t.VMsNeeding(ctx, i.Digest)
 	if err == nil && n > 0 {
-		return fault.New(fault.Conflict, "image_in_use", "%d VMs have disks that rest on image %s; delete them first", n, i.Name)
+		return fault.New(fault.Conflict, "image_in_use", "disks of VMs rest on image %s (%d of them); delete those VMs first", i.Name, n)
 	}
 	return err
 }

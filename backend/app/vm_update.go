@@ -50,7 +50,7 @@ func (a *App) UpdateVM(ctx context.Context, c auth.Caller, ref string, w wire.Up
 			return VMResult{}, err
 		}
 		if seenOf(view).State == vm.SeenSuspended && len(w.RemoveDisks)+len(w.RemoveNICs) > 0 {
-			return VMResult{}, fault.New(fault.Conflict, "vm_suspended", "%s is suspended, and its memory goes on with the disks and interfaces that it has; resume or stop it first", v.Name)
+			return VMResult{}, fault.New(fault.Conflict, "vm_suspended", "%s is suspended, and its memory goes on with the disks and interfaces that it has; resume it first", v.Name)
 		}
 		return a.update(ctx, t, c, v, w)
 	})

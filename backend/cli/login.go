@@ -237,10 +237,7 @@ func list[T any](s *session, items []T, head []string, row func(T) []string) err
 // sentence is what a person reads of an error: the server's own words where they came from a server.
 func sentence(err error) string {
 	if e, ok := errors.AsType[*client.Error](err); ok {
-		if f := e.Problem.Field; f != "" {
-			return fmt.Sprintf("%s (%s)", e.Problem.Detail, f)
-		}
-		return e.Problem.Detail
+		return e.Problem.Detail // which names what is wrong; the field's name is for programs
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Message // the cause is for an operator's log

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -312,7 +313,7 @@ func eventCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "DATA"}, eventRow)
+			return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "WHAT"}, eventRow)
 		}
 		return s.followEvents(c.Context(), cl, since, topics)
 	})
@@ -324,7 +325,33 @@ func eventCommand(s *session) *cobra.Command {
 }
 
 func eventRow(e wire.Event) []string {
-	return []string{e.Time.Local().Format(time.DateTime), e.Type, e.Subject, string(e.Data)}
+	return []string{e.Time.Local().Format(time.DateTime), e.Type, e.Subject, eventWords(e.Data)}
+}
+
+// eventWords says what most events have to tell; the other forms of output have all of it.
+func eventWords(data json.RawMessage) string {
+	var d struct {
+		Name, Username, Kind, Previous, Status, Sentence, Reason, By string
+		Error                                                        *struct{ Message string }
+	}
+	if json.Unmarshal(data, &d) != nil { // a field of another form
+		return string(data)
+	}
+	out := []string{d.Name, d.Username, d.Kind, d.Status, d.Sentence, d.Reason}
+	if d.Previous != "" && d.Previous != d.Status {
+		out[3] = d.Previous + " to " + d.Status
+	}
+	if d.Error != nil {
+		out = append(out, d.Error.Message)
+	}
+	if d.By != "" {
+		out = append(out, "by "+d.By)
+	}
+	out = slices.DeleteFunc(out, func(s string) bool { return s == "" })
+	if len(out) == 0 {
+		return string(data)
+	}
+	return strings.Join(out, ", ")
 }
 
 // followEvents prints events as they come and opens the stream again, from where it ended, when the line breaks.

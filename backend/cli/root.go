@@ -109,15 +109,25 @@ func unknownWord(root *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("%q is no command; see `%s --help`", c.Flags().Arg(0), c.CommandPath())}
 }
 
+// atLeast takes one word or more.
+func atLeast(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error { return missing(c, args, what) }
+}
+
+// missing says which of the words that a command needs is not there.
+func missing(c *cobra.Command, args []string, what ...string) error {
+	if len(args) < len(what) {
+		return usageError{fmt.Errorf("say which %s; see `%s --help`", what[len(args)], c.CommandPath())}
+	}
+	return nil
+}
+
 // exactArgs is cobra.ExactArgs with a sentence that says what is missing.
 func exactArgs(what ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) == len(what) {
-			return nil
-		}
 		if len(args) > len(what) {
 			return usageError{fmt.Errorf("%q is one word too many; see `%s --help`", args[len(what)], c.CommandPath())}
 		}
-		return usageError{fmt.Errorf("say which %s; see `%s --help`", what[len(args)], c.CommandPath())}
+		return missing(c, args, what...)
 	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"novacron/backend/client"
@@ -64,6 +66,9 @@ func createUserCommand(s *session, use, short string, create func(*cobra.Command
 	c := &cobra.Command{
 		Use: use, Short: short, Args: exactArgs("name"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if r.Email == "" {
+				return usageError{fmt.Errorf("say the account's address with --email; see `%s --help`", c.CommandPath())}
+			}
 			password, err := s.password("Password for "+printable(args[0])+": ", fromStdin)
 			if err != nil {
 				return err
@@ -79,6 +84,5 @@ func createUserCommand(s *session, use, short string, create func(*cobra.Command
 	c.Flags().StringVar(&r.Email, "email", "", "e-mail address")
 	c.Flags().StringVar(&role, "role", string(auth.Administrator), "built-in or own role")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
-	c.MarkFlagRequired("email")
 	return c
 }

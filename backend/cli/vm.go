@@ -20,7 +20,7 @@ func vmCommand(s *session) *cobra.Command {
 		vmConsoleCommand(s), vmSSHCommand(s), vmTunnelCommand(s), vmSnapshotCommand(s), vmDiskCommand(s), vmNICCommand(s),
 		stopCommand(s, "stop", "Ask the guest to power off, and end it when it does not in time", (*client.Client).StopVM),
 		stopCommand(s, "restart", "Stop and start again", (*client.Client).RestartVM),
-		verbCommand(s, "start", "Start a VM, or go on from a suspend", (*client.Client).StartVM),
+		verbCommand(s, "start", "Start a stopped VM", (*client.Client).StartVM),
 		verbCommand(s, "pause", "Halt the vCPUs; memory stays", (*client.Client).PauseVM),
 		verbCommand(s, "resume", "Go on after a pause or a suspend", (*client.Client).ResumeVM),
 		verbCommand(s, "suspend", "Save the memory to disk and end the process", (*client.Client).SuspendVM),
@@ -88,12 +88,12 @@ func vmSentence(v wire.VM) string {
 	return strings.TrimSuffix(out, ".") + "."
 }
 
-func (s *session) showVM(v wire.VM) error {
+func (s *session) showVM(v wire.VM, image string) error {
 	return s.show(v,
 		"name", v.Name, "id", string(v.ID), "status", statusPhrase(v.VMSummary), "node", v.Node,
 		"address", strings.Join(v.Addresses, ", "), "host name", v.Hostname,
 		"size", fmt.Sprintf("%d vCPU, %s memory, %d GiB disk", v.CPUs, mebibytes(v.MemoryMiB), v.DiskGiB),
-		"image", v.Image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "protected", yes(v.Protected),
+		"image", image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "protected", yes(v.Protected),
 		"autostart", yes(v.Autostart.Enabled), "forwards", forwardsPhrase(v), "snapshots", count(v.SnapshotCount),
 		"linked clones", strings.Join(v.LinkedClones, ", "), "restart required", strings.Join(v.RestartRequired, "; "),
 		"disks", disksPhrase(v), "networks", nicsPhrase(v),
@@ -206,7 +206,20 @@ func dash(s string) string {
 }
 
 func vmShowCommand(s *session) *cobra.Command {
-	return showing(s, &cobra.Command{Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs}, (*client.Client).VM, s.showVM)
+	c := &cobra.Command{Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs}
+	return signedIn(s, c, func(c *cobra.Command, args []string, cl *client.Client) error {
+		v, err := cl.VM(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		image := v.Image
+		if image != "" && s.format == asTable {
+			if i, err := cl.Image(c.Context(), image); err == nil { // else it is not listed any more
+				image = i.Name + ", " + image
+			}
+		}
+		return s.showVM(v, image)
+	})
 }
 
 // each runs f for every VM named on the command line, and goes on to the next when one fails.
@@ -233,7 +246,7 @@ type vmVerb func(cl *client.Client, ctx context.Context, ref string, wait time.D
 func verbCommand(s *session, name, short string, verb vmVerb) *cobra.Command {
 	var w wait
 	c := signedIn(s, &cobra.Command{
-		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		return s.each(args, func(ref string) error {
 			a, err := verb(cl, c.Context(), ref, 0)
@@ -254,7 +267,7 @@ func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
 	var force bool
 	var grace int
 	c := signedIn(s, &cobra.Command{
-		Use: name + " VM...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		r := wire.StopVM{Force: force}
 		if c.Flags().Changed("grace") {
@@ -279,7 +292,7 @@ func vmDeleteCommand(s *session) *cobra.Command {
 	var sure bool
 	c := signedIn(s, &cobra.Command{
 		Use: "delete VM...", Aliases: []string{"rm"}, Short: "Stop a VM and remove it with its disks and snapshots",
-		Args: cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if err := s.confirm(sure, fmt.Sprintf("Delete %s with all disks and snapshots?", printable(strings.Join(args, ", ")))); err != nil {
 			return err

@@ -30,6 +30,15 @@ func vmSetCommand(s *session) *cobra.Command {
 		Args:    exactArgs("VM"), ValidArgsFunction: s.completeVMs,
 		RunE: func(c *cobra.Command, args []string) error {
 			given := c.Flags().Changed
+			changes := 0
+			c.Flags().Visit(func(f *pflag.Flag) {
+				if f.Name != "wait" && f.Name != "output" {
+					changes++
+				}
+			})
+			if changes == 0 {
+				return usageError{fmt.Errorf("say what to change; see `%s --help`", c.CommandPath())}
+			}
 			r := wire.UpdateVM{
 				Name: ifGiven(given("name"), name), Description: ifGiven(given("description"), description),
 				CPUs: ifGiven(given("cpus"), cpus), MemoryMiB: ifGiven(given("memory"), int(memory)), Protected: ifGiven(given("protected"), protect),
@@ -183,7 +192,7 @@ func snapshotCreate(s *session) *cobra.Command {
 	var w wait
 	var r wire.CreateSnapshot
 	c := signedIn(s, &cobra.Command{
-		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: s.completeVMs,
+		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.MatchAll(atLeast("VM"), cobra.MaximumNArgs(2)), ValidArgsFunction: s.completeVMs,
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if len(args) == 2 {
 			r.Name = args[1]

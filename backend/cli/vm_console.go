@@ -15,6 +15,7 @@ import (
 
 	"novacron/backend/client"
 	"novacron/backend/core/fault"
+	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 )
 
@@ -136,11 +137,14 @@ func vmSSHCommand(s *session) *cobra.Command {
 		Long: "Run ssh to the guest through the server, so that it works for every VM that this account may use, on whatever node and behind\n" +
 			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron.",
 		Example: "  novacron vm ssh web-1\n  novacron vm ssh web-1 --user debian -- uname -a",
-		Args:    cobra.MinimumNArgs(1), ValidArgsFunction: s.completeVMs,
+		Args:    atLeast("VM"), ValidArgsFunction: s.completeVMs,
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		v, err := cl.VM(c.Context(), args[0])
 		if err != nil {
 			return err
+		}
+		if d := v.Actions[vm.VerbConsole]; !d.Allowed { // else ssh would add two lines that nobody understands
+			return fmt.Errorf("%s: %s", v.Name, d.Why)
 		}
 		argv, err := sshArgv(v, user, identity)
 		if err != nil {

@@ -144,7 +144,7 @@ func (t *Tx) DeleteNode(ctx context.Context, n id.Node) error {
 		return err
 	}
 	if placed > 0 {
-		return fault.New(fault.Conflict, "node_in_use", "%d VMs are placed on this node; delete or move them first", placed)
+		return fault.New(fault.Conflict, "node_in_use", "VMs are placed on this node (%d of them); delete them first", placed)
 	}
 	if _, err = t.exec(ctx, "delete from nodes where id = $1", n); err != nil {
 		return err

@@ -57,7 +57,7 @@ func Next(s State, e Event, vms int) (State, error) {
 		return confirmDead(s)
 	case Remove:
 		if vms > 0 {
-			return s, fault.New(fault.Conflict, "node_in_use", "%d VMs are placed on this node; delete or move them first", vms)
+			return s, fault.New(fault.Conflict, "node_in_use", "VMs are placed on this node (%d of them); delete them first", vms)
 		}
 		return Removed, nil
 	}

@@ -173,6 +173,9 @@ func unfit(v Verb, seen RunState, state State) string {
 	if !ok || slices.Contains(rule.states, seen) {
 		return ""
 	}
+	if v == VerbStart && state == StatePaused || v != VerbSuspend && state == StateSuspended {
+		return fmt.Sprintf("it is %s; resume it first", word(state))
+	}
 	return fmt.Sprintf(rule.no, word(state))
 }
 

@@ -215,6 +215,8 @@ func TestDecide(t *testing.T) {
 	}{
 		{"a stopped VM can be started", VerbStart, stopped, ""},
 		{"a running VM cannot be started", VerbStart, running, "it is running; only a stopped VM can be started"},
+		{"a paused VM is resumed, not started", VerbStart, Condition{Wanted: Paused, Seen: Seen{State: SeenPaused}, NodeAlive: true}, "it is paused; resume it first"},
+		{"a suspended VM is resumed before it is stopped", VerbStop, Condition{Wanted: Suspended, Seen: Seen{State: SeenSuspended}, NodeAlive: true}, "it is suspended; resume it first"},
 		{"a running VM cannot be cloned", VerbClone, running, "it is running; stop it first, a clone needs disks at rest"},
 		{"a protected VM cannot be deleted", VerbDelete, with(stopped, func(c *Condition) { c.Protected = true }),
 			"it is protected against deletion; take the protection away first"},

@@ -26,6 +26,9 @@ func (a *API) addVMs() {
 		res, err := a.App.CreateVM(ctx, caller(ctx), in.Body)
 		return a.answerVM(ctx, res, err, in.Wait)
 	})
+	add(a, govern(auth.PickNode), "POST /api/v1/placements", op("previewVM", "Where a VM would be put now, and why not elsewhere; nothing is reserved", tag), func(ctx context.Context, in *struct{ Body wire.CreateVM }) (*body[wire.Placement], error) {
+		return answer(a.App.PreviewVM(ctx, caller(ctx), in.Body))
+	})
 	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}", op("getVM", "Show a VM", tag), func(ctx context.Context, in *Ref) (*body[wire.VM], error) {
 		v, err := a.App.VM(ctx, caller(ctx), in.ID)
 		if err != nil {

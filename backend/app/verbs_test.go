@@ -278,6 +278,36 @@ func TestJoin_worksOncePerToken(t *testing.T) {
 	kind(t, w.app.AdmitNode(w.ctx, n), fault.Forbidden)
 }
 
+func TestPreviewVM_judgesEveryNodeAndReservesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	w.addNode("odin")
+	yes := true
+	_, err := w.app.UpdateNode(w.ctx, w.admin, "odin", wire.UpdateNode{Cordoned: &yes}, 0)
+	w.must(err)
+	p, err := w.app.PreviewVM(w.ctx, w.admin, tiny("web-1"))
+	w.must(err)
+	if len(p.Nodes) != 2 || p.Reason != "" || !p.Nodes[0].Fits || p.Nodes[0].Name != "thor" || p.Nodes[1].Fits || !strings.Contains(p.Nodes[1].Reason, "cordoned") {
+		t.Errorf("got %+v, want thor to fit and odin to be cordoned", p)
+	}
+	all, err := w.app.ListVMs(w.ctx, w.admin, app.ListVMs{})
+	w.must(err)
+	if all.Total != 0 {
+		t.Errorf("asking made %d VMs", all.Total)
+	}
+	if made := w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1"))); made.Node != p.Nodes[0].Name {
+		t.Errorf("it was put on %s, the preview said %s", made.Node, p.Nodes[0].Name)
+	}
+
+	huge := tiny("web-2")
+	huge.MemoryMiB = vm.MaxMemoryMiB
+	if p, err = w.app.PreviewVM(w.ctx, w.admin, huge); err != nil || p.Reason == "" || p.Nodes[0].Fits || p.Nodes[1].Fits {
+		t.Errorf("too large for all: got %+v, %v, want an answer that says why", p, err)
+	}
+	_, err = w.app.PreviewVM(w.ctx, w.stranger(auth.Developer), tiny("web-1"))
+	kind(t, err, fault.Forbidden)
+}
+
 func TestCordon_keepsNewVMsAway(t *testing.T) {
 	w := newWorld(t, nil)
 	yes := true

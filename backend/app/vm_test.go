@@ -1,11 +1,14 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 
+	"novacron/backend/app"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/node"
@@ -179,6 +182,30 @@ func TestUpdateVM_needsTheVersionThatWasRead(t *testing.T) {
 	}
 	_, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{CPUs: &two}, v.Version)
 	kind(t, err, fault.Precondition)
+}
+
+func TestUpdateVM_recordsWhatItWasAndWhatItIs(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	v := w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
+	more, note := v.MemoryMiB*2, "the shop"
+	w.ok(w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{MemoryMiB: &more}, 0)) // an operation
+	_, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{Description: &note}, 0)
+	w.must(err)
+	log, err := w.app.Audit(w.ctx, w.admin, app.ListAudit{Action: "vm.update"})
+	w.must(err)
+	if len(log.Items) != 2 {
+		t.Fatalf("got %d entries, want one for each change", len(log.Items))
+	}
+	for i, field := range []string{"description", "memory_mib"} { // the newest first
+		var told struct{ Before, After map[string]any }
+		w.must(json.Unmarshal(log.Items[i].Detail, &told))
+		for name, was := range told.Before {
+			if got := reflect.DeepEqual(was, told.After[name]); got == (name == field) {
+				t.Errorf("the change of %s: %s was %v and is %v", field, name, was, told.After[name])
+			}
+		}
+	}
 }
 
 func TestUpdateVM_ofWordsNeedsNoOperation(t *testing.T) {

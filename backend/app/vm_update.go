@@ -69,15 +69,15 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 		return VMResult{}, err
 	}
 	var o *op.Record
+	told := map[string]any{"before": auditable(was), "after": auditable(v)}
 	if !concernsNode(was, v) { // else beside the operation
-		if err := audit(t, c, "vm.update", v.Tenant, subjectOf(v.ID), map[string]any{"before": worded(was), "after": worded(v)}); err != nil {
+		if err := audit(t, c, "vm.update", v.Tenant, subjectOf(v.ID), told); err != nil {
 			return VMResult{}, err
 		}
-	}
-	if concernsNode(was, v) {
+	} else {
 		v.Generation++
 		state.Generation = v.Generation
-		begun, err := a.begin(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), state)
+		begun, err := a.beginTold(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), state, told)
 		if err != nil {
 			return VMResult{}, err
 		}
@@ -95,9 +95,12 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	return a.result(ctx, t, c, v.ID, o)
 }
 
-// worded is what of a VM can change without its node, for the audit log. Of a long description its beginning will do.
-func worded(v store.VM) map[string]any {
-	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "protected": v.Spec.Protected}
+// auditable is what of a VM an update can change, for the audit log. Of a long description its beginning will do,
+// so that twice the largest VM is half of what an entry may hold.
+func auditable(v store.VM) map[string]any {
+	s := v.Spec
+	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "protected": s.Protected, "cpus": s.CPUs,
+		"memory_mib": s.MemoryMiB, "disks": s.Disks, "nics": s.NICs, "forwards": s.Forwards, "autostart": s.Autostart, "restart": s.Restart}
 }
 
 func difference(now, before store.VMTotals) store.VMTotals {

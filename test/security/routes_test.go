@@ -75,6 +75,8 @@ var routes = map[string]row{
 	"GET /api/v1/vms/{id}/snapshots/{snapshot}": {viewer, 200, 404, ""}, "DELETE /api/v1/vms/{id}/snapshots/{snapshot}": {dev, 200, 404, ""},
 	"POST /api/v1/vms/{id}/snapshots/{snapshot}/revert": {dev, 409, 404, ""},
 
+	"POST /api/v1/placements": {oper, 200, 200, `{"name":"vm-$","memory_mib":64,"disk_gib":1}`},
+
 	"GET /api/v1/operations": {viewer, 200, 200, ""}, "GET /api/v1/operations/{id}": {viewer, 200, 404, ""}, "DELETE /api/v1/operations/{id}": {dev, 409, 404, ""},
 	"GET /api/v1/images": {viewer, 200, 200, ""}, "POST /api/v1/images": {dev, 201, 201, `{"name":"image-$","bytes":512}`}, "GET /api/v1/images/{id}": {viewer, 200, 404, ""},
 	"DELETE /api/v1/images/{id}": {dev, 200, 404, ""}, "HEAD /api/v1/images/{id}/data": {viewer, 200, 404, ""}, "PATCH /api/v1/images/{id}/data": {dev, 422, 422, ""},
@@ -89,7 +91,8 @@ var routes = map[string]row{
 	"GET /api/v1/users": {admin, 200, 0, ""}, "GET /api/v1/users/{id}": {admin, 200, 0, ""}, "PATCH /api/v1/users/{id}": {admin, 412, 0, `{"disabled":true}`},
 	"POST /api/v1/users":              {admin, 201, 0, `{"username":"u$","email":"u$@example.org","password":"correct horse battery","role":"viewer"}`},
 	"GET /api/v1/users/{id}/sessions": {admin, 200, 0, ""}, "DELETE /api/v1/users/{id}/sessions": {admin, 204, 0, ""}, "DELETE /api/v1/users/{id}/sessions/{session}": {admin, 404, 0, ""},
-	"DELETE /api/v1/users/{id}": {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
+	"POST /api/v1/users/{id}/reset-second-factor": {admin, 409, 0, `{"password":"correct horse battery"}`},
+	"DELETE /api/v1/users/{id}":                   {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
 }
 
 // visitor is who walks through all routes.

@@ -95,6 +95,21 @@ type CreateVM struct {
 	Protected   bool        `json:"protected,omitempty" doc:"Refuses delete"`
 }
 
+// Placement is where a VM would be put now. Nothing is reserved by it.
+type Placement struct {
+	Nodes  []PlacementNode `json:"nodes" doc:"First those that fit, best first, then the others"`
+	Reason string          `json:"reason,omitempty" doc:"Why none fits, with the way out; absent: the first would be taken"`
+}
+
+// PlacementNode is what was found of one node.
+type PlacementNode struct {
+	ID     id.Node `json:"id"`
+	Name   string  `json:"name"`
+	Fits   bool    `json:"fits"`
+	Score  int     `json:"score" doc:"When it fits: the higher, the more stays free there"`
+	Reason string  `json:"reason" doc:"What would stay free, or why it does not fit"`
+}
+
 // NewDisk is a disk to add.
 type NewDisk struct {
 	SizeGiB int    `json:"size_gib,omitempty" minimum:"0" maximum:"65536"`

@@ -823,6 +823,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/placements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where a VM would be put now, and why not elsewhere; nothing is reserved */
+        post: operations["previewVM"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/roles": {
         parameters: {
             query?: never;
@@ -2048,6 +2065,24 @@ export interface components {
         };
         PasswordOnly: {
             password: string;
+        };
+        Placement: {
+            /** @description First those that fit, best first, then the others */
+            nodes: components["schemas"]["PlacementNode"][] | null;
+            /** @description Why none fits, with the way out; absent: the first would be taken */
+            reason?: string;
+        };
+        PlacementNode: {
+            fits: boolean;
+            id: string;
+            name: string;
+            /** @description What would stay free, or why it does not fit */
+            reason: string;
+            /**
+             * Format: int64
+             * @description When it fits: the higher, the more stays free there
+             */
+            score: number;
         };
         Problem: {
             /** @description Short and stable, for programs */
@@ -4382,6 +4417,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewVM: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVM"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Placement"];
                 };
             };
             /** @description Why not */

@@ -93,6 +93,8 @@ func (p *planner) wish() {
 		q.verb, q.path = "revert", vm+"/snapshots/"+p.one("a", "b", "c")+"/revert"
 	case n < 80:
 		q.verb, q.method, q.path = "prune", "DELETE", vm+"/snapshots/"+p.one("a", "b", "c")
+	case n < 82:
+		q.verb, q.method, q.path, q.body = "plug", "PATCH", vm, map[string]any{"add_disks": []any{map[string]any{"size_gib": 1}}}
 	case n < 86:
 		q.verb, q.method, q.path, q.body = "resize", "PATCH", vm, map[string]any{"cpus": 1 + p.r.IntN(3), "memory_mib": 128 << p.r.IntN(4)}
 	case n < 89:

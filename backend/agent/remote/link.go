@@ -227,7 +227,7 @@ func (o *outage) over() {
 func (l *Link) keepCertificate(ctx context.Context) {
 	for ctx.Err() == nil {
 		lasts, err := l.renew(ctx)
-		wait := lasts/renewShare + rand.N(lasts/renewSpread+1)
+		wait := untilRenewal(lasts)
 		if err != nil {
 			if ctx.Err() == nil {
 				l.log.Warn("renew the node's certificate", "err", err)
@@ -236,6 +236,11 @@ func (l *Link) keepCertificate(ctx context.Context) {
 		}
 		sleep(ctx, wait)
 	}
+}
+
+// untilRenewal spreads the renewals of nodes that joined together. What is left before two thirds of the life is for tries that fail.
+func untilRenewal(lasts time.Duration) time.Duration {
+	return lasts/renewShare + rand.N(lasts/renewSpread+1)
 }
 
 // renew trades the present certificate for a new one with a new key.

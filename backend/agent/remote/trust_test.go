@@ -158,6 +158,18 @@ func TestHub_anEndedCertificateCanOnlyBeRenewedAndOnlyInItsGrace(t *testing.T) {
 	wantKind(t, err, fault.Unauthenticated)
 }
 
+func TestLink_renewsWithTimeForManyTriesBeforeTwoThirdsOfTheLife(t *testing.T) {
+	if NodeLife > 24*time.Hour {
+		t.Errorf("a certificate holds for %s, want 24 hours at most", NodeLife)
+	}
+	latest := NodeLife*2/3 - 60*renewRetry
+	for range 10_000 {
+		if in := untilRenewal(NodeLife); in < NodeLife/2 || in > latest {
+			t.Fatalf("a certificate of %s is renewed after %s, want from a half to %s", NodeLife, in, latest)
+		}
+	}
+}
+
 func TestHub_refusesARemovedNodeEverything(t *testing.T) {
 	o := newOffice(t)
 	f := o.node(o.addr)

@@ -79,10 +79,8 @@ func (a *API) serve(w *recorder, r *http.Request) {
 		if err == nil {
 			err = rt.rule.check(c.Caller)
 		}
-		if fault.Is(err, fault.Forbidden) {
-			note(r.Context(), a.App.Refused(r.Context(), c.Caller, r.Method+" "+r.URL.Path))
-		}
 		if err != nil {
+			note(r.Context(), a.App.Refused(r.Context(), c.Caller, r.Method+" "+r.URL.Path, err))
 			writeProblem(w, r, err)
 			return
 		}

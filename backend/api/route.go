@@ -86,6 +86,7 @@ func add[I, O any](a *API, r rule, methodPath string, o huma.Operation, f func(c
 		if err == nil {
 			return out, nil
 		}
+		note(ctx, a.App.Refused(ctx, caller(ctx), method+" "+of(ctx).request.URL.Path, err))
 		p := problemOf(ctx, err)
 		note(ctx, p.cause)
 		return nil, p

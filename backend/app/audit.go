@@ -29,10 +29,20 @@ func entry(c auth.Caller, action string, tenant id.Tenant, subject, result strin
 	return e
 }
 
-// Refused records that somebody who is signed in asked for what they may not do. what is "METHOD /path".
-func (a *App) Refused(ctx context.Context, c auth.Caller, what string) error {
+// Refused records that somebody who is signed in asked for what they may not do or what is beyond their tenant's quota; other errors are
+// none of the log's business. what is "METHOD /path".
+func (a *App) Refused(ctx context.Context, c auth.Caller, what string, err error) error {
+	result := string(fault.Forbidden)
+	switch f := asFault(err); {
+	case c.User == "" || f == nil:
+		return nil
+	case f.Code == quotaCode:
+		result = quotaCode
+	case f.Kind != fault.Forbidden:
+		return nil
+	}
 	return a.db.Tx(ctx, func(t *store.Tx) error {
-		return t.Audit(entry(c, "refused", c.Tenant, "", string(fault.Forbidden), map[string]any{"what": what}))
+		return t.Audit(entry(c, "refused", c.Tenant, "", result, map[string]any{"what": what}))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -70,21 +71,18 @@ func location(reply any) string {
 	return "/api/v1/operations/" + string(o.ID)
 }
 
-// begin adds an operation on the subject beside the change that asks for it.
-func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject string, state any) (op.Record, error) {
-	return a.beginTold(ctx, t, c, tenant, kind, subject, state, map[string]any{})
-}
-
-// beginTold is begin with more for the audit log than the operation's id, such as what is changed.
-func (a *App) beginTold(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject string, state any, detail map[string]any) (op.Record, error) {
+// begin adds an operation on the subject beside the change that asks for it. detail is what the audit log tells of it: "before" and
+// "after" where there is such, never a secret.
+func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject string, state any, detail map[string]any) (op.Record, error) {
 	d := a.defs[kind]
 	if d == nil {
 		return op.Record{}, fmt.Errorf("operation %s is not defined", kind)
 	}
 	r := d.Prepare(subject, state)
 	r.Tenant, r.Caller, r.Request, r.Created = tenant, c.String(), c.Request, a.now()
-	detail["operation"] = r.ID
-	if err := audit(t, c, kind, tenant, subject, detail); err != nil {
+	told := map[string]any{"operation": r.ID}
+	maps.Copy(told, detail)
+	if err := audit(t, c, kind, tenant, subject, told); err != nil {
 		return op.Record{}, err
 	}
 	return *r, t.InsertOperation(ctx, r)

@@ -11,6 +11,9 @@ import (
 	"novacron/backend/store"
 )
 
+// quotaCode tells a refusal by a quota from others.
+const quotaCode = "quota_exceeded"
+
 // TenantQuota is Deps.Quota by the quotas that stand with the tenants. The lock that it runs under makes creates of one tenant
 // count one after the other, on any number of servers.
 func TenantQuota(ctx context.Context, t *store.Tx, tenant id.Tenant, more store.VMTotals) error {
@@ -38,7 +41,7 @@ func TenantQuota(ctx context.Context, t *store.Tx, tenant id.Tenant, more store.
 		{"snapshots", limits.Snapshots, used.Snapshots, more.Snapshots},
 	} {
 		if l.limit > 0 && l.more > 0 && l.has+l.more > l.limit {
-			return fault.New(fault.Exhausted, "quota_exceeded", "tenant %s has %d of %d %s, and this needs %d more; delete something or ask an administrator for a larger quota",
+			return fault.New(fault.Exhausted, quotaCode, "tenant %s has %d of %d %s, and this needs %d more; delete something or ask an administrator for a larger quota",
 				row.Name, l.has, l.limit, l.noun, l.more)
 		}
 	}

@@ -79,7 +79,7 @@ func checkLabel(noun, name string) error {
 
 func (a *App) beginShot(ctx context.Context, t *store.Tx, c auth.Caller, kind string, p store.Snapshot, s shot) (SnapshotResult, error) {
 	s.VM, s.Snapshot, s.Memory = p.VM, p.ID, p.Memory
-	o, err := a.begin(ctx, t, c, p.Tenant, kind, subjectOf(p.VM), s)
+	o, err := a.begin(ctx, t, c, p.Tenant, kind, subjectOf(p.VM), s, map[string]any{"snapshot": p.Name})
 	if err != nil {
 		return SnapshotResult{}, err
 	}

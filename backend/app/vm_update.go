@@ -77,7 +77,7 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	} else {
 		v.Generation++
 		state.Generation = v.Generation
-		begun, err := a.beginTold(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), state, told)
+		begun, err := a.begin(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), state, told)
 		if err != nil {
 			return VMResult{}, err
 		}
@@ -95,12 +95,12 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	return a.result(ctx, t, c, v.ID, o)
 }
 
-// auditable is what of a VM an update can change, for the audit log. Of a long description its beginning will do,
+// auditable is what of a VM people can change, for the audit log. Of a long description its beginning will do,
 // so that twice the largest VM is half of what an entry may hold.
 func auditable(v store.VM) map[string]any {
 	s := v.Spec
 	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "protected": s.Protected, "cpus": s.CPUs,
-		"memory_mib": s.MemoryMiB, "disks": s.Disks, "nics": s.NICs, "forwards": s.Forwards, "autostart": s.Autostart, "restart": s.Restart}
+		"memory_mib": s.MemoryMiB, "disks": s.Disks, "nics": s.NICs, "forwards": s.Forwards, "autostart": s.Autostart, "restart": s.Restart, "wanted": v.Power}
 }
 
 func difference(now, before store.VMTotals) store.VMTotals {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -129,6 +130,17 @@ func (t *Tx) saveOperation(ctx context.Context, r *op.Record) error {
 	}
 	if r.Holder == "" && !r.Status.Ended() {
 		t.hint("work")
+	}
+	if r.Status.Ended() && r.Status != op.Succeeded {
+		// That it was asked for stands in the log as "ok".
+		detail := map[string]any{"operation": r.ID}
+		if r.Error != nil {
+			detail["code"] = r.Error.Code
+		}
+		entry := AuditEntry{Tenant: r.Tenant, Actor: r.Caller, Action: r.Kind, Subject: r.Subject, Result: string(r.Status), Request: r.Request, Detail: json.RawMessage(encode(detail))}
+		if err := t.Audit(entry); err != nil {
+			return err
+		}
 	}
 	return t.emitOperation(kind, r)
 }

@@ -99,7 +99,9 @@ func (w *world) must(err error) {
 }
 
 // Node and its siblings are app.Nodes: the one machine.
-func (w *world) Node(_ context.Context, n id.Node) (agent.API, bool) { return w.agent, n == w.machine.Node }
+func (w *world) Node(_ context.Context, n id.Node) (agent.API, bool) {
+	return w.agent, n == w.machine.Node
+}
 
 // files is a catalogue that takes every image.
 type files struct{}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -70,8 +71,20 @@ func (s saved) store() error {
 	return os.Rename(f.Name(), filepath.Join(dir, "login.json"))
 }
 
-// client gives a connection: from the environment where both variables are set, else from the last sign-in.
+// client gives a connection, which waits where the server takes no more requests: who stops thirty VMs wants all of them stopped.
 func (s *session) client() (*client.Client, error) {
+	c, err := s.connection()
+	if err != nil {
+		return nil, err
+	}
+	c.Limited = func(d time.Duration) {
+		fmt.Fprintf(s.err, "The server takes no more requests of this account for %s; waiting.\n", d)
+	}
+	return c, nil
+}
+
+// connection is from the environment where both variables are set, else from the last sign-in.
+func (s *session) connection() (*client.Client, error) {
 	address, token := os.Getenv("NOVACRON_URL"), os.Getenv("NOVACRON_TOKEN")
 	if token != "" {
 		if address == "" {

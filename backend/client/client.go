@@ -29,6 +29,8 @@ const (
 	firstPause  = 200 * time.Millisecond
 	dialTimeout = 10 * time.Second
 	MaxWait     = 300 * time.Second // the server caps longer waits
+	maxLimited  = 10                // waits of one request for its limit
+	longestHold = time.Minute       // what a limit is waited for at most
 )
 
 // Tokens is a sign-in.
@@ -48,6 +50,9 @@ type Client struct {
 
 	// Saved is called with the new tokens after a refresh. nil: they live as long as the client.
 	Saved func(Tokens)
+	// Limited is called when the server takes no more requests of this account for a while, before the client waits so long and asks
+	// again. nil: the refusal is the answer.
+	Limited func(time.Duration)
 }
 
 // New makes a client for the server at address, for example "http://localhost:8090". Tokens may be empty. It connects to
@@ -104,7 +109,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 	if r.method == http.MethodPost && !r.open {
 		r.header.Set("Idempotency-Key", rand.Text())
 	}
-	refreshed := false
+	refreshed, held := false, 0
 	for try := 1; ; try++ {
 		token := c.Tokens().Access
 		res, err := c.once(ctx, r, body, token)
@@ -117,15 +122,39 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 				return nil, err
 			}
 			continue
+		case c.Limited != nil && !r.open && limited(err) > 0 && held < maxLimited:
+			held, try = held+1, try-1
+			c.Limited(limited(err))
+			if err := pause(ctx, limited(err)); err != nil {
+				return nil, err
+			}
+			continue
 		case !connection(err) || !repeatable(r) || try == maxTries:
 			return res, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(firstPause << try):
+		if err := pause(ctx, firstPause<<try); err != nil {
+			return nil, err
 		}
 	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// limited gives how long the server takes no more requests; 0: that is not what it said, or longer than anybody would wait. It counts
+// requests before it reads them, so one that was refused has done nothing.
+func limited(err error) time.Duration {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Code != "rate_limited" || f.Retry > longestHold {
+		return 0
+	}
+	return f.Retry
 }
 
 func repeatable(r call) bool {

@@ -1,0 +1,47 @@
+package client
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"novacron/backend/core/fault"
+)
+
+// limits is a server that takes no more requests, but for those behind the first many.
+func limits(t *testing.T, many int32) *Client {
+	t.Helper()
+	var asked atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) <= many {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			w.Write([]byte(`{"detail":"no more for now","code":"rate_limited","status":429}`)) //nolint:errcheck // the test sees
+			return
+		}
+		w.Write([]byte(`{}`)) //nolint:errcheck // likewise
+	}))
+	t.Cleanup(s.Close)
+	c, err := New(s.URL, Tokens{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestClient_waitsForALimitWhenItIsToldTo(t *testing.T) {
+	c := limits(t, 1)
+	var waited time.Duration
+	c.Limited = func(d time.Duration) { waited += d }
+	if _, err := c.VM(t.Context(), "web-1"); err != nil || waited != time.Second {
+		t.Errorf("got %v after %s, want an answer after the second that the server asked for", err, waited)
+	}
+}
+
+func TestClient_tellsALimitWhenNobodyWaits(t *testing.T) {
+	if _, err := limits(t, 1).VM(t.Context(), "web-1"); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("got %v, want the refusal", err)
+	}
+}

@@ -10,6 +10,8 @@ started=$SECONDS
 # Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's
 # neighbours down.
 guests='/hypervisor/qemu$|/novacron/test/|^novacron/test/'
+# Packages whose tests have databases: most of their time they wait for the disk, and the others run meanwhile.
+databases='/(api|app|cli|core/auth|reconcile|server|session|store)$'
 # Long enough to find what a new parser does wrong at once, short enough for every run; longer by hand.
 fuzz_time=${NOVACRON_FUZZ_TIME:-3s}
 
@@ -35,10 +37,22 @@ services() {
 gotest() { go test -json "$@" | bin/gotest; }
 
 with_race() {
-	local packages
-	mapfile -t packages < <(go list ./... | grep -vE "$guests")
+	local packages rest code=0 beside
+	mapfile -t packages < <(go list ./... | grep -vE "$guests" | grep -E "$databases")
+	mapfile -t rest < <(go list ./... | grep -vE "$guests" | grep -vE "$databases")
+	gotest -race -p 1 -timeout 15m "${rest[@]}" >build/beside.log 2>&1 &
+	beside=$!
 	# One package at a time: their databases wait for the disk, and two at once make each other time out.
-	gotest -race -p 1 -timeout 15m "${packages[@]}"
+	gotest -race -p 1 -timeout 15m "${packages[@]}" || code=1
+	finished "$beside" build/beside.log && return $code
+}
+
+# finished PID LOG: waits for what runs beside, prints what it said, and gives its exit code.
+finished() {
+	local code=0
+	wait "$1" || code=$?
+	cat "$2"
+	return $code
 }
 
 # What measures the database says that it runs without the race detector, which makes everything ten times as slow.
@@ -50,14 +64,15 @@ without_race() {
 with_guests() {
 	local packages
 	mapfile -t packages < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep -E "$guests")
-	# One package at a time: each wants the machine. make test-qemu, make test-cluster and make test-sim run their long forms.
-	gotest -p 1 -timeout 20m "${packages[@]}"
+	# One package at a time: each wants the machine. Three of its tests at once: most of the time they wait for guests and leases.
+	# make test-qemu, make test-cluster and make test-sim run their long forms.
+	gotest -p 1 -parallel 3 -timeout 20m "${packages[@]}"
 }
 
 fuzz() {
 	local file name bad=0
 	while IFS=: read -r file name; do
-		if go test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzz_time" "./$(dirname "$file")" >build/fuzz.log 2>&1; then
+		if nice go test -run '^$' -parallel 1 -fuzz "^$name\$" -fuzztime "$fuzz_time" "./$(dirname "$file")" >build/fuzz.log 2>&1; then
 			printf 'ok    %s %s\n' "$(dirname "$file")" "$name"
 		else
 			printf 'FAIL  %s %s\n' "$(dirname "$file")" "$name"
@@ -91,8 +106,11 @@ stage 'PostgreSQL and Redis' services
 stage 'go vet' go vet ./...
 stage 'suites, with the race detector' with_race
 stage 'what measures the database, without it' without_race
+# Fuzzing takes what the guests leave of the processor.
+fuzz >build/fuzzing.log 2>&1 &
+fuzzing=$!
 stage 'suites with real guests' with_guests
-stage 'fuzzing' fuzz
+stage 'fuzzing' finished "$fuzzing" build/fuzzing.log
 if [ -f frontend/package.json ]; then
 	stage 'console' console
 	stage 'console in a browser' stories

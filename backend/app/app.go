@@ -6,6 +6,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -28,7 +29,9 @@ type Deps struct {
 	Fetch     Fetcher
 	Catalogue Catalogue
 	Tickets   session.Tickets
-	Staging   string // folder of unfinished uploads and downloads, mode 0700; made when it is missing
+	Self      id.Server // this server among those on the database; empty: there are no others
+	Peers     Peers     // nil: likewise
+	Staging   string    // folder of unfinished uploads and downloads, mode 0700; made when it is missing
 
 	// CheckUserData refuses cloud-init data that a guest could not read; nil: only its size and encoding are checked.
 	CheckUserData func(string) error
@@ -63,6 +66,15 @@ type Images interface {
 	Find(ctx context.Context, path string) (digest string, err error)
 	// Remove deletes the files of a digest; absent is success.
 	Remove(ctx context.Context, digest string) error
+}
+
+// Peers reaches the disks of the other servers on the database. fault.Unavailable: the server does not answer.
+type Peers interface {
+	// Stage writes bytes of an upload behind offset on the server that has those before, and says how many are on its disk, also when
+	// it fails.
+	Stage(ctx context.Context, server id.Server, upload id.Upload, offset int64, body io.Reader) (written int64, err error)
+	// Staged opens the bytes of an image that is not imported yet on the server that has them. fault.NotFound: it has none.
+	Staged(ctx context.Context, server id.Server, image id.Image) (io.ReadSeekCloser, error)
 }
 
 // ImportOptions is what a user said of an image. Empty fields: as the image says.

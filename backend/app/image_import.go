@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,7 @@ type importing struct {
 	URL     string        `json:"url,omitempty"`
 	File    string        `json:"file,omitempty"`   // path on the server that an administrator named
 	Staged  string        `json:"staged,omitempty"` // file in the staging folder
+	Server  id.Server     `json:"server,omitempty"` // whose disk has the bytes; empty: the only server's
 	Options ImportOptions `json:"options"`
 	Info    ImageInfo     `json:"info"` // once the catalogue has it
 }
@@ -70,7 +72,7 @@ func (a *App) ImportImage(ctx context.Context, c auth.Caller, r ImportImage) (Im
 			}
 			return imageResult(ctx, t, i, nil)
 		}
-		o, err := a.beginImport(ctx, t, c, i, importing{URL: r.URL, File: r.File, Staged: staged, Options: ImportOptions{Checksum: checksum}})
+		o, err := a.beginImport(ctx, t, c, i, importing{URL: r.URL, File: r.File, Staged: staged, Server: a.d.Self, Options: ImportOptions{Checksum: checksum}})
 		if err != nil {
 			return ImageResult{}, err
 		}
@@ -186,7 +188,7 @@ func (a *App) importImage() *op.Definition {
 
 func (a *App) fetchImage(ctx context.Context, r op.Run, s *importing) error {
 	if s.URL == "" {
-		return nil
+		return a.bringBytes(ctx, r, s)
 	}
 	f, err := os.OpenFile(a.staged(s.Staged), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -206,6 +208,37 @@ func (a *App) fetchImage(ctx context.Context, r op.Run, s *importing) error {
 	if err := f.Sync(); err != nil {
 		return diskFault(err)
 	}
+	s.Server = a.d.Self
+	return nil
+}
+
+// bringBytes makes sure that the bytes are on this server's disk. Another server may have taken the upload, or have run the step before.
+func (a *App) bringBytes(ctx context.Context, r op.Run, s *importing) error {
+	switch {
+	case s.Server == a.d.Self || s.Server == "" || a.d.Peers == nil:
+		return nil
+	case s.URL != "":
+		return a.fetchImage(ctx, r, s)
+	case s.File != "":
+		return fault.New(fault.Unavailable, "file_elsewhere", "the file is on the disk of server %s, which has to import it", s.Server)
+	}
+	from, err := a.d.Peers.Staged(ctx, s.Server, s.Image)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	f, err := os.OpenFile(a.staged(s.Staged), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return diskFault(err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(f, from); err != nil {
+		return fault.Wrap(diskFault(err), fault.Unavailable, "upload_not_brought", "the bytes of the upload cannot be brought here from server %s; it is tried again", s.Server)
+	}
+	if err := f.Sync(); err != nil {
+		return diskFault(err)
+	}
+	s.Server = a.d.Self // the other one clears its staging folder by itself
 	return nil
 }
 
@@ -219,6 +252,9 @@ func (a *App) unfetchImage(ctx context.Context, r op.Run, s *importing) error {
 }
 
 func (a *App) takeImage(ctx context.Context, r op.Run, s *importing) error {
+	if err := a.bringBytes(ctx, r, s); err != nil {
+		return err
+	}
 	info, err := a.d.Images.Import(ctx, a.bytesOf(s), s.Options, r.Progress)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 	"novacron/backend/op"
 	"novacron/backend/store"
@@ -51,12 +52,16 @@ func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offse
 		if u.Offset != offset {
 			return fault.New(fault.Conflict, "upload_offset", "the upload of %s is at byte %d, not %d; go on from there", i.Name, u.Offset, offset)
 		}
-		return nil
+		if offset > 0 || u.Server == a.d.Self {
+			return nil
+		}
+		u.Server = a.d.Self
+		return t.PlaceUpload(ctx, u.ID, u.Server)
 	})
 	if err != nil {
 		return ImageResult{}, err
 	}
-	written, failed := a.stage(u, offset, body)
+	written, failed := a.stageAnywhere(ctx, u, offset, body)
 	var result ImageResult
 	err = a.db.Tx(context.WithoutCancel(ctx), func(t *store.Tx) error {
 		to := offset + written
@@ -65,7 +70,7 @@ func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offse
 		}
 		var begun *op.Record
 		if to == u.Bytes && failed == nil {
-			o, err := a.beginImport(ctx, t, c, i, importing{Staged: u.Staging, Options: ImportOptions{Checksum: u.Digest}})
+			o, err := a.beginImport(ctx, t, c, i, importing{Staged: u.Staging, Server: u.Server, Options: ImportOptions{Checksum: u.Digest}})
 			if err != nil {
 				return err
 			}
@@ -80,6 +85,36 @@ func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offse
 	return result, err
 }
 
+// stageAnywhere writes body where the bytes before it are: each request of an upload may come to another server.
+func (a *App) stageAnywhere(ctx context.Context, u store.Upload, offset int64, body io.Reader) (written int64, err error) {
+	if u.Server == a.d.Self || u.Server == "" || a.d.Peers == nil {
+		return a.stage(u, offset, body)
+	}
+	written, err = a.d.Peers.Stage(ctx, u.Server, u.ID, offset, io.LimitReader(body, u.Bytes-offset+1)) // one more tells an upload that is too long
+	return min(max(written, 0), u.Bytes-offset), err
+}
+
+// StageUpload is the part of AppendUpload that another server asks of the one that has the bytes before.
+func (a *App) StageUpload(ctx context.Context, upload id.Upload, offset int64, body io.Reader) (written int64, err error) {
+	u, err := a.db.Upload(ctx, upload)
+	if err != nil {
+		return 0, err
+	}
+	if u.Server != a.d.Self || u.Offset != offset {
+		return 0, fault.New(fault.Conflict, "upload_offset", "the upload does not go on at byte %d of this server; ask for the offset and go on from there", offset)
+	}
+	return a.stage(u, offset, body)
+}
+
+// OpenStaged opens the bytes of an image that is not imported yet. fault.NotFound: there are none on this server.
+func (a *App) OpenStaged(image id.Image) (io.ReadSeekCloser, error) {
+	f, err := os.Open(a.staged(string(image)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "upload_lost", "the bytes of this image are not on the server's disk any more; delete the image and upload it again")
+	}
+	return f, err
+}
+
 // stage writes body behind offset and syncs it. What a broken connection brought counts too.
 func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64, err error) {
 	if err := a.roomFor(u.Bytes - offset); err != nil {
@@ -90,6 +125,9 @@ func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64
 		return 0, diskFault(err)
 	}
 	defer f.Close()
+	if fi, err := f.Stat(); err != nil || fi.Size() < offset {
+		return 0, fault.Wrap(err, fault.Conflict, "upload_lost", "the first %d bytes of the upload are not on this server's disk any more; delete the image and upload it again", offset)
+	}
 	if err := f.Truncate(offset); err != nil { // what an earlier request wrote and never acknowledged
 		return 0, diskFault(err)
 	}

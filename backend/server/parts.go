@@ -49,7 +49,10 @@ func (r *roster) Node(ctx context.Context, n id.Node) (agent.API, bool) {
 }
 
 // imageFiles is the server's image cache as the verbs see it.
-type imageFiles struct{ cache *storage.Cache }
+type imageFiles struct {
+	cache *storage.Cache
+	peers *remote.Peers // nil: there are no other servers
+}
 
 func (f imageFiles) Import(ctx context.Context, name string, o app.ImportOptions, progress func(float64, string)) (app.ImageInfo, error) {
 	in, size, err := openSized(name)
@@ -111,24 +114,22 @@ func share(done, total int64) float64 {
 	return min(float64(done)/float64(total), 1)
 }
 
-func (f imageFiles) Remove(_ context.Context, digest string) error {
-	err := f.cache.Remove(digest)
+// Remove deletes the files here and on every other server: which of them has a copy is written nowhere.
+func (f imageFiles) Remove(ctx context.Context, digest string) error {
+	if f.peers != nil {
+		if err := f.peers.DropImage(ctx, digest); err != nil {
+			return err
+		}
+	}
+	return drop(f.cache, digest)
+}
+
+func drop(cache *storage.Cache, digest string) error {
+	err := cache.Remove(digest)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	return err
-}
-
-// source serves images out of the cache of the same machine, for a node in this process that lost one.
-func source(cache *storage.Cache) agent.Source {
-	return func(_ context.Context, digest string, offset int64) (io.ReadCloser, error) {
-		b, err := cache.Open(digest)
-		if err != nil {
-			return nil, err
-		}
-		_, err = b.Seek(offset, io.SeekStart)
-		return b, err
-	}
 }
 
 // downloads is the guarded HTTP client as the verbs see it.

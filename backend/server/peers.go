@@ -2,11 +2,16 @@ package server
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/url"
 
 	"novacron/backend/agent/remote"
+	"novacron/backend/app"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/storage"
 	"novacron/backend/store"
 )
 
@@ -50,7 +55,7 @@ func (s *Server) towardsDatabase() string {
 	return net.JoinHostPort(host, port)
 }
 
-func (s *Server) openPeers(nodes *roster) (err error) {
+func (s *Server) openPeers() (err error) {
 	if s.self.ID == "" {
 		return nil
 	}
@@ -58,7 +63,57 @@ func (s *Server) openPeers(nodes *roster) (err error) {
 		Holder: func(ctx context.Context, n id.Node) (remote.Held, error) {
 			h, err := s.db.Holder(ctx, n)
 			return remote.Held{Server: h.Server, Address: h.Address, Epoch: h.Epoch}, err
+		},
+		Servers: func(ctx context.Context) (all []remote.Held, err error) {
+			rows, err := s.db.Servers(ctx)
+			for _, r := range rows {
+				all = append(all, remote.Held{Server: r.ID, Address: r.Address})
+			}
+			return all, err
 		}})
-	nodes.peers = s.peers
 	return err
+}
+
+// openImage opens an image on this server's disk, or else on that of another server.
+func (s *Server) openImage(ctx context.Context, digest string) (io.ReadSeekCloser, error) {
+	here, err := s.cache.Open(digest)
+	if err == nil {
+		return here, nil
+	}
+	if s.peers == nil || !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	return s.peers.Image(ctx, digest)
+}
+
+// imageFrom is where the node in this process gets the images that its cache, which is the server's too, does not have.
+func (s *Server) imageFrom(ctx context.Context, digest string, offset int64) (io.ReadCloser, error) {
+	b, err := s.openImage(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// disk is what other servers may use of this one's disk.
+type disk struct {
+	cache *storage.Cache
+	app   *app.App
+}
+
+func (d disk) Image(_ context.Context, digest string) (io.ReadSeekCloser, error) {
+	return d.cache.Open(digest)
+}
+
+func (d disk) DropImage(_ context.Context, digest string) error { return drop(d.cache, digest) }
+
+func (d disk) Staged(_ context.Context, image id.Image) (io.ReadSeekCloser, error) {
+	return d.app.OpenStaged(image)
+}
+
+func (d disk) Stage(ctx context.Context, upload id.Upload, offset int64, body io.Reader) (int64, error) {
+	return d.app.StageUpload(ctx, upload, offset, body)
 }

@@ -165,7 +165,7 @@ func (s *Server) openNode(ctx context.Context) (err error) {
 	if s.nodeID, err = nodeID(s.paths); err != nil {
 		return err
 	}
-	s.node, err = OpenNode(ctx, NodeOptions{Node: s.nodeID, Paths: s.paths, Images: s.cache, Source: source(s.cache), Version: s.o.Version, Log: s.log, Sim: s.o.Sim})
+	s.node, err = OpenNode(ctx, NodeOptions{Node: s.nodeID, Paths: s.paths, Images: s.cache, Source: s.imageFrom, Version: s.o.Version, Log: s.log, Sim: s.o.Sim})
 	if err == nil {
 		s.onClose(s.node.Close)
 	}
@@ -180,11 +180,20 @@ func (s *Server) openApp(ctx context.Context) error {
 	if s.self, err = s.asPeer(); err != nil {
 		return err
 	}
-	nodes := &roster{}
+	if s.ca, err = openCA(ctx, s.db, s.seal); err != nil {
+		return err
+	}
+	if err := s.openPeers(); err != nil {
+		return err
+	}
+	nodes := &roster{peers: s.peers}
 	staging := filepath.Join(s.paths.Data, "staging")
-	s.app, err = app.New(app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
-		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now})
-	if err != nil {
+	deps := app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache, s.peers}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
+		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now}
+	if s.peers != nil {
+		deps.Self, deps.Peers = s.self.ID, s.peers
+	}
+	if s.app, err = app.New(deps); err != nil {
 		return err
 	}
 	if err := s.app.Prepare(ctx, s.subnet()); err != nil {
@@ -203,16 +212,13 @@ func (s *Server) openApp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.openAuthority(ctx, nodes)
+	return s.openHub(nodes)
 }
 
-func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
+func (s *Server) openHub(nodes *roster) error {
 	joins, err := rate.Parse(s.o.LimitJoin)
 	if err != nil {
 		return fmt.Errorf("NOVACRON_LIMIT_JOIN: %w", err)
-	}
-	if s.ca, err = openCA(ctx, s.db, s.seal); err != nil {
-		return err
 	}
 	o := remote.HubOptions{CA: s.ca,
 		Redeem: func(ctx context.Context, secret string, info remote.JoinInfo) (id.Node, error) {
@@ -223,22 +229,20 @@ func (s *Server) openAuthority(ctx context.Context, nodes *roster) (err error) {
 		},
 		Admit: s.app.AdmitNode,
 		Lease: func(ctx context.Context, n id.Node, _ int64) (time.Duration, error) { return s.loops.Renew(ctx, n) },
-		Image: func(_ context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
-			return s.cache.Open(digest)
+		Image: func(ctx context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
+			return s.openImage(ctx, digest)
 		},
 		OnUp:   func(n id.Node, a agent.API) { s.loops.Up(n, a) },
 		OnDown: s.loops.Down,
-		Server: s.self.ID, Holds: s.loops.Holds,
+		Server: s.self.ID, Holds: s.loops.Holds, Disk: disk{s.cache, s.app},
 		Log: s.log,
 	}
 	if s.node != nil {
 		o.Node, o.Agent = s.nodeID, s.node.Agent
 	}
-	if s.hub, err = remote.NewHub(o); err != nil {
-		return err
-	}
+	s.hub, err = remote.NewHub(o)
 	nodes.hub = s.hub
-	return s.openPeers(nodes)
+	return err
 }
 
 // admitJoin counts a try to join as a node, whatever becomes of it.

@@ -8,7 +8,7 @@
 //	 ── ALPN novacron-bulk/1, when asked ─────▶  Hub: consoles, server is the HTTP/2 client
 //	 ── ALPN http/1.1 ────────────────────────▶  POST /join, /renew, /lease; GET /images/{digest}
 //	another server
-//	 ── ALPN novacron-server/1 ───────────────▶  Hub: what concerns a node that is connected here, as in POST /nodes/{id}/ensure
+//	 ── ALPN novacron-server/1 ───────────────▶  Hub: what concerns a node that is connected here, as in POST /nodes/{id}/ensure, and this server's Disk
 //
 // Leases, bulk and images have TCP connections of their own, so that no console and no image delays a lease.
 package remote

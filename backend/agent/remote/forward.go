@@ -40,6 +40,7 @@ func (h *Hub) serveServer(c *tls.Conn, state tls.ConnectionState) error {
 func (h *Hub) serverRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /nodes/{node}/{call}", h.forward)
+	h.diskRoutes(mux)
 	return mux
 }
 

@@ -44,8 +44,10 @@ type HubOptions struct {
 	Server id.Server
 	// Holds gives the epoch of this server's claim of a node; 0: it has none. Other servers are obeyed only when they know it.
 	Holds func(node id.Node) int64
-	Log   *slog.Logger     // nil: slog.Default
-	Now   func() time.Time // for certificates; nil: time.Now
+	// Disk is what other servers may use of this one's disk; nil: nothing.
+	Disk Disk
+	Log  *slog.Logger     // nil: slog.Default
+	Now  func() time.Time // for certificates; nil: time.Now
 }
 
 // JoinInfo is what a node says of itself when it joins. It is shown to operators and proves nothing.

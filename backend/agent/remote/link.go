@@ -292,7 +292,7 @@ func (l *Link) Fetch(ctx context.Context, digest string, offset int64) (io.ReadC
 		return nil, fault.Wrap(err, fault.Unavailable, "server_unreachable", "the server cannot be reached for the image; it is tried again")
 	}
 	if resp.StatusCode == want {
-		return &stalled{ReadCloser: resp.Body, timer: time.AfterFunc(stallWait, func() { resp.Body.Close() })}, nil
+		return stallGuard(resp.Body), nil
 	}
 	defer resp.Body.Close()
 	if err := statusError(resp); !errors.Is(err, io.EOF) {
@@ -308,6 +308,10 @@ const stallWait = 20 * time.Second
 type stalled struct {
 	io.ReadCloser
 	timer *time.Timer
+}
+
+func stallGuard(body io.ReadCloser) *stalled {
+	return &stalled{ReadCloser: body, timer: time.AfterFunc(stallWait, func() { body.Close() })}
 }
 
 func (s *stalled) Read(b []byte) (int, error) {

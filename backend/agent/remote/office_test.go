@@ -50,7 +50,7 @@ func newOffice(t *testing.T) *office {
 func officeOf(t *testing.T, ca *CA) *office {
 	t.Helper()
 	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}, server: id.NewServer(), epochs: map[id.Node]int64{}}
-	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock, Server: o.server, Holds: o.holds,
+	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock, Server: o.server, Holds: o.holds, Disk: officeDisk{o},
 		OnUp:   func(n id.Node, _ agent.API) { o.note("up " + string(n)) },
 		OnDown: func(n id.Node) { o.note("down " + string(n)) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

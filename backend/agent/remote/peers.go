@@ -36,19 +36,21 @@ type PeersOptions struct {
 	Self id.Server
 	// Holder says who holds a node's connection now. fault.NotFound: nobody.
 	Holder func(ctx context.Context, node id.Node) (Held, error)
-	Dial   Dial
-	Log    *slog.Logger
+	// Servers lists the servers on the database, this one among them.
+	Servers func(ctx context.Context) ([]Held, error)
+	Dial    Dial
+	Log     *slog.Logger
 }
 
 // peerDial bounds a connection to another server: it is near, or it is cut off.
 const peerDial = 3 * time.Second
 
 // Peers reaches nodes through the other servers on the same database. A server is dialled when it is needed, and is who the
-// certificate says that it is, whatever answers at its address. Calls and consoles have connections of their own.
+// certificate says that it is, whatever answers at its address. Calls, consoles and files have connections of their own.
 type Peers struct {
-	o              PeersOptions
-	cert           tls.Certificate
-	calls, streams *http2.Transport
+	o                     PeersOptions
+	cert                  tls.Certificate
+	calls, streams, files *http2.Transport
 
 	mu        sync.Mutex
 	addresses map[id.Server]string // as last looked up
@@ -56,8 +58,8 @@ type Peers struct {
 
 // NewPeers makes the way to the other servers. It dials nobody yet.
 func NewPeers(o PeersOptions) (*Peers, error) {
-	if o.CA == nil || o.Self == "" || o.Holder == nil {
-		return nil, fault.New(fault.Invalid, "peers_options", "other servers cannot be reached without CA, Self and Holder")
+	if o.CA == nil || o.Self == "" || o.Holder == nil || o.Servers == nil {
+		return nil, fault.New(fault.Invalid, "peers_options", "other servers cannot be reached without CA, Self, Holder and Servers")
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -67,7 +69,7 @@ func NewPeers(o PeersOptions) (*Peers, error) {
 		return nil, err
 	}
 	p := &Peers{o: o, cert: cert, addresses: map[id.Server]string{}}
-	p.calls, p.streams = p.transport(), p.transport()
+	p.calls, p.streams, p.files = p.transport(), p.transport(), p.transport()
 	return p, nil
 }
 
@@ -113,6 +115,7 @@ func (p *Peers) know(server id.Server, address string) {
 func (p *Peers) Close() {
 	p.calls.CloseIdleConnections()
 	p.streams.CloseIdleConnections()
+	p.files.CloseIdleConnections()
 }
 
 // Node gives a node that another server holds the connection of. Each call goes to that server, which hands it to the node and never
@@ -142,17 +145,17 @@ func (p *Peers) at(ctx context.Context, node id.Node) (*nodeAPI, error) {
 		streams: func(context.Context) (http.RoundTripper, error) { return p.streams, nil },
 		epoch:   strconv.FormatInt(held.Epoch, 10),
 		lost: func(ctx context.Context, err error) error {
-			return lostServer(ctx, err, "node %s is connected to server %s, which cannot be reached from here; try again in a moment, or ask that server", node, held.Server)
+			return lostServer(ctx, err, held.Server, "which the node is connected to")
 		}}, nil
 }
 
 // lostServer explains a call to another server that got no answer. Its code is that of a node that does not answer: callers wait for
 // both alike.
-func lostServer(ctx context.Context, err error, format string, a ...any) error {
+func lostServer(ctx context.Context, err error, server id.Server, which string) error {
 	if ctx.Err() != nil {
 		return lost(ctx.Err())
 	}
-	return fault.Wrap(err, fault.Unavailable, "node_unreachable", format, a...).After(time.Second)
+	return fault.Wrap(err, fault.Unavailable, "node_unreachable", "server %s, %s, cannot be reached from here; try again in a moment", server, which).After(time.Second)
 }
 
 // forwarded is a node that another server holds.

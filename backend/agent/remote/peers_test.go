@@ -38,6 +38,15 @@ func (r *rows) holder(_ context.Context, n id.Node) (Held, error) {
 	return h, nil
 }
 
+func (r *rows) servers(context.Context) (all []Held, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.held {
+		all = append(all, h)
+	}
+	return all, nil
+}
+
 func (r *rows) say(n id.Node, o *office, epoch int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +68,7 @@ func sisters(t *testing.T) (here, there *office, f *farNode, r *rows, peers *Pee
 
 func peersOf(t *testing.T, o *office, r *rows) *Peers {
 	t.Helper()
-	p, err := NewPeers(PeersOptions{CA: o.ca, Self: o.server, Holder: r.holder})
+	p, err := NewPeers(PeersOptions{CA: o.ca, Self: o.server, Holder: r.holder, Servers: r.servers})
 	if err != nil {
 		t.Fatal(err)
 	}

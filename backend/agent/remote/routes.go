@@ -3,6 +3,7 @@ package remote
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -134,15 +135,8 @@ func (h *Hub) image(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	file, err := h.o.Image(r.Context(), who.node, digest)
-	if err != nil {
-		h.refuse(w, r, err)
-		return
-	}
-	defer file.Close()
-	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Etag", `"`+digest+`"`)
-	http.ServeContent(patient{w, http.NewResponseController(w)}, r, "", time.Time{}, file)
+	h.serve(w, r, func() (io.ReadSeekCloser, error) { return h.o.Image(r.Context(), who.node, digest) })
 }
 
 // patient gives each piece of a long answer its own deadline: an image may take hours, a peer that takes nothing may not.

@@ -50,7 +50,9 @@ func TestLink_leavesAServerThatFellSilentWithinItsLease(t *testing.T) {
 	cable := newRelay(t, a.addr)
 	a.addr = cable.addr
 	f := nodeOfServers(t, a, b)
-	a.api(f.world.Node)
+	if _, err := a.api(f.world.Node).Facts(t.Context()); err != nil { // both ends have said hello
+		t.Fatal(err)
+	}
 	died := time.Now()
 	cable.freeze() // the leases under way get no answer either, and no connection is closed
 	eventually(t, "a lease of the second server", func() bool { return b.granted(f.world.Node) > 0 })

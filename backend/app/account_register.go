@@ -72,6 +72,7 @@ func (a *Accounts) Register(ctx context.Context, w wire.Register, p Peer) (wire.
 	if err := checkAccount(w.Username, w.Email, w.Password); err != nil {
 		return out, err
 	}
+	defer even(ctx, time.Now())
 	var hash string
 	err := a.hashing(ctx, func() (err error) { hash, err = auth.Hash(w.Password, a.params); return err })
 	if err != nil {
@@ -187,6 +188,7 @@ func (a *Accounts) write(ctx context.Context, email string, f func(t *store.Tx, 
 	if err := auth.CheckEmail(email); err != nil {
 		return err
 	}
+	defer even(ctx, time.Now())
 	return a.db.Tx(ctx, func(t *store.Tx) error {
 		ok, err := a.slow(ctx, t, hashSecret("mail\x00"+store.Fold(email)), 3)
 		if err != nil || !ok {

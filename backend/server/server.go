@@ -83,6 +83,8 @@ type Server struct {
 
 	rekeyDelay time.Duration  // see the constant
 	closers    []func() error // in order of opening
+	closing    sync.Once
+	closed     error // what Close gives
 }
 
 // New opens everything that can fail for a reason an operator can mend: folders, lock, ports, database, keys. Nothing runs until
@@ -343,8 +345,13 @@ const downTimeout = 100 * time.Second
 // stopTimeout bounds how long a stopping server waits for requests and steps that are under way.
 const stopTimeout = 10 * time.Second
 
-// Close stops what Start started and closes what New opened. Guests run on.
+// Close stops what Start started and closes what New opened, once. Guests run on.
 func (s *Server) Close() error {
+	s.closing.Do(func() { s.closed = s.shutDown() })
+	return s.closed
+}
+
+func (s *Server) shutDown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	s.api.Close()

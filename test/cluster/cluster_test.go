@@ -49,6 +49,7 @@ type cluster struct {
 	agents map[string]*rig.Process
 	vms    map[string]id.VM // by name
 	home   string           // of the person who types commands on the server's machine
+	others []*cluster       // seen from other servers on the same database
 }
 
 const consoleAddr = "127.0.0.1:8092"
@@ -60,28 +61,35 @@ func newCluster(t *testing.T, prepare func(*machine), env ...string) *cluster {
 	if err != nil {
 		t.Skip(err)
 	}
-	c := &cluster{t: t, net: newNetwork(t), agents: map[string]*rig.Process{}, vms: map[string]id.VM{}, home: t.TempDir()}
-	c.at = c.net.machine("server")
-	if prepare != nil {
-		prepare(c.at)
-	}
-	// The ports are the defaults: the machine is the server's alone.
-	spec := rig.Spec{Binary: binary, Args: []string{"server", "--log-level", "warn"}, Dir: t.TempDir(), Prefix: c.at.prefix(), Env: append(env, "HOME="+c.home, "XDG_CONFIG_HOME="+c.home)}
-	c.startServer(spec)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the server said:\n%s", c.server.Output())
-		}
-		c.server.Kill()
-	})
-	ctx := c.context()
-	if c.Client, err = c.server.SignIn(ctx, "http://"+c.at.reach(consoleAddr)); err != nil {
-		t.Fatal(err)
-	}
+	c := &cluster{t: t, net: newNetwork(t), agents: map[string]*rig.Process{}, vms: map[string]id.VM{}}
+	c.open("server", prepare, env...)
 	c.type_("secret-of-the-test", "admin", "create-user", "tester", "--email", "tester@example.org", "--role", "administrator", "--password-stdin")
 	c.type_("secret-of-the-test", "login", "http://"+consoleAddr, "--username", "tester", "--password-stdin")
 	c.type_("", "image", "import", "tiny", image, "--public", "--wait")
 	return c
+}
+
+// open starts a server on a new machine and signs in there.
+func (c *cluster) open(name string, prepare func(*machine), env ...string) {
+	c.t.Helper()
+	c.home, c.at = c.t.TempDir(), c.net.machine(name)
+	if prepare != nil {
+		prepare(c.at)
+	}
+	env = append(env, "HOME="+c.home, "XDG_CONFIG_HOME="+c.home, "NOVACRON_PEER_ADDR="+c.at.address+":8093")
+	// The ports are the defaults: the machine is the server's alone.
+	c.startServer(rig.Spec{Binary: binary, Args: []string{"server", "--log-level", "warn"}, Dir: c.t.TempDir(), Prefix: c.at.prefix(), Env: env})
+	t := c.t
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server on %s said:\n%s", name, c.server.Output())
+		}
+		c.server.Kill()
+	})
+	var err error
+	if c.Client, err = c.server.SignIn(c.context(), "http://"+c.at.reach(consoleAddr)); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *cluster) startServer(spec rig.Spec) {
@@ -126,7 +134,11 @@ func (c *cluster) join(m *machine) (token string) {
 }
 
 func (c *cluster) agentSpec(m *machine, dir string, args ...string) rig.Spec {
-	return rig.Spec{Binary: binary, Dir: dir, Prefix: m.prefix(), Args: append([]string{"agent", "--server", c.at.address + ":8093"}, args...)}
+	servers := []string{"agent", "--server", c.at.address + ":8093"}
+	for _, o := range c.others {
+		servers = append(servers, "--server", o.at.address+":8093")
+	}
+	return rig.Spec{Binary: binary, Dir: dir, Prefix: m.prefix(), Args: append(servers, args...)}
 }
 
 func (c *cluster) startAgent(m *machine, dir, token string) {

@@ -120,6 +120,23 @@ func (n *network) behindNAT(name string) *machine {
 func (m *machine) cut()  { m.n.t.Helper(); m.n.ip("-n", m.port[0], "link", "set", m.port[1], "down") }
 func (m *machine) mend() { m.n.t.Helper(); m.n.ip("-n", m.port[0], "link", "set", m.port[1], "up") }
 
+// shun drops what goes to and comes from another machine, and know lets it pass again.
+func (m *machine) shun(other *machine) {
+	m.n.t.Helper()
+	m.nft(`table inet shun {
+	chain out { type filter hook output priority filter; ip daddr ` + other.address + ` drop; }
+	chain in { type filter hook input priority filter; ip saddr ` + other.address + ` drop; }
+}
+`)
+}
+
+func (m *machine) know() { m.n.t.Helper(); m.nft("delete table inet shun\n") }
+
+func (m *machine) nft(rules string) {
+	m.n.t.Helper()
+	run(m.n.t, rules, "ip", "netns", "exec", m.n.name(m.name), "nft", "-f", "-")
+}
+
 // prefix is the command that runs another one on the machine, under a host name of its own.
 func (m *machine) prefix() []string {
 	return []string{"ip", "netns", "exec", m.n.name(m.name), "unshare", "--uts", "--", "sh", "-c", `hostname "$0" && exec "$@"`, m.name}

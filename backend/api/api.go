@@ -24,7 +24,7 @@ import (
 
 // Limiter counts requests; session.Limiter is one.
 type Limiter interface {
-	Take(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error)
+	Take(ctx context.Context, key string, limit rate.Limit, n int) (rate.Verdict, error)
 }
 
 // Limits are the rate limits of CONTRACT.md. The zero Limit is off.
@@ -71,6 +71,7 @@ type API struct {
 	huma    huma.API
 	routes  map[string]route // by method and pattern
 	origins map[string]bool
+	tally   *tally
 	sockets *sockets
 	lives   *lives
 	desks   *desks
@@ -93,7 +94,7 @@ func build(d Deps) (*API, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	a := &API{Deps: d, mux: http.NewServeMux(), routes: map[string]route{}, origins: map[string]bool{}, sockets: newSockets(d.Limits.WS), lives: newLives(d.Accounts.Live), desks: newDesks()}
+	a := &API{Deps: d, mux: http.NewServeMux(), routes: map[string]route{}, origins: map[string]bool{}, tally: newTally(d.Limiter), sockets: newSockets(d.Limits.WS), lives: newLives(d.Accounts.Live), desks: newDesks()}
 	for _, o := range append([]string{d.PublicURL}, d.AllowedOrigins...) {
 		if o == "" {
 			continue
@@ -140,8 +141,11 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// Close ends every WebSocket, so that a server can stop.
-func (a *API) Close() { a.sockets.closeAll() }
+// Close ends every WebSocket and hands on what was counted, so that a server can stop.
+func (a *API) Close() {
+	a.sockets.closeAll()
+	a.tally.close()
+}
 
 // REST is the handler of the API's port. It serves the WebSockets too, so that a client needs one address only.
 func (a *API) REST() http.Handler {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,7 +19,7 @@ func (a *API) countAddress(w http.ResponseWriter, r *http.Request) bool {
 	if name == "" {
 		return true
 	}
-	return a.take(w, r, name+":"+bucket(of(r.Context()).address), limit, "sign-ins from your address")
+	return take(w, r, a.count, name+":"+bucket(of(r.Context()).address), limit, "sign-ins from your address")
 }
 
 func (a *API) addressLimit(path string) (name string, l rate.Limit) {
@@ -46,16 +47,24 @@ func (a *API) countUser(w http.ResponseWriter, r *http.Request, c app.Access, er
 		return true
 	}
 	if err != nil || c.Caller.User == "" {
-		return a.take(w, r, "api:"+bucket(of(r.Context()).address), a.Limits.API, "requests from your address")
+		return take(w, r, a.count, "api:"+bucket(of(r.Context()).address), a.Limits.API, "requests from your address")
 	}
-	return a.take(w, r, "api:"+string(c.Caller.User), a.Limits.API, "requests of yours")
+	return take(w, r, a.tally.Take, "api:"+string(c.Caller.User), a.Limits.API, "requests of yours")
 }
 
-func (a *API) take(w http.ResponseWriter, r *http.Request, key string, limit rate.Limit, what string) bool {
+// counter counts one request.
+type counter func(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error)
+
+// count is the counter of strangers: each request is counted before it is answered.
+func (a *API) count(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error) {
+	return a.Limiter.Take(ctx, key, limit, 1)
+}
+
+func take(w http.ResponseWriter, r *http.Request, count counter, key string, limit rate.Limit, what string) bool {
 	if limit.Off() {
 		return true
 	}
-	v, err := a.Limiter.Take(r.Context(), key, limit)
+	v, err := count(r.Context(), key, limit)
 	if err != nil {
 		// Who counts is gone: refusing everything is clear, letting everything through would open the doors.
 		writeProblem(w, r, err)

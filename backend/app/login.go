@@ -54,6 +54,8 @@ type Accounts struct {
 	slots    chan struct{} // one per hash that may run at once
 	waiting  atomic.Int32
 
+	standings standings
+
 	seal          Sealer
 	publicURL     string
 	registration  string
@@ -298,12 +300,6 @@ func closed(u store.User, err error) error {
 		return fault.New(fault.Unauthenticated, "account_closed", "this account was closed; ask an administrator")
 	}
 	return err
-}
-
-// standing reads an account that may act, with what decides what it may do.
-func (a *Accounts) standing(ctx context.Context, i id.User) (store.Standing, error) {
-	s, err := a.db.Standing(ctx, i)
-	return s, closed(s.User, err)
 }
 
 // enrols reports whether the account must turn a second factor on before anything else.

@@ -252,7 +252,7 @@ func (s *Server) admitJoin(ctx context.Context, limit rate.Limit, address string
 	if limit.Off() {
 		return nil
 	}
-	v, err := s.sessions.Take(ctx, "join:"+api.AddressKey(address), limit)
+	v, err := s.sessions.Take(ctx, "join:"+api.AddressKey(address), limit, 1)
 	if err == nil && !v.Allowed {
 		err = fault.New(fault.RateLimited, "rate_limited", "at most %d machines of one address may try to join in %s; try again in %d seconds", limit.Events, limit.Window, int(v.Reset.Seconds())+1).After(v.Reset)
 	}

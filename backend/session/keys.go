@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +43,13 @@ type ring struct {
 	keys    map[string]*rsa.PrivateKey
 	signers []signer // oldest first
 	jwks    []byte
+
+	mu       sync.Mutex
+	verified map[[sha256.Size]byte]Claims // tokens whose signature this ring was asked for before, by their hash
 }
+
+// maxVerified is how many tokens a ring remembers; beyond it all are forgotten and it begins anew.
+const maxVerified = 4096
 
 type signer struct {
 	kid  string
@@ -65,7 +72,7 @@ func (k *Keys) Replace(keys []SigningKey) {
 	if len(keys) == 0 {
 		panic("session: a key ring without a key")
 	}
-	r := &ring{keys: map[string]*rsa.PrivateKey{}}
+	r := &ring{keys: map[string]*rsa.PrivateKey{}, verified: map[[sha256.Size]byte]Claims{}}
 	set := make([]map[string]string, 0, len(keys))
 	for _, key := range keys {
 		kid := KeyID(&key.PublicKey)
@@ -114,12 +121,34 @@ type jwtClaims struct {
 }
 
 // Verify checks signature, issuer, audience and times of a presented token. It does not know revocations: see
-// Revocations.Check. Every refusal is fault.Unauthenticated with code token_invalid or token_expired.
+// Revocations.Check. Every refusal is fault.Unauthenticated with code token_invalid or token_expired. A token that was found good is
+// remembered by its hash, as long as the same keys are in the ring: its times are then checked, and its signature is not again.
 func (k *Keys) Verify(token string, now time.Time) (Claims, error) {
 	if len(token) > MaxTokenBytes {
 		return Claims{}, fault.New(fault.Unauthenticated, "token_invalid", "the access token is longer than %d bytes; sign in again", MaxTokenBytes)
 	}
 	r := k.ring.Load()
+	sum := sha256.Sum256([]byte(token))
+	r.mu.Lock()
+	c, known := r.verified[sum]
+	r.mu.Unlock()
+	if known && !now.Before(c.Issued) && now.Before(c.Expires) {
+		return c, nil
+	}
+	c, err := r.verify(token, now)
+	if err != nil {
+		return Claims{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.verified) >= maxVerified {
+		clear(r.verified)
+	}
+	r.verified[sum] = c
+	return c, nil
+}
+
+func (r *ring) verify(token string, now time.Time) (Claims, error) {
 	var c jwtClaims
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience), jwt.WithStrictDecoding(),

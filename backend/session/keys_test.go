@@ -62,6 +62,31 @@ func TestKeys_olderKeysStillVerify(t *testing.T) {
 	}
 }
 
+func TestVerify_ofATokenThatIsRememberedStillEndsWithItsTimeAndItsKey(t *testing.T) {
+	keys := session.NewKeys(newKey(t))
+	token, _, err := keys.Issue(user, login, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second is remembered
+		if _, err := keys.Verify(token, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for when, at := range map[string]time.Time{"after its end": noon.Add(session.AccessLifetime), "before its beginning": noon.Add(-time.Second)} {
+		if _, err := keys.Verify(token, at); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: got %v, want a refusal", when, err)
+		}
+	}
+	if _, err := keys.Verify(token[:len(token)-6]+"AAAAAA", noon); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("with another signature: got %v, want a refusal", err)
+	}
+	keys.Replace([]session.SigningKey{{PrivateKey: newKey(t)}})
+	if _, err := keys.Verify(token, noon); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("without its key: got %v, want a refusal", err)
+	}
+}
+
 // part encodes one part of a hand-made token.
 func part(v any) string {
 	raw, err := json.Marshal(v)

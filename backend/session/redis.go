@@ -124,8 +124,9 @@ func (s *Redis) Check(ctx context.Context, c Claims) error {
 	})
 }
 
-// takeScript counts one event in a sliding window: rate.Window.Take, done inside of Redis so that servers never count past each
-// other. KEYS: the window. ARGV: now in Unix microseconds or empty for Redis's own clock; the window in microseconds; the events.
+// takeScript counts events in a sliding window: rate.Window.Take, done inside of Redis so that servers never count past each other.
+// KEYS: the window. ARGV: now in Unix microseconds or empty for Redis's own clock; the window in microseconds; the events of the limit;
+// how many to count.
 var takeScript = redis.NewScript(`
 local now, span, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 if not now then
@@ -138,16 +139,19 @@ while head and head <= now - span do redis.call('LPOP', KEYS[1]); head = at(0) e
 local tail = at(-1)
 while tail and tail > now do redis.call('RPOP', KEYS[1]); tail = at(-1) end
 local count, allowed = redis.call('LLEN', KEYS[1]), 0
-if count < limit then
-  allowed, count = 1, count + 1
-  redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
+if count + tonumber(ARGV[4]) <= limit then allowed = 1 end
+for _ = 1, tonumber(ARGV[4]) do
+  if count < limit then
+    count = count + 1
+    redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
+  end
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil(span / 1000))
 local first = at(math.max(0, count - limit))
 return {allowed, math.max(0, limit - count), first + span - now}`)
 
 // Take implements Limiter.
-func (s *Redis) Take(ctx context.Context, key string, limit rate.Limit) (v rate.Verdict, err error) {
+func (s *Redis) Take(ctx context.Context, key string, limit rate.Limit, n int) (v rate.Verdict, err error) {
 	if limit.Off() {
 		return rate.Verdict{Allowed: true}, nil
 	}
@@ -156,14 +160,14 @@ func (s *Redis) Take(ctx context.Context, key string, limit rate.Limit) (v rate.
 		now = strconv.FormatInt(s.now().UnixMicro(), 10)
 	}
 	err = s.call(ctx, "rate limit", func(ctx context.Context) error {
-		n, err := takeScript.Run(ctx, s.db, []string{windowKey + key}, now, limit.Window.Microseconds(), limit.Events).Int64Slice()
-		if err == nil && len(n) != 3 {
-			err = fmt.Errorf("the script gave %d numbers", len(n))
+		got, err := takeScript.Run(ctx, s.db, []string{windowKey + key}, now, limit.Window.Microseconds(), limit.Events, n).Int64Slice()
+		if err == nil && len(got) != 3 {
+			err = fmt.Errorf("the script gave %d numbers", len(got))
 		}
 		if err != nil {
 			return err
 		}
-		v = rate.Verdict{Allowed: n[0] == 1, Remaining: int(n[1]), Reset: time.Duration(n[2]) * time.Microsecond}
+		v = rate.Verdict{Allowed: got[0] == 1, Remaining: int(got[1]), Reset: time.Duration(got[2]) * time.Microsecond}
 		return nil
 	})
 	return v, err

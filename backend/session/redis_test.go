@@ -63,7 +63,7 @@ func TestRedis_keepsNothingWithoutAnEnd(t *testing.T) {
 	}
 	_, _, errRefresh := s.Refresh(ctx, token)
 	_, errTicket := s.IssueTicket(ctx, []byte("x"))
-	_, errTake := s.Take(ctx, "k", rate.Limit{Events: 5, Window: time.Minute})
+	_, errTake := s.Take(ctx, "k", rate.Limit{Events: 5, Window: time.Minute}, 1)
 	if err := errors.Join(errRefresh, errTicket, errTake); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestRedis_countsLimitsByOneClock(t *testing.T) {
 		if i%2 == 1 {
 			s = b
 		}
-		v, err := s.Take(ctx, "k", limit)
+		v, err := s.Take(ctx, "k", limit, 1)
 		if err != nil || v.Allowed != (i < 5) || v.Reset <= 0 || v.Reset > time.Minute {
 			t.Errorf("event %d: got %+v, %v", i+1, v, err)
 		}
@@ -143,7 +143,7 @@ func losesItsEngine(t *testing.T, w *services.Wire, s session.Engine) {
 		t.Run(gone.name, func(t *testing.T) {
 			gone.break_()
 			failsWithin(t, "check", check)
-			failsWithin(t, "limit", func() error { _, err := s.Take(ctx, "k", rate.Limit{Events: 5, Window: time.Minute}); return err })
+			failsWithin(t, "limit", func() error { _, err := s.Take(ctx, "k", rate.Limit{Events: 5, Window: time.Minute}, 1); return err })
 			failsWithin(t, "begin", func() error { _, _, err := s.Begin(ctx, user, "", ""); return err })
 			failsWithin(t, "ping", func() error { return s.Ping(ctx) })
 			var group sync.WaitGroup
@@ -175,7 +175,7 @@ func TestSQL_onPostgreSQLFailsFastAndRecoversByItself(t *testing.T) {
 func BenchmarkRedisTake(b *testing.B) {
 	s := openRedis(b, sessiontest.RedisURL(b), nil)
 	for b.Loop() {
-		if _, err := s.Take(context.Background(), "user", rate.Limit{Events: 100, Window: time.Millisecond}); err != nil {
+		if _, err := s.Take(context.Background(), "user", rate.Limit{Events: 100, Window: time.Millisecond}, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -36,9 +36,9 @@ type (
 
 // Limiter counts events in sliding windows.
 type Limiter interface {
-	// Take counts one event under key if the limit allows it. A refused event is not counted: whoever waits as long as the
-	// verdict says gets in.
-	Take(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error)
+	// Take counts n events under key, at least one, or as many of them as the limit allows; the verdict says whether that was all. A
+	// refused event is not counted: whoever waits as long as the verdict says gets in.
+	Take(ctx context.Context, key string, limit rate.Limit, n int) (rate.Verdict, error)
 }
 
 // Tickets are secrets that are good for one use.

@@ -34,6 +34,8 @@ type SQL struct {
 	now    func() time.Time
 	engine string
 	guard  guard
+	// What every request asks, compiled once: compiling costs SQLite more than running.
+	check, window, count *sql.Stmt
 }
 
 var _ Engine = (*SQL)(nil)
@@ -60,8 +62,22 @@ func open(ctx context.Context, db *sql.DB, engine, lock string, now func() time.
 	if err := tx.Commit(); err != nil {
 		return nil, fmt.Errorf("session tables: %w", err)
 	}
-	return &SQL{db: db, now: now, engine: engine}, nil
+	s := &SQL{db: db, now: now, engine: engine}
+	for into, statement := range map[**sql.Stmt]string{&s.check: checkQuery, &s.window: windowQuery, &s.count: countQuery} {
+		if *into, err = db.PrepareContext(ctx, statement); err != nil {
+			return nil, fmt.Errorf("session statements: %w", err)
+		}
+	}
+	return s, nil
 }
+
+const (
+	checkQuery = `select (select count(*) from session_revoked where jti = $1),
+		(select count(*) from session_logins where id = $2 and ends > $3)`
+	windowQuery = `insert into session_windows (key, events, ends) values ($1, '', $2)
+		on conflict (key) do update set ends = excluded.ends returning events`
+	countQuery = `update session_windows set events = $2 where key = $1`
+)
 
 // maxConns bounds the connections to PostgreSQL per server. The statements take a millisecond.
 const maxConns = 8
@@ -90,7 +106,7 @@ func OpenPostgres(ctx context.Context, url string, now func() time.Time) (*SQL, 
 // fileTimeout bounds a call on a file: a disk that is slow for a while is not gone, and waiting for it beats refusing.
 const fileTimeout = 5 * time.Second
 
-// OpenFile keeps sessions in a SQLite file of their own. Each request writes its rate-limit window, and these writes wait
+// OpenFile keeps sessions in a SQLite file of their own. Requests write their rate-limit windows, and these writes wait
 // neither for the disk (kill -9 loses none of them, a power cut may lose the last moments) nor for the platform's own
 // transactions.
 func OpenFile(ctx context.Context, path string, now func() time.Time) (*SQL, error) {
@@ -176,7 +192,7 @@ func hashOf(text string) string {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // Take implements Limiter. The upsert takes the row's lock on both engines, so that two servers never count past the limit.
-func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit) (rate.Verdict, error) {
+func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit, n int) (rate.Verdict, error) {
 	if limit.Off() {
 		return rate.Verdict{Allowed: true}, nil
 	}
@@ -184,17 +200,16 @@ func (s *SQL) Take(ctx context.Context, key string, limit rate.Limit) (rate.Verd
 	err := s.write(ctx, "rate limit", func(ctx context.Context, tx *sql.Tx) error {
 		now := s.now()
 		var events string
-		err := tx.QueryRowContext(ctx, `insert into session_windows (key, events, ends) values ($1, '', $2)
-			on conflict (key) do update set ends = excluded.ends returning events`, key, now.Add(limit.Window).UnixMicro()).Scan(&events)
-		if err != nil {
+		if err := tx.StmtContext(ctx, s.window).QueryRowContext(ctx, key, now.Add(limit.Window).UnixMicro()).Scan(&events); err != nil {
 			return err
 		}
 		var w rate.Window
-		w, v = rate.DecodeWindow(events).Take(now, limit)
-		if !v.Allowed {
-			return nil
+		w, v = rate.DecodeWindow(events).Take(now, limit, n)
+		text := w.Encode()
+		if text == events {
+			return nil // refused
 		}
-		_, err = tx.ExecContext(ctx, `update session_windows set events = $2 where key = $1`, key, w.Encode())
+		_, err := tx.StmtContext(ctx, s.count).ExecContext(ctx, key, text)
 		return err
 	})
 	return v, err
@@ -210,8 +225,7 @@ func (s *SQL) Check(ctx context.Context, c Claims) error {
 	now := s.now().UnixMicro()
 	var revoked, live int
 	err := s.call(ctx, "check token", func(ctx context.Context) error {
-		return s.db.QueryRowContext(ctx, `select (select count(*) from session_revoked where jti = $1),
-			(select count(*) from session_logins where id = $2 and ends > $3)`, c.Token, string(c.Session), now).Scan(&revoked, &live)
+		return s.check.QueryRowContext(ctx, c.Token, string(c.Session), now).Scan(&revoked, &live)
 	})
 	switch {
 	case err != nil:

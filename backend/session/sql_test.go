@@ -62,7 +62,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 	defer s.Close()
 	for b.Loop() {
-		if _, err := s.Take(context.Background(), "user", rate.Limit{Events: 100, Window: time.Millisecond}); err != nil {
+		if _, err := s.Take(context.Background(), "user", rate.Limit{Events: 100, Window: time.Millisecond}, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

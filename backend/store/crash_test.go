@@ -3,6 +3,7 @@ package store_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"os"
@@ -276,6 +277,21 @@ func TestPostgres_isGoneAndComesBack(t *testing.T) {
 }
 
 // TestPostgres_wakesOtherServers: what one server commits wakes the watchers of another.
+func TestPostgres_tellsOtherServersOfChangedStandings(t *testing.T) {
+	u := storetest.PostgresURL(t)
+	a, b := storetest.Open(t, store.Options{URL: u}), storetest.Open(t, store.Options{URL: u})
+	// b may not hear yet, so the change is repeated until it does.
+	for before, deadline := b.StandingVersion(), time.Now().Add(20*time.Second); b.StandingVersion() == before; {
+		if time.Now().After(deadline) {
+			t.Fatal("the other server was not told within 20 s")
+		}
+		n := store.Tenant{ID: id.NewTenant(), Name: rand.Text()}
+		if err := a.Tx(t.Context(), func(x *store.Tx) error { return x.InsertTenant(t.Context(), &n) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestPostgres_wakesOtherServers(t *testing.T) {
 	u := storetest.PostgresURL(t)
 	a, b := storetest.Open(t, store.Options{URL: u}), storetest.Open(t, store.Options{URL: u})

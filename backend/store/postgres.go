@@ -19,7 +19,7 @@ import (
 	"novacron/backend/core/fault"
 )
 
-// channel carries hints from server to server; its payload is "events" or "work". Losing one costs a poll's wait.
+// channel carries hints from server to server; its payload is what a transaction hinted at. Losing one costs a poll's wait, or the time for which a standing is believed.
 const channel = "novacron"
 
 func openPostgres(o Options) (*DB, error) {

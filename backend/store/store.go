@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"novacron/backend/core/fault"
@@ -64,6 +65,8 @@ type DB struct {
 	work     signal // a commit brought something for the operation runner
 	mail     signal // a commit queued a mail
 	progress progressHub
+
+	standings atomic.Uint64
 
 	stop    context.CancelFunc
 	stopped sync.WaitGroup

@@ -226,6 +226,9 @@ func one[T any](ctx context.Context, r *Reader, missing error, scan func(row) (T
 
 // exec runs a statement and says how many rows it touched.
 func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if writesStanding(query) {
+		t.hint(standings)
+	}
 	res, err := t.q.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, t.db.fail(ctx, err)

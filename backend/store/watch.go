@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,8 +51,28 @@ func (db *DB) wake(what string) {
 		db.work.wake()
 	case "mail":
 		db.mail.wake()
+	case standings:
+		db.standings.Add(1)
 	}
 }
+
+// standings is the hint of a transaction that may have changed what Reader.Standing says of somebody.
+const standings = "standings"
+
+// writesStanding reports whether a statement writes to a table that Reader.Standing reads.
+func writesStanding(query string) bool {
+	for _, verb := range []string{"insert into ", "update ", "delete from "} {
+		if rest, ok := strings.CutPrefix(query, verb); ok {
+			table, _, _ := strings.Cut(rest, " ")
+			return slices.Contains([]string{"users", "tenants", "roles", "second_factors", "passkeys"}, table)
+		}
+	}
+	return false
+}
+
+// StandingVersion changes when what Reader.Standing says of somebody may have changed: here with the commit, and for what other servers change
+// when their notification comes, which may get lost.
+func (db *DB) StandingVersion() uint64 { return db.standings.Load() }
 
 // pollHead wakes watchers for events whose notification was lost.
 func (db *DB) pollHead(ctx context.Context) {

@@ -55,7 +55,7 @@ func Parse(s string) (Limit, error) {
 
 // Verdict is what Take decided.
 type Verdict struct {
-	Allowed   bool
+	Allowed   bool          // all events that were asked for
 	Remaining int           // further events that would be allowed now
 	Reset     time.Duration // until the oldest event leaves the window, when one more is allowed
 }
@@ -63,19 +63,21 @@ type Verdict struct {
 // Window is the times of the events within a limit's span, oldest first, in Unix microseconds.
 type Window []int64
 
-// Take drops what has left the window and counts one event if there is room. Times ahead of now (a clock that was set back)
-// are dropped too: they would lock the key for as long as the clock was wrong.
-func (w Window) Take(now time.Time, l Limit) (Window, Verdict) {
+// Take drops what has left the window and counts n events, or as many of them as there is room for. Times ahead of now (a clock that
+// was set back) are dropped too: they would lock the key for as long as the clock was wrong.
+func (w Window) Take(now time.Time, l Limit, n int) (Window, Verdict) {
 	at, oldest := now.UnixMicro(), now.Add(-l.Window).UnixMicro()
-	kept := make(Window, 0, min(len(w)+1, l.Events))
+	kept := make(Window, 0, min(len(w)+n, l.Events))
 	for _, t := range w {
 		if t > oldest && t <= at {
 			kept = append(kept, t)
 		}
 	}
-	allowed := len(kept) < l.Events
-	if allowed {
-		kept = append(kept, at)
+	allowed := len(kept)+n <= l.Events
+	for range n {
+		if len(kept) < l.Events {
+			kept = append(kept, at)
+		}
 	}
 	// The setting may have become smaller since the events were counted: room comes when all but Events-1 have left.
 	first := kept[max(0, len(kept)-l.Events)]

@@ -34,10 +34,10 @@ func TestTake_neverAllowsMoreThanTheLimitInAnySpan(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "requests") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(t, "pause in ms")) * time.Millisecond)
 			var v rate.Verdict
-			w, v = rate.DecodeWindow(w.Encode()).Take(now, limit)
+			w, v = rate.DecodeWindow(w.Encode()).Take(now, limit, 1)
 			if v.Allowed {
 				allowed = append(allowed, now)
-			} else if later, again := w.Take(now.Add(v.Reset), limit); !again.Allowed {
+			} else if later, again := w.Take(now.Add(v.Reset), limit, 1); !again.Allowed {
 				t.Fatalf("refused until %s, and then again with window %v", v.Reset, later)
 			}
 		}
@@ -49,11 +49,24 @@ func TestTake_neverAllowsMoreThanTheLimitInAnySpan(t *testing.T) {
 	})
 }
 
+func TestTake_countsAsManyOfSeveralAsThereIsRoomFor(t *testing.T) {
+	limit := rate.Limit{Events: 5, Window: time.Minute}
+	now := time.Unix(1_800_000_000, 0)
+	w, v := rate.Window(nil).Take(now, limit, 3)
+	if !v.Allowed || v.Remaining != 2 {
+		t.Errorf("three of five: got %+v, want allowed with 2 remaining", v)
+	}
+	w, v = w.Take(now.Add(time.Second), limit, 3)
+	if v.Allowed || v.Remaining != 0 || len(w) != 5 || v.Reset != 59*time.Second {
+		t.Errorf("three more: got %+v and %d events, want refused, all five taken, and 59 s to wait", v, len(w))
+	}
+}
+
 func TestTake_forgetsTimesAheadOfAClockThatWasSetBack(t *testing.T) {
 	limit := rate.Limit{Events: 1, Window: time.Minute}
 	now := time.Unix(1_800_000_000, 0)
-	w, _ := rate.Window(nil).Take(now.Add(time.Hour), limit)
-	if _, v := w.Take(now, limit); !v.Allowed {
+	w, _ := rate.Window(nil).Take(now.Add(time.Hour), limit, 1)
+	if _, v := w.Take(now, limit, 1); !v.Allowed {
 		t.Errorf("got %+v, want allowed", v)
 	}
 }

@@ -47,6 +47,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"many sessions are looked at at once":                   manyAlive,
 		"a revoked token is refused and no other":               revoke,
 		"a limit holds over any span of its window":             limitSlides,
+		"a limit counts several events as far as there is room": limitSeveral,
 		"a limit survives a restart":                            limitRestart,
 		"a limit holds when requests come at once":              limitRace,
 		"keys of a limit do not disturb each other":             limitKeys,
@@ -257,7 +258,7 @@ var five = rate.Limit{Events: 5, Window: time.Minute}
 
 func take(t *testing.T, s session.Store, key string) rate.Verdict {
 	t.Helper()
-	v, err := s.Take(ctx, key, five)
+	v, err := s.Take(ctx, key, five, 1)
 	must(t, err)
 	return v
 }
@@ -282,6 +283,19 @@ func limitSlides(t *testing.T, open Open, c *Clock) {
 	}
 }
 
+func limitSeveral(t *testing.T, open Open, c *Clock) {
+	s := open(t, c.Now)
+	for _, want := range []rate.Verdict{{Allowed: true, Remaining: 2, Reset: time.Minute}, {Reset: time.Minute}} { // three of five, and three more
+		if v, err := s.Take(ctx, "k", five, 3); err != nil || v != want {
+			t.Fatalf("got %+v, %v; want %+v", v, err, want)
+		}
+	}
+	c.Move(time.Minute + time.Microsecond)
+	if v := take(t, s, "k"); v.Remaining != 4 {
+		t.Errorf("a minute later: got %+v, want 4 remaining", v)
+	}
+}
+
 func limitRestart(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
 	for range 5 {
@@ -299,7 +313,7 @@ func limitRace(t *testing.T, open Open, c *Clock) {
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {
-			v, err := stores[i%2].Take(ctx, "k", five)
+			v, err := stores[i%2].Take(ctx, "k", five, 1)
 			if err != nil {
 				t.Error(err)
 			}

@@ -66,7 +66,6 @@ test-sim: $(GOTEST) ## the long seeded simulation; NOVACRON_SIM_SEED repeats a r
 
 bench: build ## benchmarks, printed as ratios of medians
 	@NOVACRON_TEST_BINARY=bin/novacron go run ./test/bench
-	@go test -run '^$$' -bench '^BenchmarkRequests$$' -benchtime 40x ./backend/api
 
 generate: ## write the generated files again
 	@go generate ./backend/...

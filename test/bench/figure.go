@@ -13,6 +13,7 @@ type figure struct {
 	name   string
 	values []float64
 	unit   string  // empty: a ratio
+	least  float64 // the least that the median may be
 	target float64 // the most that the median may be; 0: told for orientation only
 	note   string  // what was compared with what, or why there are no values
 }
@@ -21,7 +22,9 @@ func (f figure) median() float64 { return quantile(f.values, 0.5) }
 
 // met reports whether the figure is as good as it must be. One that could not be taken is not met where it has a target, unless its
 // note says that this machine lacks what it needs.
-func (f figure) met() bool { return f.target == 0 || len(f.values) > 0 && f.median() <= f.target }
+func (f figure) met() bool {
+	return f.target == 0 || len(f.values) > 0 && f.median() >= f.least && f.median() <= f.target
+}
 
 func (f figure) verdict() string {
 	switch {
@@ -56,6 +59,9 @@ func print(w io.Writer, table []figure) bool {
 		target := "-"
 		if f.target > 0 {
 			target = fmt.Sprintf("<= %.2f%s", f.target, f.unit)
+		}
+		if f.least > 0 {
+			target = fmt.Sprintf("%.0f..%.0f%s", f.least, f.target, f.unit)
 		}
 		if len(f.values) == 0 {
 			fmt.Fprintf(t, "%s\t-\t-\t-\t0\t%s\t%s\n", f.name, target, f.verdict())

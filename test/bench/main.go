@@ -2,7 +2,7 @@
 // Times are compared as ratios of runs that take turns on one machine in one process, so that a slow or busy machine slows both
 // sides. It exits with 1 when a target is missed or a figure could not be taken.
 //
-//	go run ./test/bench [-rounds N] [-vms N] [-only create,burst,list,idle]
+//	go run ./test/bench [-rounds N] [-vms N] [-only passwords,requests,idle,list,create,burst]
 package main
 
 import (
@@ -37,11 +37,11 @@ type part struct {
 }
 
 // From the light to the heavy, so that what a part leaves in the page cache is least.
-var parts = []part{{"idle", idle}, {"list", list}, {"create", create}, {"burst", burst}}
+var parts = []part{{"passwords", passwords}, {"requests", requests}, {"idle", idle}, {"list", list}, {"create", create}, {"burst", burst}}
 
 func main() {
 	rounds := flag.Int("rounds", 7, "pairs of runs per ratio")
-	only := flag.String("only", "", "parts to take, separated by commas: idle, list, create, burst; empty: all")
+	only := flag.String("only", "", "parts to take, separated by commas: passwords, requests, idle, list, create, burst; empty: all")
 	vms := flag.Int("vms", 25_000, "simulated VMs in the list; the target is for 25,000")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -20,6 +20,7 @@ import (
 	"novacron/backend/agent"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/node"
 )
 
 // LocalAPI is the node's end of what a Link carries; *agent.Agent is one.
@@ -47,6 +48,10 @@ const (
 	renewShare  = 2 // half
 	renewSpread = 12
 	renewRetry  = time.Minute
+	// patience is how long a server may be unable to grant a lease before the next one is tried: half of a lease.
+	patience = node.LeaseDuration / 2
+	// nextServer is how long the lease waits for the move to the next server, which takes no longer.
+	nextServer = 10 * time.Millisecond
 )
 
 // Link keeps a node connected to one of its servers: to the first that answers until it is lost, then to the next.
@@ -164,6 +169,7 @@ func (l *Link) serve(ctx context.Context, server, proto string, routes http.Hand
 // keepLease renews the lease. The moment that counts is noted before the request is sent.
 func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 	line := outage{log: l.log, what: "the renewal of the lease"}
+	granted := time.Now()
 	for ctx.Err() == nil {
 		var g agent.Lease
 		server, here, done := l.here(ctx)
@@ -172,7 +178,9 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 		left := here.Err() != nil
 		done()
 		if left {
-			continue // the next server is asked at once
+			granted = time.Now()
+			sleep(ctx, nextServer)
+			continue
 		}
 		if err == nil && g.Seq != seq {
 			err = fmt.Errorf("the server answered renewal %d instead of %d", g.Seq, seq)
@@ -183,11 +191,16 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 		}
 		if err == nil {
 			line.over()
+			granted = time.Now()
 		} else if ctx.Err() == nil {
 			line.note(server, err)
 		}
 		if fault.Is(err, fault.Unauthenticated) {
 			l.renew(ctx) // the certificate may have ended while this machine slept
+		}
+		if time.Since(granted) > patience && fault.Is(err, fault.Unavailable) {
+			l.leave(server) // it is there and cannot do its work: its database may be out of its reach only
+			granted = time.Now()
 		}
 		sleep(ctx, jitter(l.o.LeaseEvery))
 	}

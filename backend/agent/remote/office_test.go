@@ -31,6 +31,7 @@ type office struct {
 	onRedeem func()            // called when a token was used; may be nil
 	removed  map[id.Node]bool
 	leases   map[id.Node][]int64 // sequence numbers granted
+	cutOff   bool                // from the database: no lease is granted
 	images   map[string][]byte
 	calls    []string // OnUp and OnDown in order
 	now      time.Time
@@ -107,6 +108,9 @@ func (o *office) admit(_ context.Context, n id.Node) error {
 func (o *office) lease(_ context.Context, n id.Node, seq int64) (time.Duration, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.cutOff {
+		return 0, fault.New(fault.Unavailable, "database_unavailable", "the database cannot be reached")
+	}
 	o.leases[n] = append(o.leases[n], seq)
 	return 10 * time.Second, nil
 }

@@ -59,6 +59,21 @@ func TestLink_leavesAServerThatFellSilentWithinItsLease(t *testing.T) {
 	f.keptLease(t, died)
 }
 
+func TestLink_leavesAServerThatGrantsNoLeaseMore(t *testing.T) {
+	a := newOffice(t)
+	b := officeOf(t, a.ca)
+	f := nodeOfServers(t, a, b)
+	eventually(t, "a lease of the first server", func() bool { return a.granted(f.world.Node) > 0 })
+	died := time.Now()
+	a.mu.Lock()
+	a.cutOff = true
+	a.mu.Unlock()
+	b.api(f.world.Node)
+	eventually(t, "a lease of the second server", func() bool { return b.granted(f.world.Node) > 0 })
+	f.keptLease(t, died)
+	eventually(t, "the end of the first server's connection", func() bool { _, ok := a.hub.Node(f.world.Node); return !ok })
+}
+
 // keptLease checks that the present server's lease came before the last one of the server that died then ended.
 func (f *farNode) keptLease(t *testing.T, died time.Time) {
 	t.Helper()

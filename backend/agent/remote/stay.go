@@ -29,6 +29,13 @@ func (l *Link) move() {
 	old.end()
 }
 
+// leave ends the stay with a server, if there is another: its connections close, and keepControl moves.
+func (l *Link) leave(server string) {
+	if s := l.at.Load(); s.server == server && len(l.o.Servers) > 1 {
+		s.end()
+	}
+}
+
 // here gives the present server and a context that ends with ctx or with the stay there.
 func (l *Link) here(ctx context.Context) (server string, here context.Context, done func()) {
 	s := l.at.Load()

@@ -65,7 +65,7 @@ func (a *App) AppendUpload(ctx context.Context, c auth.Caller, ref string, offse
 	var result ImageResult
 	err = a.db.Tx(context.WithoutCancel(ctx), func(t *store.Tx) error {
 		to := offset + written
-		if err := t.AdvanceUpload(ctx, u.ID, offset, to, a.now().Add(uploadLifetime)); err != nil {
+		if err := t.AdvanceUpload(ctx, u.ID, u.Server, offset, to, a.now().Add(uploadLifetime)); err != nil {
 			return err
 		}
 		var begun *op.Record

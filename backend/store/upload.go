@@ -46,10 +46,11 @@ func (t *Tx) InsertUpload(ctx context.Context, u *Upload) error {
 	return err
 }
 
-// AdvanceUpload moves the offset on once the bytes are on the disk. fault.Conflict: another request moved it.
-func (t *Tx) AdvanceUpload(ctx context.Context, u id.Upload, from, to int64, expires time.Time) error {
+// AdvanceUpload moves the offset on once the bytes are on the server's disk. fault.Conflict: another request moved it, or placed the
+// upload on another server.
+func (t *Tx) AdvanceUpload(ctx context.Context, u id.Upload, server id.Server, from, to int64, expires time.Time) error {
 	return t.execOne(ctx, fault.New(fault.Conflict, "upload_offset", "the upload is not at this offset; ask for the offset and go on from there"),
-		"update uploads set offset_at = $3, expires_at = $4 where id = $1 and offset_at = $2 and $3 >= $2", u, from, to, stamp(expires))
+		"update uploads set offset_at = $3, expires_at = $4 where id = $1 and offset_at = $2 and $3 >= $2 and server = $5", u, from, to, stamp(expires), server)
 }
 
 // PlaceUpload records whose disk has the bytes from now on, as long as there are none.

@@ -238,7 +238,7 @@ export const before = () =>
     queryKey: ['before'] as const,
     queryFn: async ({ signal }) => {
       const page = await body(api.GET('/api/v1/events', { params: { query: { newest: true, limit: 300 } }, signal }))
-      page.items.forEach(learnFrom)
+      learnFrom(page.items)
       return page.items.reverse()
     },
     staleTime: Number.POSITIVE_INFINITY,

@@ -6,15 +6,18 @@ export const names = createStore<ReadonlyMap<string, string>>(new Map())
 /** Enough for every row that is on a screen; the oldest are forgotten. */
 const memory = 5_000
 
-export function learnNames(kind: string, things: readonly { id: string; name: string }[]) {
+/** Takes subjects and their names. All that is known at one time should come at one time: what is known before is copied. */
+export function learn(named: readonly (readonly [subject: string, name: string])[]) {
   const known = names.get()
-  const news = things.filter((t) => known.get(`${kind}/${t.id}`) !== t.name)
+  const news = named.filter(([subject, name]) => known.get(subject) !== name)
   if (news.length === 0) return
-  const next = new Map(known)
-  for (const t of news) next.set(`${kind}/${t.id}`, t.name)
+  const next = new Map([...known, ...news])
   for (const key of next.keys()) {
     if (next.size <= memory) break
     next.delete(key)
   }
   names.set(next)
 }
+
+export const learnNames = (kind: string, things: readonly { id: string; name: string }[]) =>
+  learn(things.map((t) => [`${kind}/${t.id}`, t.name]))

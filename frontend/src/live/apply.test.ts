@@ -57,6 +57,14 @@ test('a deleted VM leaves the list, whatever else was told of it in the same mom
   expect(list()?.pages[0]?.total).toBe(2)
 })
 
+test('finds a row where it stands after another has left, and after it was changed before', () => {
+  const apply = createApply(client)
+  apply([{ kind: 'vm', id: 'b', patch }])
+  apply([{ kind: 'gone', subject: 'vm/a' }])
+  apply([{ kind: 'vm', id: 'b', patch: { ...patch, status: 'paused' } }])
+  expect(list()?.pages[0]?.items).toMatchObject([{ id: 'b', status: 'paused' }])
+})
+
 test('reads one VM again only where somebody looks at it', () => {
   const invalidate = vi.spyOn(client, 'invalidateQueries')
   client.setQueryData(['vms', 'one', 'a'], { id: 'a' })

@@ -40,7 +40,6 @@ export function createApply(client: QueryClient) {
         return
       case 'gone':
         client.setQueryData(['gone', change.subject], true)
-        removeRow(client, change.subject)
         return
       case 'operation':
         if (!patchOperation(client, change.id, change.patch)) reread(['operations', 'list'])
@@ -60,14 +59,18 @@ export function createApply(client: QueryClient) {
   }
   // All that came for one frame goes into the lists at once: each walk over them costs as much as drawing the rows.
   return (changes: readonly Change[]) => {
-    const patches = new Map<string, VMPatch>()
+    const news: News = new Map()
     for (const change of changes) {
-      if (change.kind === 'vm') patches.set(change.id, change.patch)
+      if (change.kind === 'vm' && news.get(change.id) !== null) news.set(change.id, change.patch)
+      if (change.kind === 'gone' && change.subject.startsWith('vm/')) news.set(change.subject.slice('vm/'.length), null)
       one(change)
     }
-    if (patches.size > 0) patchVMs(client, patches)
+    if (news.size > 0) changeVMs(client, news)
   }
 }
+
+/** What is new of VMs by their ids. null: gone. */
+type News = Map<string, VMPatch | null>
 
 /** A list of one page is read again at once; a longer one would be read page by page, so the reader decides when. */
 function rereadLists(client: QueryClient, reread: (key: readonly unknown[]) => void) {
@@ -78,45 +81,49 @@ function rereadLists(client: QueryClient, reread: (key: readonly unknown[]) => v
   }
 }
 
-function patchVMs(client: QueryClient, patches: ReadonlyMap<string, VMPatch>) {
-  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) =>
-    mapRows(data, patches, (row, { operation: _, ...patch }) => ({ ...row, ...patch })),
-  )
+function changeVMs(client: QueryClient, news: News) {
+  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => data && changeRows(data, news))
   for (const query of client.getQueryCache().findAll({ queryKey: ['vms', 'one'] })) {
     const now = query.state.data as VM | undefined
-    const found = now && patches.get(now.id)
+    const found = now && news.get(now.id)
     if (!found) continue
     const { operation, ...patch } = found
     client.setQueryData<VM>(query.queryKey, { ...now, ...patch, operation_id: operation })
   }
 }
 
-/** Changes the rows that are named and keeps every other object as it is, so that only those are drawn again. */
-function mapRows<T>(
-  data: InfiniteData<VMPage> | undefined,
-  named: ReadonlyMap<string, T>,
-  change: (row: VMSummary, by: T) => VMSummary | null,
-) {
-  if (!data) return data
+/** Where each VM stands in a page's rows. Rows that were made of others without one more or less share theirs. */
+const places = new WeakMap<readonly VMSummary[], ReadonlyMap<string, number>>()
+
+function placesIn(rows: readonly VMSummary[]): ReadonlyMap<string, number> {
+  const known = places.get(rows) ?? new Map(rows.map((row, i) => [row.id, i]))
+  places.set(rows, known)
+  return known
+}
+
+/** Changes the rows that are named and keeps every other object as it is, so that only those are drawn again. The work grows with
+ * what is new and not with the rows: to look at ten thousand, sixty times a second, would cost frames. */
+function changeRows(data: InfiniteData<VMPage>, news: News): InfiniteData<VMPage> {
   let changed = false
   const pages = data.pages.map((page) => {
-    if (!page.items.some((row) => named.has(row.id))) return page
+    const at = placesIn(page.items)
+    const found = [...news].filter(([id]) => at.has(id))
+    if (found.length === 0) return page
     changed = true
-    const items = page.items.flatMap((row) => {
-      const by = named.get(row.id)
-      return by === undefined ? row : (change(row, by) ?? [])
-    })
-    return { ...page, items, total: page.total - (page.items.length - items.length) }
+    const rows = [...page.items]
+    for (const [id, patch] of found) {
+      const i = at.get(id) ?? -1
+      const row = rows[i]
+      if (row && patch) rows[i] = changeRow(row, patch)
+    }
+    const items = rows.filter((row) => news.get(row.id) !== null)
+    if (items.length === rows.length) places.set(items, at)
+    return { ...page, items, total: page.total - (rows.length - items.length) }
   })
   return changed ? { ...data, pages } : data
 }
 
-function removeRow(client: QueryClient, subject: string) {
-  const [kind = '', id = ''] = subject.split('/', 2)
-  if (kind !== 'vm') return
-  const gone = new Map([[id, true]])
-  client.setQueriesData<InfiniteData<VMPage>>({ queryKey: ['vms', 'list'] }, (data) => mapRows(data, gone, () => null))
-}
+const changeRow = (row: VMSummary, { operation: _, ...patch }: VMPatch): VMSummary => ({ ...row, ...patch })
 
 /** Reports whether the operation stands in every list that is held; a new one has to be read. */
 function patchOperation(client: QueryClient, id: string, patch: OperationPatch): boolean {

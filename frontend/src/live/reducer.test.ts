@@ -33,7 +33,7 @@ function shuffled<T>(list: T[], next: () => number): T[] {
   return out
 }
 
-const run = (events: Event[]): Live => events.reduce((live, e) => reduce(live, e).live, nothing)
+const run = (events: Event[]): Live => events.reduce((live, e) => reduce(live, [e]).live, nothing)
 
 /** What is known in the end, without the order of the maps. VMs that are gone are told by gone alone. */
 function outcome(live: Live) {
@@ -41,7 +41,7 @@ function outcome(live: Live) {
   return {
     vms: sorted(live.vms).filter(([id]) => !live.gone.has(`vm/${id}`)),
     operations: sorted(live.operations),
-    gone: [...live.gone].sort(),
+    gone: [...live.gone.keys()].sort(),
   }
 }
 
@@ -78,14 +78,16 @@ describe('reduce', () => {
           subject: 'vm/v1',
         }),
       )
-      expect(outcome(run(shuffled(events, next))), `seed ${seed}`).toEqual(outcome(run(events)))
+      const want = outcome(run(events))
+      expect(outcome(run(shuffled(events, next))), `seed ${seed}, one by one`).toEqual(want)
+      expect(outcome(reduce(nothing, shuffled(events, next)).live), `seed ${seed}, in one go`).toEqual(want)
     }
   })
 
   test('an event that comes twice changes nothing', () => {
     const e = event('vm.state', 'vm/a', { status: 'running' })
     const once = run([e])
-    expect(reduce(once, e)).toEqual({ live: once, changes: [] })
+    expect(reduce(once, [e])).toEqual({ live: once, changes: [] })
   })
 
   test('an operation that has ended stays ended', () => {
@@ -100,24 +102,27 @@ describe('reduce', () => {
   })
 
   test('a deleted VM is not brought back by old news', () => {
-    const { live } = reduce(nothing, event('vm.deleted', 'vm/a', {}))
-    expect(reduce(live, event('vm.state', 'vm/a', { status: 'running' })).changes).toEqual([])
+    const { live } = reduce(nothing, [event('vm.deleted', 'vm/a', {})])
+    expect(reduce(live, [event('vm.state', 'vm/a', { status: 'running' })]).changes).toEqual([])
+  })
+
+  test('remembers no more of each kind than its bound, and the latest', () => {
+    const events = Array.from({ length: 5_000 }, (_, i) => event('vm.deleted', `vm/${i}`, {}))
+    const { gone } = reduce(nothing, events).live
+    expect(gone.size).toBe(2_000)
+    expect(gone.has('vm/4999')).toBe(true)
   })
 
   test('progress makes no list old', () => {
     const { changes } = reduce(
       nothing,
-      event('operation.progress', 'operation/a', {
-        status: 'running',
-        subject: 'vm/a',
-        kind: 'vm.create',
-      }),
+      [event('operation.progress', 'operation/a', { status: 'running', subject: 'vm/a', kind: 'vm.create' })],
     )
     expect(changes.map((c) => c.kind)).toEqual(['operation'])
   })
 
   test('an unknown kind of event changes nothing', () => {
-    expect(reduce(nothing, event('weather.changed', 'sky/1', {}))).toEqual({
+    expect(reduce(nothing, [event('weather.changed', 'sky/1', {})])).toEqual({
       live: nothing,
       changes: [],
     })

@@ -8,13 +8,13 @@ export type OperationPatch = Partial<Operation> & Pick<Operation, 'id' | 'status
 type Known<T> = { stamp: string; patch: T }
 export type Live = {
   vms: ReadonlyMap<string, Known<VMPatch>>
-  gone: ReadonlySet<string> // subjects that were deleted
+  gone: ReadonlyMap<string, true> // subjects that were deleted
   operations: ReadonlyMap<string, Known<OperationPatch> & { ended: boolean }>
 }
 
 export const nothing: Live = {
   vms: new Map(),
-  gone: new Set(),
+  gone: new Map(),
   operations: new Map(),
 }
 
@@ -32,32 +32,33 @@ export type Change =
 /** How many things are remembered of each kind; the oldest are forgotten first. They only guard against old news. */
 const memory = 2_000
 
-export function reduce(live: Live, event: Event): { live: Live; changes: Change[] } {
-  const [kind = '', id = ''] = event.subject.split('/', 2)
-  if (event.type.startsWith('operation.')) return reduceOperation(live, event, id)
-  if (event.type.endsWith('.deleted')) {
-    const gone = new Set(live.gone).add(event.subject)
-    return {
-      live: { ...live, gone },
-      changes: [{ kind: 'gone', subject: event.subject }, ...stale(kind, '')],
-    }
-  }
-  if (event.type === 'vm.state') return reduceState(live, event, id)
-  if (event.type.startsWith('vm.snapshot'))
-    return {
-      live,
-      changes: [{ kind: 'stale', root: 'snapshots', id }, ...stale(kind, id)],
-    }
-  // An audit record of a thing changes nothing about it.
-  return {
-    live,
-    changes: event.type.startsWith(`${kind}.`) ? stale(kind, id) : [],
-  }
+/** A copy of what is known, for the time of one call of reduce. */
+type Draft = { vms: Map<string, Known<VMPatch>>; gone: Map<string, true>; operations: Map<string, Known<OperationPatch> & { ended: boolean }> }
+
+/** Takes all that came in one go: what is known is copied once, not for each event. */
+export function reduce(live: Live, events: readonly Event[]): { live: Live; changes: Change[] } {
+  const draft: Draft = { vms: new Map(live.vms), gone: new Map(live.gone), operations: new Map(live.operations) }
+  const changes = events.flatMap((event) => take(draft, event))
+  return { live: changes.length > 0 ? draft : live, changes }
 }
 
-function reduceState(live: Live, event: Event, id: string): { live: Live; changes: Change[] } {
-  const known = live.vms.get(id)
-  if (live.gone.has(event.subject) || (known && known.stamp >= stampOf(event))) return { live, changes: [] }
+function take(draft: Draft, event: Event): Change[] {
+  const [kind = '', id = ''] = event.subject.split('/', 2)
+  if (event.type.startsWith('operation.')) return takeOperation(draft, event, id)
+  if (event.type.endsWith('.deleted')) {
+    remember(draft.gone, event.subject, true)
+    return [{ kind: 'gone', subject: event.subject }, ...stale(kind, '')]
+  }
+  if (event.type === 'vm.state') return takeState(draft, event, id)
+  if (event.type.startsWith('vm.snapshot')) return [{ kind: 'stale', root: 'snapshots', id }, ...stale(kind, id)]
+  // An audit record of a thing changes nothing about it.
+  return event.type.startsWith(`${kind}.`) ? stale(kind, id) : []
+}
+
+function takeState(draft: Draft, event: Event, id: string): Change[] {
+  const known = draft.vms.get(id)
+  const stamp = stampOf(event)
+  if (draft.gone.has(event.subject) || (known && known.stamp >= stamp)) return []
   const data = record(event.data)
   const patch: VMPatch = {
     status: text(data.status) as VMSummary['status'], // the server's own word
@@ -65,14 +66,15 @@ function reduceState(live: Live, event: Event, id: string): { live: Live; change
     addresses: Array.isArray(data.addresses) ? data.addresses.map(String) : [],
     operation: text(data.operation),
   }
-  const vms = remember(live.vms, id, { stamp: stampOf(event), patch })
-  return { live: { ...live, vms }, changes: [{ kind: 'vm', id, patch }] }
+  remember(draft.vms, id, { stamp, patch })
+  return [{ kind: 'vm', id, patch }]
 }
 
-function reduceOperation(live: Live, event: Event, id: string): { live: Live; changes: Change[] } {
-  const known = live.operations.get(id)
+function takeOperation(draft: Draft, event: Event, id: string): Change[] {
+  const known = draft.operations.get(id)
   const ended = event.type === 'operation.ended'
-  if (known && (known.ended || (!ended && known.stamp >= stampOf(event)))) return { live, changes: [] }
+  const stamp = stampOf(event)
+  if (known && (known.ended || (!ended && known.stamp >= stamp))) return []
   const data = record(event.data)
   const patch: OperationPatch = {
     id,
@@ -88,14 +90,10 @@ function reduceOperation(live: Live, event: Event, id: string): { live: Live; ch
     ...(ended ? { ended_at: event.time } : {}),
     ...(data.error ? { error: data.error as Operation['error'] } : {}),
   }
-  const operations = remember(live.operations, id, {
-    stamp: stampOf(event),
-    patch,
-    ended,
-  })
+  remember(draft.operations, id, { stamp, patch, ended })
   const changes: Change[] = [{ kind: 'operation', id, patch }]
   if (event.type !== 'operation.progress') changes.push(...after(patch, ended))
-  return { live: { ...live, operations }, changes }
+  return changes
 }
 
 /** What an operation's turn makes old beside itself. */
@@ -132,12 +130,10 @@ export function stampOf(event: Event): string {
   return `${seconds}.${fraction.padEnd(9, '0')}/${place.padStart(13, '0')}`
 }
 
-function remember<T>(map: ReadonlyMap<string, T>, key: string, value: T): ReadonlyMap<string, T> {
-  const next = new Map(map)
-  next.delete(key)
-  next.set(key, value)
-  if (next.size > memory) next.delete(next.keys().next().value ?? '')
-  return next
+function remember<T>(map: Map<string, T>, key: string, value: T) {
+  map.delete(key) // the latest stands last
+  map.set(key, value)
+  if (map.size > memory) map.delete(map.keys().next().value ?? '')
 }
 
 function record(data: unknown): Record<string, unknown> {

@@ -5,7 +5,7 @@ import { refresh, session } from '../auth/session.ts'
 import { createStore } from '../lib/store.ts'
 import { createApply } from './apply.ts'
 import { closes, readFrame } from './protocol.ts'
-import { type Change, type Live, nothing, reduce } from './reducer.ts'
+import { type Live, nothing, reduce } from './reducer.ts'
 
 /** How live the page is. since: when the server was last heard, in ms. */
 export type Connection = {
@@ -53,14 +53,10 @@ export function startLive(client: QueryClient): () => void {
     frame = 0
     const events = batch
     batch = []
-    const changes: Change[] = []
-    for (const event of events) {
-      const step = reduce(live, event)
-      live = step.live
-      changes.push(...step.changes)
-      learnFrom(event)
-    }
-    apply(changes)
+    const step = reduce(live, events)
+    live = step.live
+    learnFrom(events)
+    apply(step.changes)
     const kept = events.filter((e) => e.id).reverse()
     if (kept.length > 0) recent.update((list) => [...kept, ...list].slice(0, keep))
   }

@@ -122,7 +122,7 @@ function NoVMs({ filtered }: { filtered: boolean }) {
   )
 }
 
-function Filters({ search, total }: { search: VMSearch; total: number | undefined }) {
+const Filters = memo(function Filters({ search, total }: { search: VMSearch; total: number | undefined }) {
   const navigate = useNavigate({ from: '/vms' })
   const { platform } = useRights()
   const machines = useQuery({ ...nodes(), enabled: platform })
@@ -154,7 +154,7 @@ function Filters({ search, total }: { search: VMSearch; total: number | undefine
       </span>
     </div>
   )
-}
+})
 
 const rowHeight = 36 // px; styles/pages.css says the same
 const cardHeight = 76
@@ -196,19 +196,12 @@ function Table({ rows, total, search, more, choice }: TableProps) {
               <input
                 type="checkbox"
                 aria-label={words.bulk.chooseAll}
-                checked={rows.every((r) => choice.chosen.has(r.id))}
+                checked={choice.chosen.size >= rows.length && rows.every((r) => choice.chosen.has(r.id))}
                 onChange={(e) => (e.target.checked ? choice.set(rows) : choice.clear())}
               />
             </span>
           ) : null}
-          <Head search={search} field="name" label={words.common.name} />
-          <Head search={search} field="status" label={words.common.status} />
-          <Head search={search} field="node" label={w.node} />
-          <Head label={w.cpus} search={search} />
-          <Head label={w.memory} search={search} />
-          <Head label={w.disk} search={search} />
-          <Head label={w.addresses} search={search} />
-          <Head search={search} field="created_at" label={words.common.created} />
+          <Heads search={search} />
         </div>
       </div>
       <div role="rowgroup" className="grid-body" style={{ height: virtual.getTotalSize() }}>
@@ -229,6 +222,22 @@ function Table({ rows, total, search, more, choice }: TableProps) {
     </div>
   )
 }
+
+/** The columns' names change with the order only, not with what the rows show. */
+const Heads = memo(function Heads({ search }: { search: VMSearch }) {
+  return (
+    <>
+      <Head search={search} field="name" label={words.common.name} />
+      <Head search={search} field="status" label={words.common.status} />
+      <Head search={search} field="node" label={w.node} />
+      <Head label={w.cpus} search={search} />
+      <Head label={w.memory} search={search} />
+      <Head label={w.disk} search={search} />
+      <Head label={w.addresses} search={search} />
+      <Head search={search} field="created_at" label={words.common.created} />
+    </>
+  )
+})
 
 type Field = 'name' | 'status' | 'node' | 'created_at'
 
@@ -259,6 +268,15 @@ function Head({ search, field, label }: { search: VMSearch; field?: Field; label
   )
 }
 
+/** By itself, since a link costs as much as the rest of its row, and a name seldom changes. */
+const Name = memo(function Name({ id, name }: { id: string; name: string }) {
+  return (
+    <Link to="/vms/$id" params={{ id }} preload={false}>
+      {name}
+    </Link>
+  )
+})
+
 type RowProps = {
   row: VMSummary
   index: number
@@ -269,16 +287,14 @@ type RowProps = {
 
 const Row = memo(function Row({ row, index, start, chosen, toggle }: RowProps) {
   return (
-    <div role="row" aria-rowindex={index + 2} className={`grid-row ${chosen ? 'chosen' : ''}`} style={{ transform: `translateY(${start}px)` }}>
+    <div role="row" aria-rowindex={index + 2} className={`grid-row ${chosen ? 'chosen' : ''}`} style={{ top: start }}>
       {toggle ? (
         <span role="cell" className="choose">
           <input type="checkbox" aria-label={words.bulk.choose(row.name)} checked={chosen} onChange={() => toggle(row)} />
         </span>
       ) : null}
       <span role="cell" title={row.name} className="at-name">
-        <Link to="/vms/$id" params={{ id: row.id }} preload={false}>
-          {row.name}
-        </Link>
+        <Name id={row.id} name={row.name} />
       </span>
       <span role="cell" title={row.status_reason || undefined} className="at-status">
         <State word={row.status} />

@@ -41,11 +41,13 @@ session.subscribe(() => {
 watchTyping()
 router.subscribe('onResolved', ({ pathChanged }) => pathChanged && forgetTyped())
 
-// A chunk of an older build is gone after an update: the page is loaded again, once.
-window.addEventListener('vite:preloadError', (event) => {
+// A chunk of an older build is gone after an update: the page is loaded again, once. From a server that does not answer nothing
+// would come in place of what is shown.
+window.addEventListener('vite:preloadError', async () => {
   if (sessionStorage.getItem('novacron-reloaded') === location.href) return
+  const answers = await fetch('/api/health').then((r) => r.ok, () => false)
+  if (!answers) return
   sessionStorage.setItem('novacron-reloaded', location.href)
-  event.preventDefault()
   location.reload()
 })
 

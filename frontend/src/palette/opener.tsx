@@ -17,7 +17,7 @@ export function PaletteOpener() {
       if (!document.querySelector('dialog[open]:not(.palette)')) setOpen((now) => !now)
     }
     document.addEventListener('keydown', onKeyDown)
-    const early = setTimeout(() => void load(), 500) // ms; the first press finds it ready
+    const early = setTimeout(() => void load().catch(() => undefined), 500) // ms; the first press finds it ready, or asks again
     return () => {
       document.removeEventListener('keydown', onKeyDown)
       clearTimeout(early)

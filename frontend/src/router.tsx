@@ -118,6 +118,7 @@ const setup = createRoute({
   path: '/setup',
   validateSearch: (s: Record<string, unknown>): { step?: SetupStep } => ({ step: choice(setupSteps, s.step) }),
   beforeLoad: async ({ search, location }) => {
+    takeSecret('/setup', location.hash)
     if (search.step) await signedIn(location.href)
   },
   component: lazyRouteComponent(() => import('./routes/setup.tsx'), 'SetupPage'),

@@ -2,7 +2,7 @@ import { redirect } from '@tanstack/react-router'
 import { createStore, useStore } from '../lib/store.ts'
 
 /** The pages that are opened with a one-use secret behind the #, which browsers send to nobody. */
-export type SecretPage = '/auth/register' | '/auth/reset-password' | '/auth/verify-email' | '/auth/confirm-email'
+export type SecretPage = '/auth/register' | '/auth/reset-password' | '/auth/verify-email' | '/auth/confirm-email' | '/setup'
 
 /** The secret of the newest link that opened a page; empty: none did, or it was spent. nth: how many opened it so far. */
 type Opened = { secret: string; nth: number }

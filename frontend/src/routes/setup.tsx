@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
+import { forgetSecret, useSecret } from '../auth/secret.ts'
 import { setUp } from '../auth/session.ts'
 import { words } from '../i18n/en/setup.ts'
 import { SetupFrame, SetupSteps } from '../setup/steps.tsx'
@@ -10,22 +11,11 @@ import { ErrorView } from '../ui/views.tsx'
 
 const w = words.setup
 
-/** The one-time token stands behind the #, which browsers send to nobody. It leaves the address as soon as it is read. */
-function takeToken(): string {
-  const token = location.hash.slice(1)
-  if (token) history.replaceState(history.state, '', location.pathname)
-  return token
-}
-let taken = ''
-
 /** The first steps of an installation. The account comes first, with the one-time link; the others can be left out, and a
  * reload goes on where it was, since the step stands in the address and everything else on the server. */
 export function SetupPage() {
   const { step } = useSearch({ from: '/setup' })
-  const [token] = useState(() => {
-    taken = takeToken() || taken
-    return taken
-  })
+  const { secret: token } = useSecret('/setup')
   if (step) return <SetupSteps step={step} />
   return (
     <SetupFrame step="account" title={w.title} intro={token ? w.intro : w.noToken}>
@@ -50,8 +40,8 @@ function Account({ token }: { token: string }) {
     setError(undefined)
     try {
       await setUp({ token, username: field('username'), email: field('email'), password: field('password') })
-      taken = ''
       await navigate({ to: '/setup', search: { step: 'nodes' }, replace: true })
+      forgetSecret('/setup')
     } catch (problem) {
       setError(problem)
     } finally {

@@ -4,6 +4,7 @@ import { api, body, type Schemas } from '../api/client.ts'
 import { factor, passkeys } from '../api/queries.ts'
 import { canPasskey, makePasskey } from '../auth/passkey.ts'
 import { words } from '../i18n/en/settings.ts'
+import { DataTable } from '../ui/data-table.tsx'
 import { Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { Password } from '../ui/password.tsx'
@@ -57,39 +58,27 @@ export function PasskeysCard() {
 
 function Table({ list, onRemove }: { list: Passkey[]; onRemove: (p: Passkey) => void }) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{w.name}</th>
-            <th scope="col">{w.made}</th>
-            <th scope="col">{w.used}</th>
-            <td />
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((p) => (
-            <tr key={p.id}>
-              <th scope="row">{p.name}</th>
-              <td>
-                <Time at={p.created_at} />
-              </td>
-              <td>{p.last_used_at ? <Time at={p.last_used_at} /> : words.common.never}</td>
-              <td className="end">
-                <button
-                  type="button"
-                  className="button danger"
-                  aria-label={w.removeNamed(p.name)}
-                  onClick={() => onRemove(p)}
-                >
-                  {w.remove}
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label={w.title} columns={[w.name, w.made, w.used]} last={words.common.more}>
+      {list.map((p) => (
+        <tr key={p.id}>
+          <th scope="row">{p.name}</th>
+          <td>
+            <Time at={p.created_at} />
+          </td>
+          <td>{p.last_used_at ? <Time at={p.last_used_at} /> : words.common.never}</td>
+          <td className="end">
+            <button
+              type="button"
+              className="button danger"
+              aria-label={w.removeNamed(p.name)}
+              onClick={() => onRemove(p)}
+            >
+              {w.remove}
+            </button>
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }
 

@@ -7,6 +7,7 @@ import { words } from '../i18n/en/audit.ts'
 import { tellChanges } from '../lib/changes.ts'
 import { absolute } from '../lib/format.ts'
 import { SubjectLink } from '../operations/view.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -99,59 +100,42 @@ function Filters({ search, total }: { search: AuditFilter; total: number | undef
 function Table({ rows }: { rows: Entry[] }) {
   const [open, setOpen] = useState<number>()
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
+    <DataTable label={w.title} columns={[w.when, w.who, w.what, w.on, w.result, w.from]} last={words.common.details}>
+      {rows.map((e) => (
+        <Fragment key={e.id}>
           <tr>
-            <th scope="col">{w.when}</th>
-            <th scope="col">{w.who}</th>
-            <th scope="col">{w.what}</th>
-            <th scope="col">{w.on}</th>
-            <th scope="col">{w.result}</th>
-            <th scope="col">{w.from}</th>
-            <th scope="col">
-              <span className="visually-hidden">{words.common.details}</span>
-            </th>
+            <td>
+              <Time at={e.time} />
+            </td>
+            <td>{e.actor}</td>
+            <td className="mono">{e.action}</td>
+            <td>
+              <SubjectLink subject={e.subject} />
+            </td>
+            <td><State word={e.result} tone={e.result === 'ok' ? 'ok' : 'danger'} /></td>
+            <td className="mono">{e.address}</td>
+            <td className="end">
+              <button
+                type="button"
+                className="button"
+                aria-expanded={open === e.id}
+                aria-label={w.detailsOf(e.action, e.id)}
+                onClick={() => setOpen(open === e.id ? undefined : e.id)}
+              >
+                {words.common.details}
+              </button>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {rows.map((e) => (
-            <Fragment key={e.id}>
-              <tr>
-                <td>
-                  <Time at={e.time} />
-                </td>
-                <td>{e.actor}</td>
-                <td className="mono">{e.action}</td>
-                <td>
-                  <SubjectLink subject={e.subject} />
-                </td>
-                <td><State word={e.result} tone={e.result === 'ok' ? 'ok' : 'danger'} /></td>
-                <td className="mono">{e.address}</td>
-                <td className="end">
-                  <button
-                    type="button"
-                    className="button"
-                    aria-expanded={open === e.id}
-                    aria-label={w.detailsOf(e.action, e.id)}
-                    onClick={() => setOpen(open === e.id ? undefined : e.id)}
-                  >
-                    {words.common.details}
-                  </button>
-                </td>
-              </tr>
-              {open === e.id ? (
-                <tr>
-                  <td colSpan={7}>
-                    <Details entry={e} />
-                  </td>
-                </tr>
-              ) : null}
-            </Fragment>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          {open === e.id ? (
+            <tr>
+              <td colSpan={7}>
+                <Details entry={e} />
+              </td>
+            </tr>
+          ) : null}
+        </Fragment>
+      ))}
+    </DataTable>
   )
 }
 

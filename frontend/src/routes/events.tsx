@@ -7,6 +7,7 @@ import { absolute, timeOfDay } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
 import { recent } from '../live/socket.ts'
 import { SubjectLink } from '../operations/view.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Empty } from '../ui/views.tsx'
 import { tell } from './vm-activity.tsx'
@@ -66,32 +67,20 @@ export function EventsPage() {
       {list.length === 0 ? (
         <Empty text={w.empty} />
       ) : (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{w.when}</th>
-                <th scope="col">{w.what}</th>
-                <th scope="col">{w.on}</th>
-                <th scope="col">{words.common.details}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.map((e) => (
-                <tr key={e.id}>
-                  <td className="nowrap" title={absolute(Date.parse(e.time))}>
-                    {timeOfDay(Date.parse(e.time))}
-                  </td>
-                  <td className="mono">{e.type}</td>
-                  <td>
-                    <SubjectLink subject={e.subject} />
-                  </td>
-                  <td>{tell(e)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable label={w.title} columns={[w.when, w.what, w.on, words.common.details]}>
+          {list.map((e) => (
+            <tr key={e.id}>
+              <td className="nowrap" title={absolute(Date.parse(e.time))}>
+                {timeOfDay(Date.parse(e.time))}
+              </td>
+              <td className="mono">{e.type}</td>
+              <td>
+                <SubjectLink subject={e.subject} />
+              </td>
+              <td>{tell(e)}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
       <Ready />
     </>

@@ -10,6 +10,7 @@ import { startUpload, uploads } from '../images/uploads.ts'
 import { bytes, percent } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
@@ -53,54 +54,40 @@ export function ImagesPage() {
 function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) {
   const { write } = useRights()
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{words.common.name}</th>
-            <th scope="col">{words.common.state}</th>
-            <th scope="col">{w.os}</th>
-            <th scope="col">{w.arch}</th>
-            <th scope="col">{w.virtual}</th>
-            <th scope="col">{w.stored}</th>
-            <th scope="col">{words.common.created}</th>
-            <th scope="col">
-              <span className="visually-hidden">{words.common.more}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((i) => (
-            <tr key={i.id}>
-              <th scope="row">
-                {i.name}
-                <span className="why">{i.tenant ? i.source : [w.everyone, i.source].filter(Boolean).join(', ')}</span>
-              </th>
-              <td>
-                <State word={i.state} />
-                {i.state_reason ? <span className="why">{i.state_reason}</span> : null}
-                {i.state === 'uploading' ? <GoOn image={i} /> : null}
-              </td>
-              <td>{i.os}</td>
-              <td>{i.arch}</td>
-              <td className="nowrap">{i.virtual_bytes ? bytes(i.virtual_bytes) : ''}</td>
-              <td className="nowrap">{i.bytes ? bytes(i.bytes) : ''}</td>
-              <td>
-                <Time at={i.created_at} />
-              </td>
-              <td className="end">
-                <Action
-                  label={w.delete}
-                  className="danger"
-                  why={write ? undefined : words.common.forbidden('image.write')}
-                  onAction={() => remove(i)}
-                />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label={w.title}
+      columns={[words.common.name, words.common.state, w.os, w.arch, w.virtual, w.stored, words.common.created]}
+      last={words.common.more}
+    >
+      {list.map((i) => (
+        <tr key={i.id}>
+          <th scope="row">
+            {i.name}
+            <span className="why">{i.tenant ? i.source : [w.everyone, i.source].filter(Boolean).join(', ')}</span>
+          </th>
+          <td>
+            <State word={i.state} />
+            {i.state_reason ? <span className="why">{i.state_reason}</span> : null}
+            {i.state === 'uploading' ? <GoOn image={i} /> : null}
+          </td>
+          <td>{i.os}</td>
+          <td>{i.arch}</td>
+          <td className="nowrap">{i.virtual_bytes ? bytes(i.virtual_bytes) : ''}</td>
+          <td className="nowrap">{i.bytes ? bytes(i.bytes) : ''}</td>
+          <td>
+            <Time at={i.created_at} />
+          </td>
+          <td className="end">
+            <Action
+              label={w.delete}
+              className="danger"
+              why={write ? undefined : words.common.forbidden('image.write')}
+              onAction={() => remove(i)}
+            />
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }
 

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { networks } from '../api/queries.ts'
 import { words } from '../i18n/en/networks.ts'
+import { DataTable } from '../ui/data-table.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { Empty, Loaded } from '../ui/views.tsx'
@@ -17,35 +18,23 @@ export function NetworksPage() {
           list.items.length === 0 ? (
             <Empty text={w.empty} />
           ) : (
-            <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">{words.common.name}</th>
-                    <th scope="col">{w.subnet}</th>
-                    <th scope="col">{w.gateway}</th>
-                    <th scope="col">{w.dns}</th>
-                    <th scope="col">{w.mtu}</th>
-                    <th scope="col">{words.common.created}</th>
+            <>
+              <DataTable label={w.title} columns={[words.common.name, w.subnet, w.gateway, w.dns, w.mtu, words.common.created]}>
+                {list.items.map((n) => (
+                  <tr key={n.id}>
+                    <th scope="row">{n.name}</th>
+                    <td className="mono">{n.subnet}</td>
+                    <td className="mono">{n.gateway}</td>
+                    <td className="mono">{n.dns.join(', ')}</td>
+                    <td>{n.mtu}</td>
+                    <td>
+                      <Time at={n.created_at} />
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {list.items.map((n) => (
-                    <tr key={n.id}>
-                      <th scope="row">{n.name}</th>
-                      <td className="mono">{n.subnet}</td>
-                      <td className="mono">{n.gateway}</td>
-                      <td className="mono">{n.dns.join(', ')}</td>
-                      <td>{n.mtu}</td>
-                      <td>
-                        <Time at={n.created_at} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </DataTable>
               <Ready />
-            </div>
+            </>
           )
         }
       </Loaded>

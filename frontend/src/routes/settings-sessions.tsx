@@ -4,6 +4,7 @@ import { sessions } from '../api/queries.ts'
 import { words } from '../i18n/en/settings.ts'
 import { deviceOf } from '../lib/agent.ts'
 import { Action } from '../ui/action.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -54,49 +55,36 @@ export function Sessions() {
 function Table({ list, onEnd }: { list: Schemas['Session'][]; onEnd: (s: Schemas['Session']) => void }) {
   const rows = [...list].sort((a, b) => Number(b.current) - Number(a.current) || b.seen_at.localeCompare(a.seen_at))
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{w.device}</th>
-            <th scope="col">{w.address}</th>
-            <th scope="col">{w.seen}</th>
-            <th scope="col">{w.since}</th>
-            <td />
+    <DataTable label={w.title} columns={[w.device, w.address, w.seen, w.since]} last={words.common.more}>
+      {rows.map((s) => {
+        const device = deviceOf(s.agent) ?? w.unknown
+        return (
+          <tr key={s.id}>
+            <th scope="row" title={s.agent}>
+              {device} {s.current ? <State word={w.here} tone="ok" /> : null}
+            </th>
+            <td className="mono">{s.address}</td>
+            <td>
+              <Time at={s.seen_at} />
+            </td>
+            <td>
+              <Time at={s.created_at} />
+            </td>
+            <td className="end">
+              {s.current ? null : (
+                <button
+                  type="button"
+                  className="button"
+                  aria-label={w.endNamed(device, s.address)}
+                  onClick={() => onEnd(s)}
+                >
+                  {w.end}
+                </button>
+              )}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {rows.map((s) => {
-            const device = deviceOf(s.agent) ?? w.unknown
-            return (
-              <tr key={s.id}>
-                <th scope="row" title={s.agent}>
-                  {device} {s.current ? <State word={w.here} tone="ok" /> : null}
-                </th>
-                <td className="mono">{s.address}</td>
-                <td>
-                  <Time at={s.seen_at} />
-                </td>
-                <td>
-                  <Time at={s.created_at} />
-                </td>
-                <td className="end">
-                  {s.current ? null : (
-                    <button
-                      type="button"
-                      className="button"
-                      aria-label={w.endNamed(device, s.address)}
-                      onClick={() => onEnd(s)}
-                    >
-                      {w.end}
-                    </button>
-                  )}
-                </td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
+        )
+      })}
+    </DataTable>
   )
 }

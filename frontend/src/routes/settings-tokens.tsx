@@ -5,6 +5,7 @@ import { tokens } from '../api/queries.ts'
 import { words } from '../i18n/en/settings.ts'
 import { CreateToken } from '../tokens/create.tsx'
 import { Copy } from '../ui/copy.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { FormDialog } from '../ui/form.tsx'
 import { Ready } from '../ui/page.tsx'
@@ -52,43 +53,29 @@ export function Tokens() {
 
 function Table({ list, onRevoke }: { list: Token[]; onRevoke: (token: Token) => void }) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{w.name}</th>
-            <th scope="col">{w.scope}</th>
-            <th scope="col">{w.created}</th>
-            <th scope="col">{w.used}</th>
-            <th scope="col">{w.ends}</th>
-            <td />
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((t) => (
-            <tr key={t.id}>
-              <th scope="row">{t.name}</th>
-              <td title={t.scopes?.join(', ')}>{t.scopes ? w.actions(t.scopes.length) : w.all}</td>
-              <td>
-                <Time at={t.created_at} />
-              </td>
-              <td>{t.last_used_at ? <Time at={t.last_used_at} /> : words.common.never}</td>
-              <td>{t.expires_at ? <Time at={t.expires_at} /> : w.endsNever}</td>
-              <td className="end">
-                <button
-                  type="button"
-                  className="button danger"
-                  aria-label={w.revokeNamed(t.name)}
-                  onClick={() => onRevoke(t)}
-                >
-                  {w.revoke}
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label={w.title} columns={[w.name, w.scope, w.created, w.used, w.ends]} last={words.common.more}>
+      {list.map((t) => (
+        <tr key={t.id}>
+          <th scope="row">{t.name}</th>
+          <td title={t.scopes?.join(', ')}>{t.scopes ? w.actions(t.scopes.length) : w.all}</td>
+          <td>
+            <Time at={t.created_at} />
+          </td>
+          <td>{t.last_used_at ? <Time at={t.last_used_at} /> : words.common.never}</td>
+          <td>{t.expires_at ? <Time at={t.expires_at} /> : w.endsNever}</td>
+          <td className="end">
+            <button
+              type="button"
+              className="button danger"
+              aria-label={w.revokeNamed(t.name)}
+              onClick={() => onRevoke(t)}
+            >
+              {w.revoke}
+            </button>
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }
 

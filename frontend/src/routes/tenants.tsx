@@ -5,6 +5,7 @@ import { tenants } from '../api/queries.ts'
 import { words } from '../i18n/en/tenants.ts'
 import { mebibytes, parseMebibytes } from '../lib/format.ts'
 import { type Limit, limits, type Quota, QuotaUse, showLimit, type Tenant } from '../tenants/quota.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
@@ -43,54 +44,40 @@ export function TenantsPage() {
 
 function Table({ list, ask }: { list: Tenant[]; ask: (asked: Asked) => void }) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{words.common.name}</th>
-            {limits.map((limit) => (
-              <th key={limit} scope="col">
-                {w.limits[limit]}
-              </th>
-            ))}
-            <th scope="col">{words.common.created}</th>
-            <th scope="col">
-              <span className="visually-hidden">{words.common.more}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((t) => (
-            <tr key={t.id}>
-              <th scope="row">{t.name}</th>
-              {limits.map((limit) => (
-                <td key={limit}>
-                  <QuotaUse tenant={t} limit={limit} />
-                </td>
-              ))}
-              <td>
-                <Time at={t.created_at} />
-              </td>
-              <td className="end">
-                <span className="row">
-                  <button type="button" className="button" aria-label={w.editNamed(t.name)} onClick={() => ask({ what: 'edit', tenant: t })}>
-                    {w.edit}
-                  </button>
-                  <button
-                    type="button"
-                    className="button danger"
-                    aria-label={w.deleteNamed(t.name)}
-                    onClick={() => ask({ what: 'delete', tenant: t })}
-                  >
-                    {w.delete}
-                  </button>
-                </span>
-              </td>
-            </tr>
+    <DataTable
+      label={w.title}
+      columns={[words.common.name, ...limits.map((limit) => w.limits[limit]), words.common.created]}
+      last={words.common.more}
+    >
+      {list.map((t) => (
+        <tr key={t.id}>
+          <th scope="row">{t.name}</th>
+          {limits.map((limit) => (
+            <td key={limit}>
+              <QuotaUse tenant={t} limit={limit} />
+            </td>
           ))}
-        </tbody>
-      </table>
-    </div>
+          <td>
+            <Time at={t.created_at} />
+          </td>
+          <td className="end">
+            <span className="row">
+              <button type="button" className="button" aria-label={w.editNamed(t.name)} onClick={() => ask({ what: 'edit', tenant: t })}>
+                {w.edit}
+              </button>
+              <button
+                type="button"
+                className="button danger"
+                aria-label={w.deleteNamed(t.name)}
+                onClick={() => ask({ what: 'delete', tenant: t })}
+              >
+                {w.delete}
+              </button>
+            </span>
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }
 

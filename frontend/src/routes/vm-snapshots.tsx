@@ -6,6 +6,7 @@ import { snapshots, vm } from '../api/queries.ts'
 import { words } from '../i18n/en/vm.ts'
 import { absolute } from '../lib/format.ts'
 import { Action } from '../ui/action.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Check, Field } from '../ui/field.tsx'
 import { Ready } from '../ui/page.tsx'
@@ -52,53 +53,38 @@ export function VMSnapshots() {
 
 function Table({ vm: v, list, ask }: { vm: VM; list: Snapshot[]; ask: (asked: Asked) => void }) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={words.vm.snapshots}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{w.name}</th>
-            <th scope="col">{words.common.state}</th>
-            <th scope="col">{w.kind}</th>
-            <th scope="col">{words.common.created}</th>
-            <th scope="col">
-              <span className="visually-hidden">{words.common.more}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((s) => (
-            <tr key={s.id}>
-              <th scope="row">
-                {s.name}
-                {s.description ? <span className="why">{s.description}</span> : null}
-              </th>
-              <td title={s.state_reason || undefined}>
-                <State word={s.state} />
-              </td>
-              <td>{s.memory ? w.disksMemory : w.disksOnly}</td>
-              <td>
-                <Time at={s.created_at} />
-              </td>
-              <td className="end">
-                <span className="row">
-                  <Action
-                    label={w.revert}
-                    why={reason(v, 'revert')}
-                    onAction={() => ask({ what: 'revert', snapshot: s })}
-                  />
-                  <Action
-                    label={w.delete}
-                    why={reason(v, 'update')}
-                    className="danger"
-                    onAction={() => ask({ what: 'delete', snapshot: s })}
-                  />
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label={words.vm.snapshots} columns={[w.name, words.common.state, w.kind, words.common.created]} last={words.common.more}>
+      {list.map((s) => (
+        <tr key={s.id}>
+          <th scope="row">
+            {s.name}
+            {s.description ? <span className="why">{s.description}</span> : null}
+          </th>
+          <td title={s.state_reason || undefined}>
+            <State word={s.state} />
+          </td>
+          <td>{s.memory ? w.disksMemory : w.disksOnly}</td>
+          <td>
+            <Time at={s.created_at} />
+          </td>
+          <td className="end">
+            <span className="row">
+              <Action
+                label={w.revert}
+                why={reason(v, 'revert')}
+                onAction={() => ask({ what: 'revert', snapshot: s })}
+              />
+              <Action
+                label={w.delete}
+                why={reason(v, 'update')}
+                className="danger"
+                onAction={() => ask({ what: 'delete', snapshot: s })}
+              />
+            </span>
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }
 

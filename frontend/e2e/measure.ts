@@ -1,12 +1,13 @@
+import { loadavg } from 'node:os'
 import type { Browser, Page } from '@playwright/test'
-import type { Client, Server } from './server.ts'
+import { type Client, password as phrase, type Server } from './server.ts'
 import { expect, test } from './story.ts'
 
-// How quick the pages are: `npm run measure`, by hand and on a machine that does nothing else. Each figure is the median of
-// five. Frames are counted beside an empty page's, since a machine without a graphics card draws slowly whatever is drawn.
+// How quick the pages are: `npm run measure`, by hand and on a machine that does nothing else; each line ends with the load of the
+// machine. Each figure is the median of five, beside an empty page of the same run, since a machine without a graphics card draws
+// slowly whatever is drawn.
 const runs = 5
 const machines = Number(process.env.MEASURE_VMS ?? 10_000) // fewer, to look at a change quickly
-const phrase = 'a long phrase for the tests'
 /** Ten megabits a second, 40 ms there and back, a CPU four times slower. */
 const lab = { latency: 40, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6, cpu: 4 }
 
@@ -59,10 +60,9 @@ test('a long list', async ({ browser, server, api }) => {
     const elements = await page.evaluate(() => document.querySelectorAll('*').length)
     tell(`${machines} VMs`, { 'first rows, ms': median(list.map((f) => f.ready)), elements })
     expect(elements).toBeLessThan(1500)
-    const still = await frames(await emptyPage(browser))
-    const moving = await frames(page, 500)
-    tell('frames a second', { 'an empty page': still, '500 updates a second': moving })
-    expect(moving).toBeGreaterThanOrEqual((still * 55) / 60)
+    await framesAll(browser, page, '500 updates a second of rows in sight')
+    await readToTheEnd(page)
+    await framesAll(browser, page, `the same with ${machines} rows read`)
     await page.context().close()
   }
 })
@@ -92,6 +92,29 @@ async function freshPage(browser: Browser, server: Server, slow: boolean): Promi
     await wire.send('Emulation.setCPUThrottlingRate', { rate: lab.cpu })
   }
   return page
+}
+
+/** The end of the list, whose rows come page by page. */
+async function readToTheEnd(page: Page) {
+  const list = page.getByRole('table', { name: 'Virtual machines' })
+  await expect(async () => {
+    expect(await list.evaluate((e) => (e.scrollTop = e.scrollHeight))).toBeGreaterThan(machines * 36) // px of a row
+  }).toPass({ intervals: [50], timeout: 120_000 })
+}
+
+async function framesAll(browser: Browser, page: Page, what: string) {
+  const blank = await emptyPage(browser)
+  const figures = { still: [] as number[], moving: [] as number[] }
+  for (let i = 0; i < runs; i++) {
+    await blank.bringToFront()
+    figures.still.push(await frames(blank))
+    await page.bringToFront()
+    figures.moving.push(await frames(page, 500))
+  }
+  const [still, moving] = [median(figures.still), median(figures.moving)]
+  tell(`frames a second, ${what}`, { 'an empty page': still, 'the list': moving, 'its slowest run': Math.min(...figures.moving) })
+  expect(moving).toBeGreaterThanOrEqual((still * 55) / 60)
+  await blank.context().close()
 }
 
 async function emptyPage(browser: Browser): Promise<Page> {
@@ -142,7 +165,13 @@ async function frames(page: Page, updates = 0): Promise<number> {
             time: new Date().toISOString(),
             tenant: '',
             subject: `vm/${ids[sent % ids.length]}`,
-            data: { status: sent % 2 ? 'running' : 'stopping', reason: '', addresses: [`10.0.0.${sent % 250}`] },
+            data: {
+              name: `row-${sent % ids.length}`,
+              status: sent % 2 ? 'running' : 'stopping',
+              reason: '',
+              previous: sent % 2 ? 'stopping' : 'running',
+              addresses: [`10.0.0.${sent % 250}`],
+            },
           }
           stream?.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(data) }))
         }
@@ -169,5 +198,5 @@ function median(list: number[]): number {
 }
 
 function tell(what: string, figures: Record<string, number>) {
-  console.log(`${what}: ${Object.entries(figures).map(([name, n]) => `${name} ${Math.round(n * 1000) / 1000}`).join(', ')}`)
+  console.log(`${what}: ${Object.entries(figures).map(([name, n]) => `${name} ${Math.round(n * 1000) / 1000}`).join(', ')} (load ${loadavg()[0]?.toFixed(1)})`)
 }

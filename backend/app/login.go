@@ -312,6 +312,18 @@ func (a *Accounts) caller(s store.Standing, request, address string) auth.Caller
 	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Tenant, Role: s.Role, Rights: s.Rights, Enrolling: a.enrols(s), Request: request, Address: address}
 }
 
+// checked asks whether the token was withdrawn, and for the standing of its account.
+func (a *Accounts) checked(ctx context.Context, c session.Claims) (store.Standing, error) {
+	if s, ok := a.kept(c.User); ok {
+		return s, a.sessions.Check(ctx, c)
+	}
+	// Each asks an engine of its own, so neither waits for the other.
+	asked := make(chan error, 1)
+	go func() { asked <- a.sessions.Check(ctx, c) }()
+	s, err := a.standing(ctx, c.User)
+	return s, firstError(<-asked, err)
+}
+
 // Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
 func (a *Accounts) Authenticate(ctx context.Context, token, request, address string) (Access, error) {
 	if isAPIToken(token) {
@@ -321,11 +333,8 @@ func (a *Accounts) Authenticate(ctx context.Context, token, request, address str
 	if err != nil {
 		return Access{}, err
 	}
-	// Both are asked for every request, each of its own engine, so neither waits for the other.
-	checked := make(chan error, 1)
-	go func() { checked <- a.sessions.Check(ctx, c) }()
-	u, err := a.standing(ctx, c.User)
-	if err := firstError(<-checked, err); err != nil {
+	u, err := a.checked(ctx, c)
+	if err != nil {
 		return Access{}, err
 	}
 	who := a.caller(u, request, address)

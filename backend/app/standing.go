@@ -30,11 +30,10 @@ type standing struct {
 
 // standing reads an account that may act, with what decides what it may do, or gives what was read a moment ago.
 func (a *Accounts) standing(ctx context.Context, i id.User) (store.Standing, error) {
-	now := standing{version: a.db.StandingVersion(), at: time.Now()}
-	k, ok := a.standings.of(i)
-	if ok && k.version == now.version && now.at.Sub(k.at) < standingLife {
-		return k.Standing, nil
+	if s, ok := a.kept(i); ok {
+		return s, nil
 	}
+	now := standing{version: a.db.StandingVersion(), at: time.Now()}
 	var err error
 	if now.Standing, err = a.db.Standing(ctx, i); err == nil && !now.Disabled {
 		a.standings.keep(now)
@@ -42,11 +41,13 @@ func (a *Accounts) standing(ctx context.Context, i id.User) (store.Standing, err
 	return now.Standing, closed(now.User, err)
 }
 
-func (s *standings) of(i id.User) (standing, bool) {
+// kept gives what was read a moment ago, if nothing changed since.
+func (a *Accounts) kept(i id.User) (store.Standing, bool) {
+	s := &a.standings
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, ok := s.kept[i]
-	return k, ok
+	return k.Standing, ok && k.version == a.db.StandingVersion() && time.Since(k.at) < standingLife
 }
 
 func (s *standings) keep(k standing) {

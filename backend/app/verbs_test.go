@@ -278,6 +278,27 @@ func TestJoin_worksOncePerToken(t *testing.T) {
 	kind(t, w.app.AdmitNode(w.ctx, n), fault.Forbidden)
 }
 
+func TestVM_saysOfEachVerbThatTheRoleForbidsIt(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	viewer := w.admin
+	viewer.Role = auth.Viewer
+	v, err := w.app.VM(w.ctx, viewer, "web-1")
+	w.must(err)
+	for verb, d := range v.Actions {
+		if verb == vm.VerbConsole {
+			if !d.Allowed {
+				t.Errorf("a viewer may not watch the console: %s", d.Why)
+			}
+		} else if d.Allowed || !strings.Contains(d.Why, "the role viewer does not allow vm.write") {
+			t.Errorf("%s: got %+v, want the role's refusal", verb, d)
+		}
+	}
+	if !w.vm("web-1").Actions[vm.VerbStop].Allowed {
+		t.Error("an administrator may not stop it")
+	}
+}
+
 func TestPreviewVM_judgesEveryNodeAndReservesNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()

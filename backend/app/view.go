@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
@@ -86,13 +87,26 @@ func vmView(ctx context.Context, r *store.Reader, v store.VMView, c auth.Caller)
 			Addresses: addresses(seen.Addresses, v.Spec.NICs), Image: v.Spec.Image, CPUs: v.Spec.CPUs, MemoryMiB: v.Spec.MemoryMiB,
 			DiskGiB: disk, CreatedAt: v.Created, Version: v.Version,
 		},
-		Actions: vm.Actions(cond), Description: v.Description, Wanted: v.Power, Arch: v.Spec.Arch, Firmware: v.Spec.Firmware,
+		Actions: actionsFor(cond, v.Tenant, c), Description: v.Description, Wanted: v.Power, Arch: v.Spec.Arch, Firmware: v.Spec.Firmware,
 		SecureBoot: v.Spec.Secure, TPM: v.Spec.TPM, Display: v.Spec.Display, Disks: list(v.Spec.Disks), NICs: nics, Protected: v.Spec.Protected,
 		Forwards: list(v.Spec.Forwards), SSHKeys: list(v.Spec.SSHKeys), UserData: v.Spec.UserData, Autostart: v.Spec.Autostart,
 		Restart: v.Spec.Restart, MachineType: v.MachineType, CPUModel: v.CPUModel, Accel: seen.Accel, Hostname: seen.Hostname,
 		GuestAgent: seen.Agent, SSH: seen.SSH, RestartRequired: list(seen.Restart), UpdatedAt: v.Updated,
 		LinkedClones: list(cond.Linked), SnapshotCount: snapshots, OperationID: v.Doing.Operation,
 	}, nil
+}
+
+// actionsFor is what this caller may do to the VM now. What the role forbids says so, before anybody tries; a console may be watched by
+// whoever sees the VM.
+func actionsFor(cond vm.Condition, owner id.Tenant, c auth.Caller) map[vm.Verb]vm.Decision {
+	all := vm.Actions(cond)
+	err := auth.May(c, auth.WriteVM, owner)
+	for verb := range all {
+		if err != nil && verb != vm.VerbConsole {
+			all[verb] = vm.Decision{Why: fault.Sentence(err)}
+		}
+	}
+	return all
 }
 
 // list makes sure that JSON shows an empty list and not null.

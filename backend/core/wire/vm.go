@@ -97,7 +97,7 @@ type CreateVM struct {
 
 // Placement is where a VM would be put now. Nothing is reserved by it.
 type Placement struct {
-	Nodes  []PlacementNode `json:"nodes" doc:"First those that fit, best first, then the others"`
+	Nodes  []PlacementNode `json:"nodes" nullable:"false" doc:"First those that fit, best first, then the others"`
 	Reason string          `json:"reason,omitempty" doc:"Why none fits, with the way out; absent: the first would be taken"`
 }
 

@@ -2068,7 +2068,7 @@ export interface components {
         };
         Placement: {
             /** @description First those that fit, best first, then the others */
-            nodes: components["schemas"]["PlacementNode"][] | null;
+            nodes: components["schemas"]["PlacementNode"][];
             /** @description Why none fits, with the way out; absent: the first would be taken */
             reason?: string;
         };

@@ -43,6 +43,7 @@ test('draws every page', async ({ own }) => {
     events: '/events',
     operations: '/operations',
     users: '/admin/users',
+    user: `/admin/users/${ids.user}`,
     roles: '/admin/roles',
     tenants: '/admin/tenants',
     audit: '/admin/audit',
@@ -81,7 +82,7 @@ test('draws every page', async ({ own }) => {
 })
 
 /** A small house: guests that run, one that is off, snapshots, people and tenants. */
-async function furnish(api: Client): Promise<{ vm: string; node: string }> {
+async function furnish(api: Client): Promise<{ vm: string; node: string; user: string }> {
   await api.tinyReady()
   const small = { memory_mib: 128 }
   const web = await api.createVM('web-1', { ...small, cpus: 2, description: 'Front of the shop' })
@@ -94,20 +95,28 @@ async function furnish(api: Client): Promise<{ vm: string; node: string }> {
   await api.send('POST', '/api/v1/tenants', { name: 'acme', quota: { ...none, vms: 20, cpus: 40, memory_mib: 65536 } })
   await api.send('POST', '/api/v1/tenants', { name: 'research' })
   await api.send('PATCH', '/api/v1/tenants/acme', { quota: { ...none, vms: 25, cpus: 40, memory_mib: 65536 } })
+  await api.send('POST', '/api/v1/roles', {
+    name: 'night-watch',
+    description: 'Sees what runs and types into guests, between ten and six',
+    actions: ['vm.read', 'vm.console', 'operation.read', 'platform.read'],
+    tenants: 'all',
+  })
+  let user = ''
   for (const [username, role, tenant] of [
     ['grace', 'operator', ''],
     ['linus', 'developer', 'acme'],
     ['radia', 'viewer', 'research'],
+    ['edith', 'night-watch', ''],
   ])
-    await api.send('POST', '/api/v1/users', {
+    user = ((await api.send('POST', '/api/v1/users', {
       username,
       role,
       ...(tenant ? { tenant } : {}),
       email: `${username}@example.org`,
       password: 'a long phrase of their own',
-    })
+    })) as { id: string }).id
   const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { id: string }[] }
-  return { vm: web.id, node: items[0]?.id ?? '' }
+  return { vm: web.id, node: items[0]?.id ?? '', user }
 }
 
 async function draw(page: Page, name: string, size: string) {

@@ -19,6 +19,8 @@ const layers: Record<string, RegExp> = {
   dashboard: /from '\.\.\/(routes|shell)/,
   tenants: /from '\.\.\/(routes|shell)/,
   nodes: /from '\.\.\/routes/,
+  users: /from '\.\.\/(routes|shell)/,
+  roles: /from '\.\.\/(routes|shell)/,
   palette: /from '\.\.\/(routes|shell)/,
 }
 const longest = 400 // lines of a file that is read as one story

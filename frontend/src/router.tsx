@@ -58,9 +58,10 @@ const root = createRootRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: '/auth/login',
-  validateSearch: (s: Record<string, unknown>): { next?: string; again?: true } => ({
+  validateSearch: (s: Record<string, unknown>): { next?: string; again?: true; refused?: string } => ({
     next: safeNext(s.next),
     again: s.again === true ? true : undefined,
+    refused: text(s.refused),
   }),
   beforeLoad: ({ location, search }) => {
     if (takeChallenge(location.hash)) throw redirect({ to: '/auth/2fa', search: { next: search.next }, hash: '', replace: true })
@@ -245,6 +246,11 @@ const users = createRoute({
   path: '/admin/users',
   component: lazyRouteComponent(() => import('./routes/users.tsx'), 'UsersPage'),
 })
+const user = createRoute({
+  getParentRoute: () => shell,
+  path: '/admin/users/$id',
+  component: lazyRouteComponent(() => import('./routes/user.tsx'), 'UserPage'),
+})
 const tenants = createRoute({
   getParentRoute: () => shell,
   path: '/admin/tenants',
@@ -320,6 +326,7 @@ const tree = root.addChildren([
     events,
     operations,
     users,
+    user,
     tenants,
     roles,
     audit,

@@ -258,6 +258,23 @@ export const users = () =>
     },
   })
 
+/** Live changes and mutations of ['users'] reach these too. */
+export const user = (id: string) =>
+  queryOptions({
+    queryKey: ['users', 'one', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/users/{id}', { params: { path: { id } }, signal })),
+    staleTime: 0, // no event tells of accounts
+  })
+
+/** Where somebody is signed in, for who governs accounts. */
+export const userSessions = (id: string) =>
+  queryOptions({
+    queryKey: ['users', 'sessions', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/users/{id}/sessions', { params: { path: { id } }, signal })),
+    staleTime: 0,
+    refetchInterval: 10_000, // ms; they come and go
+  })
+
 export const tenants = () =>
   queryOptions({
     queryKey: ['tenants'] as const,

@@ -1,25 +1,50 @@
+import { useQuery } from '@tanstack/react-query'
+import { roles } from '../api/queries.ts'
 import { useStore } from '../lib/store.ts'
-import { ownerOf, session, type User } from './session.ts'
+import { ownerOf, session } from './session.ts'
 
 /** What a role lets somebody see at all: places without it are left out. What can be done to a thing the server says. */
 export type Rights = {
   platform: boolean
+  /** See the accounts of everybody; governing them is for administrators. */
   accounts: boolean
-  write: boolean
+  tenants: boolean
+  audit: boolean
+  vms: boolean
+  /** Say where a VM runs. */
+  place: boolean
+  images: boolean
+  /** Govern accounts and make what every tenant sees. */
   everyone: boolean
 }
 
-export function rightsOf(role: User['role'] | undefined): Rights {
-  const administrator = role === 'administrator'
+function rightsOf(actions: readonly string[]): Rights {
+  const may = (action: string) => actions.includes(action)
   return {
-    platform: administrator || role === 'operator',
-    accounts: administrator,
-    write: administrator || role === 'operator' || role === 'developer',
-    everyone: administrator,
+    platform: may('platform.read'),
+    accounts: may('account.read'),
+    tenants: may('tenant.write'),
+    audit: may('audit.read'),
+    vms: may('vm.write'),
+    place: may('vm.pick_node'),
+    images: may('image.write'),
+    everyone: may('account.write'),
   }
 }
 
+// Of the built-in roles, so that nothing waits for the list; core/auth says the same.
+const writes = ['vm.write', 'image.write']
+const builtIn: Record<string, readonly string[]> = {
+  administrator: [...writes, 'platform.read', 'vm.pick_node', 'account.read', 'account.write', 'tenant.write', 'audit.read'],
+  operator: [...writes, 'platform.read', 'vm.pick_node'],
+  developer: writes,
+  viewer: [],
+}
+
+/** Of who is signed in. An own role allows nothing until it was read. */
 export function useRights(): Rights {
-  const now = useStore(session)
-  return rightsOf(ownerOf(now)?.role)
+  const role = ownerOf(useStore(session))?.role ?? ''
+  const known = builtIn[role]
+  const { data } = useQuery({ ...roles(), enabled: role !== '' && known === undefined })
+  return rightsOf(known ?? data?.items.find((r) => r.name === role)?.actions ?? [])
 }

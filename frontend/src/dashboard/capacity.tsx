@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router'
 import type { Node } from '../api/client.ts'
 import { words } from '../i18n/en/dashboard.ts'
 import { count } from '../lib/count.ts'
@@ -23,9 +22,6 @@ export function CapacityCard({ nodes }: { nodes: Node[] }) {
       </Resource>
       <Resource name={w.disk} total={bytes(diskBytes.total)}>
         <Share label={w.used} text={bytes(diskBytes.used)} part={diskBytes.used} whole={diskBytes.total} physical />
-        <p className="muted">
-          <Link to="/nodes">{w.perNode}</Link>
-        </p>
       </Resource>
     </div>
   )
@@ -58,15 +54,17 @@ type ShareProps = {
 function Share({ label, text, part, whole, physical = false, shared = false }: ShareProps) {
   const share = whole > 0 ? part / whole : 0
   const kind = share >= tight && !shared ? 'over' : physical ? 'physical' : undefined
+  // More than there is: the ratio says what a share above 100 % would not.
+  const told = shared && part > whole && whole > 0 ? w.shared(text, count(whole), share.toFixed(1)) : text
   return (
     <div className="meter">
       <div>
         <span className="muted">{label}</span>
         <span>
-          {text} <span className="muted">{share > 0 && share < 0.01 ? w.tiny : `${Math.round(share * 100)} %`}</span>
+          {told} {told === text ? <span className="muted">{share > 0 && share < 0.01 ? w.tiny : `${Math.round(share * 100)} %`}</span> : null}
         </span>
       </div>
-      <progress className={kind} value={Math.min(part, whole)} max={whole || 1} aria-label={`${label}: ${text}`} />
+      <progress className={kind} value={Math.min(part, whole)} max={whole || 1} aria-label={`${label}: ${told}`} />
       {part > whole && !physical && !shared ? <span className="muted">{w.over}</span> : null}
     </div>
   )

@@ -2,7 +2,7 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { VM, VMSummary } from '../api/client.ts'
 import { images, networks, nodes, tenants, users, vm, vmSearch } from '../api/queries.ts'
-import { useRights } from '../auth/rights.ts'
+import { type Rights, useRights } from '../auth/rights.ts'
 import { signOut } from '../auth/session.ts'
 import { words } from '../i18n/en/palette.ts'
 import { chooseTheme } from '../lib/theme.ts'
@@ -18,7 +18,7 @@ const verbs = Object.fromEntries(powers.map((p) => [p, words.verbs[p] ?? p])) as
 /** Everything that fits what was typed, as commands. VMs are searched by the server, since there may be very many. */
 export function useCommands(typed: string): { commands: Command[]; busy: boolean } {
   const go = useNavigate()
-  const { platform, accounts } = useRights()
+  const rights = useRights()
   const { verb, rest } = splitVerb(typed, verbs)
   const found = useQuery({ ...vmSearch(rest), enabled: rest !== '' })
   const few = rest === '' ? [] : (found.data?.items ?? [])
@@ -28,9 +28,9 @@ export function useCommands(typed: string): { commands: Command[]; busy: boolean
   const lists = {
     images: useQuery(images()).data?.items ?? [],
     networks: useQuery(networks()).data?.items ?? [],
-    nodes: useQuery({ ...nodes(), enabled: platform }).data?.items ?? [],
-    users: useQuery({ ...users(), enabled: accounts }).data?.items ?? [],
-    tenants: useQuery({ ...tenants(), enabled: accounts }).data?.items ?? [],
+    nodes: useQuery({ ...nodes(), enabled: rights.platform }).data?.items ?? [],
+    users: useQuery({ ...users(), enabled: rights.accounts }).data?.items ?? [],
+    tenants: useQuery({ ...tenants(), enabled: rights.tenants }).data?.items ?? [],
   }
   const thing = (group: string, href: string, also: string) => (t: { id: string; name: string }): Command => ({
     id: `${group}/${t.id}`,
@@ -45,11 +45,11 @@ export function useCommands(typed: string): { commands: Command[]; busy: boolean
     commands: [
       ...acts,
       ...few.map((v) => openVM(v, verb ? typed : '', to)),
-      ...pages({ platform, accounts }).map(([label, href, also = '']) => ({ id: href, label, group: w.pages, also, run: to(href) })),
+      ...pages(rights).map(([label, href, also = '']) => ({ id: href, label, group: w.pages, also, run: to(href) })),
       ...lists.images.map(thing(w.images, '/images', 'image')),
       ...lists.nodes.map(thing(w.nodes, '/nodes/$id', 'node')),
       ...lists.networks.map(thing(w.networks, '/networks', 'network')),
-      ...lists.users.map((u) => thing(w.users, '/admin/users', `user ${u.email}`)({ id: u.id, name: u.username })),
+      ...lists.users.map((u) => thing(w.users, '/admin/users/$id', `user ${u.email}`)({ id: u.id, name: u.username })),
       ...lists.tenants.map(thing(w.tenants, '/admin/tenants', 'tenant')),
       ...(['light', 'dark', 'system'] as const).map((t) => ({
         id: `theme/${t}`,
@@ -63,7 +63,7 @@ export function useCommands(typed: string): { commands: Command[]; busy: boolean
 }
 
 /** Places, with the words that also mean them. */
-function pages(rights: { platform: boolean; accounts: boolean }): [string, string, string?][] {
+function pages(rights: Rights): [string, string, string?][] {
   const n = words.nav
   return [
     [n.dashboard, '/dashboard', 'home'],
@@ -79,10 +79,10 @@ function pages(rights: { platform: boolean; accounts: boolean }): [string, strin
       ? ([
           [n.users, '/admin/users', 'account invite'],
           [n.roles, '/admin/roles', 'rights permission'],
-          [n.tenants, '/admin/tenants', 'quota'],
-          [n.audit, '/admin/audit', 'who'],
         ] as [string, string, string][])
       : []),
+    ...(rights.tenants ? [[n.tenants, '/admin/tenants', 'quota'] as [string, string, string]] : []),
+    ...(rights.audit ? [[n.audit, '/admin/audit', 'who'] as [string, string, string]] : []),
     [n.settings, '/settings', 'theme profile password'],
   ]
 }

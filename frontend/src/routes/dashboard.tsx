@@ -22,7 +22,7 @@ const w = words.dashboard
 
 /** Is anything wrong, how full is it, what changes: in that order, from what the API says and nothing else. */
 export function DashboardPage() {
-  const { platform, write } = useRights()
+  const { platform, vms: write } = useRights()
   const counts = useQuery(vmCounts())
   const machines = useQuery({ ...nodes(), enabled: platform })
   useQuery(images()) // tells names
@@ -58,7 +58,13 @@ export function DashboardPage() {
         <div className="side">
           {platform ? (
             <section className="card roomy">
-              <h2>{w.capacity}</h2>
+              <h2 className="row">
+                {w.capacity}
+                <span className="grow" />
+                <Link to="/nodes" className="plain">
+                  {w.perNode}
+                </Link>
+              </h2>
               <Loaded query={machines} lines={5}>
                 {(list) => <CapacityCard nodes={list.items} />}
               </Loaded>

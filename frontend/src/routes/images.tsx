@@ -52,7 +52,7 @@ export function ImagesPage() {
 }
 
 function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) {
-  const { write } = useRights()
+  const { images: write } = useRights()
   return (
     <DataTable
       label={w.title}

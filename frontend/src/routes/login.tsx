@@ -18,7 +18,7 @@ type Refusal = { text: string; until?: number; unverified?: boolean }
 
 export function LoginPage() {
   const now = useStore(session)
-  const { next, again } = useSearch({ from: '/auth/login' })
+  const { next, again, refused } = useSearch({ from: '/auth/login' })
   const navigate = useNavigate()
   const [busy, setBusy] = useState(false)
   const [refusal, setRefusal] = useState<Refusal>()
@@ -71,7 +71,7 @@ export function LoginPage() {
   return (
     <Gate title={w.title}>
       <form onSubmit={submit} method="post" action="/auth/login" className="stack">
-        {refusal ? <Refused {...refusal} wait={wait} /> : <Notice begun={again} />}
+        {refusal ? <Refused {...refusal} wait={wait} /> : <Notice begun={again} refused={refused} />}
         <Field label={w.username}>
           {(c) => (
             <input
@@ -118,8 +118,14 @@ function Refused({ text, unverified, wait }: Refusal & { wait: number }) {
 }
 
 /** Why somebody is here who did not ask for it. */
-function Notice({ begun }: { begun: boolean | undefined }) {
+function Notice({ begun, refused }: { begun: boolean | undefined; refused: string | undefined }) {
   const now = useStore(session)
+  if (refused)
+    return (
+      <p className="alert" role="alert">
+        {Object.hasOwn(w.refused, refused) ? w.refused[refused] : w.refusedOther}
+      </p>
+    )
   if (begun) return <p className="alert info">{w.begin}</p>
   if (now.status !== 'out' || !now.reason) return null
   return now.reason === 'stolen' ? <p className="alert warn">{w.stolen}</p> : <p className="alert info">{w.expired}</p>

@@ -30,7 +30,7 @@ export function VMsPage() {
     initialData: false,
   })
   const filtered = Boolean(search.status || search.node || search.name)
-  const { write } = useRights()
+  const { vms: write } = useRights()
   const choice = useChoice(search)
   const showNow = () => {
     client.setQueryData(['vms', 'behind'], false)

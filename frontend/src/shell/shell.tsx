@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import { type Rights, rightsOf } from '../auth/rights.ts'
+import { type Rights, useRights } from '../auth/rights.ts'
 import { ownerOf, session, signOut, type User } from '../auth/session.ts'
 import { words } from '../i18n/en/shell.ts'
 import { useNow } from '../lib/clock.ts'
@@ -27,6 +27,7 @@ export function Shell() {
   useEffect(() => (signedIn ? startLive(client) : undefined), [client, signedIn])
   // the menu of small screens closes when the page changes
   useEffect(() => setOpen(false), [path])
+  const rights = useRights()
   const user = ownerOf(now)
   if (!user) return null // on the way to the sign-in
   return (
@@ -53,7 +54,7 @@ export function Shell() {
         <OperationsTray />
         <UserMenu user={user} />
       </header>
-      <Nav open={open} rights={rightsOf(user.role)} />
+      <Nav open={open} rights={rights} />
       <main id="main" className="main" tabIndex={-1}>
         <Outlet />
       </main>
@@ -85,10 +86,10 @@ function Nav({ open, rights }: { open: boolean; rights: Rights }) {
           <>
             <NavLink to="/admin/users" icon="users">{w.users}</NavLink>
             <NavLink to="/admin/roles" icon="roles">{w.roles}</NavLink>
-            <NavLink to="/admin/tenants" icon="tenants">{w.tenants}</NavLink>
-            <NavLink to="/admin/audit" icon="audit">{w.audit}</NavLink>
           </>
         ) : null}
+        {rights.tenants ? <NavLink to="/admin/tenants" icon="tenants">{w.tenants}</NavLink> : null}
+        {rights.audit ? <NavLink to="/admin/audit" icon="audit">{w.audit}</NavLink> : null}
         <NavLink to="/settings" icon="settings">{w.settings}</NavLink>
       </ul>
     </nav>

@@ -61,6 +61,17 @@ export const words = {
     caps: 'Caps Lock is on.',
     passkey: 'Sign in with a passkey',
     oidc: 'Sign in with your organisation',
+    // By the code that the server sends a browser back with.
+    refused: {
+      oidc_off: 'Nobody signs in with an organisation here. Sign in with your password.',
+      oidc_refused: 'Your organisation did not sign you in. Begin again.',
+      oidc_state: 'This sign-in took too long, was used already, or began in another browser. Begin again.',
+      oidc_no_role: 'None of your groups at your organisation gives access here. Ask an administrator.',
+      oidc_email: 'Your organisation does not vouch for an e-mail address of yours. Confirm one there first.',
+      oidc_unreachable: 'Your organisation’s sign-in does not answer. Try again, or sign in with your password.',
+      email_taken: 'There is an account with your e-mail address already. Sign in with its password, or ask an administrator.',
+    } as Record<string, string>,
+    refusedOther: 'You were not signed in. Begin again, or sign in another way.',
     wait: (s: number) => `Too many attempts. Try again in ${plural(s, 'second', 'seconds')}.`,
   },
   passkey: {

@@ -31,6 +31,7 @@ export const words = {
     load: 'load',
     tiny: '< 1 %',
     perNode: 'Each node',
+    shared: (part: string, whole: string, ratio: string) => `${part} of ${whole} (${ratio} : 1)`,
     over: 'More is allocated than there is.',
     failed: (kind: string) => `${kind} failed`,
     vmsIn: (n: number, state: string) => `${plural(n, 'VM', 'VMs')} in state ${state}`,

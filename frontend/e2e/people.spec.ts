@@ -1,0 +1,195 @@
+import type { Page } from '@playwright/test'
+import { Client, password } from './server.ts'
+import { expect, expectAccessible, test } from './story.ts'
+import { totp } from './totp.ts'
+
+async function enter(page: Page, name: string) {
+  await page.goto('/auth/login')
+  await page.fill("input[name='username']", name)
+  await page.fill("input[name='password']", password)
+  await page.click("button[type='submit']")
+}
+
+const sideways = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+test('a role of one’s own is made with the keyboard on a phone, counts at once, and is not taken from who has it', async ({
+  page,
+  server,
+  visit,
+  signIn,
+  api,
+  allow,
+}) => {
+  allow(/status of (403|409|422)/) // 403: what the role of her page leaves out
+  await server.createUser('nora', 'viewer')
+  await page.setViewportSize({ width: 390, height: 844 })
+  await signIn()
+  await page.goto('/admin/roles')
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Create a role' }).press('Enter')
+  await expect(dialog).toBeVisible()
+  await page.keyboard.type('Night watch') // the first field has the focus
+  const box = async (name: string) => {
+    await expect(async () => {
+      await page.keyboard.press('Tab')
+      await expect(dialog.getByRole('checkbox', { name, exact: true })).toBeFocused({ timeout: 50 })
+    }).toPass({ intervals: [0] })
+    await page.keyboard.press('Space')
+  }
+  await box('VMs: See')
+  await box('Operations: See')
+  await box('Nodes: See')
+  await expectAccessible(page)
+  expect(await sideways(page)).toBeLessThanOrEqual(0)
+  expect(await dialog.evaluate((d) => d.scrollWidth - d.clientWidth)).toBeLessThanOrEqual(0)
+  await page.keyboard.press('Enter')
+  await expect(dialog.getByText(/small letters/)).toBeVisible()
+  await dialog.getByLabel('Name').fill('night-watch')
+  await page.keyboard.press('Enter')
+  const card = page.getByRole('region', { name: 'night-watch', exact: true })
+  await expect(card).toContainText('3 actions · Things of the own tenant')
+  await expect(card).toContainText('Nobody has it.')
+  await expect(page.getByText('night-watch may platform.read')).toBeAttached()
+
+  await page.goto('/admin/users')
+  await page.getByRole('button', { name: 'Edit nora' }).click()
+  await dialog.getByLabel('Role').selectOption('night-watch')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByRole('row', { name: /^nora/ })).toContainText('night-watch')
+  const hers = await visit()
+  await enter(hers, 'nora')
+  const menu = hers.getByRole('navigation', { name: 'Main' })
+  await expect(menu.getByRole('link', { name: 'Nodes' })).toBeVisible()
+  await expect(menu.getByRole('link', { name: 'Users' })).toHaveCount(0)
+  await expect(hers.getByRole('link', { name: 'Create a VM' })).toHaveCount(0)
+
+  await page.goto('/admin/roles')
+  await expect(card).toContainText('Has it: nora')
+  await page.getByRole('button', { name: 'Delete night-watch' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await expect(dialog.getByRole('alert')).toContainText('nora')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+
+  await api.send('POST', '/api/v1/tenants', { name: 'night' })
+  await page.reload()
+  await page.getByRole('button', { name: 'Edit night-watch' }).click()
+  await expect(dialog.getByRole('checkbox', { name: 'VMs: See' })).toBeChecked()
+  await dialog.getByRole('checkbox', { name: 'VMs: Change' }).check()
+  await dialog.getByRole('checkbox', { name: 'VMs: type into them' }).check()
+  await dialog.getByRole('radio', { name: 'Things of some tenants' }).check()
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog.getByRole('alert')).toContainText('tenant') // at least one
+  await dialog.getByRole('checkbox', { name: 'night', exact: true }).check()
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(card).toContainText('5 actions · night')
+  await hers.reload()
+  await expect(hers.getByRole('link', { name: 'Create a VM' }).first()).toBeVisible()
+
+  await api.send('PATCH', '/api/v1/users/nora', { role: 'viewer' })
+  await page.reload()
+  await page.getByRole('button', { name: 'Delete night-watch' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await expect(card).toHaveCount(0)
+})
+
+test('another account is signed out, locked and unlocked, and its lost second factor reset with the own password', async ({
+  page,
+  server,
+  visit,
+  signIn,
+  allow,
+}) => {
+  allow(/status of (401|403|409)/)
+  await server.createUser('lost', 'developer')
+  const owner = await new Client(server.url).login('lost')
+  const { secret } = (await owner.send('POST', '/api/auth/2fa/setup')) as { secret: string }
+  await owner.send('POST', '/api/auth/2fa/enable', { code: totp(secret, -1) })
+  await signIn()
+  await page.goto('/admin/users')
+  await page.getByRole('link', { name: 'lost', exact: true }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'lost' })).toBeVisible()
+  await expect(page.getByRole('button', { name: /^Sign out .* at/ })).toHaveCount(1)
+  await expectAccessible(page)
+
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Reset the second factor' }).click()
+  await dialog.getByLabel('Present password').fill('not the password')
+  await dialog.getByRole('button', { name: 'Reset the second factor' }).click()
+  await expect(dialog.getByText('The present password is wrong')).toBeVisible()
+  await dialog.getByLabel('Present password').fill(password)
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Reset the second factor' }).click()
+  await expect(page.getByText('lost signs in with the password alone now.')).toBeVisible()
+  await expect(page.getByText('Signed in nowhere.').first()).toBeVisible()
+  await expect(owner.send('GET', '/api/v1/vms')).rejects.toThrow('401')
+
+  const theirs = await visit()
+  await enter(theirs, 'lost')
+  await expect(theirs.locator('.dashboard')).toBeVisible()
+  await page.reload()
+  await page.getByRole('button', { name: /^Sign out Chrome/ }).click()
+  await expect(theirs).toHaveURL(/auth\/login/)
+  await enter(theirs, 'lost')
+  await expect(theirs.locator('.dashboard')).toBeVisible()
+
+  await page.getByRole('button', { name: 'Lock', exact: true }).click()
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Lock' }).click()
+  await expect(page.getByText('lost is locked.')).toBeVisible()
+  await expect(theirs).toHaveURL(/auth\/login/)
+  await enter(theirs, 'lost')
+  await expect(theirs.getByRole('alert')).toContainText('wrong') // nobody learns that it is locked
+  await page.getByRole('button', { name: 'Unlock' }).click()
+  await expect(page.getByText('lost may sign in again.')).toBeVisible()
+  await enter(theirs, 'lost')
+  await expect(theirs.locator('.dashboard')).toBeVisible()
+
+  await page.getByRole('link', { name: 'What this account did' }).click()
+  await expect(page.getByRole('row', { name: /2fa\.enable/ })).toBeVisible()
+  await page.goto('/admin/audit?action=user.*')
+  await expect(page.getByRole('row', { name: /user\.reset_factor/ }).first()).toContainText('ada')
+})
+
+test('a viewer may look at everything allowed, and no crafted request goes further', async ({ page, server, signIn, api, allow }) => {
+  allow(/status of (403|404)/)
+  const { id } = await api.createVM('kept-from-vic')
+  await api.send('POST', '/api/v1/tenants', { name: 'elsewhere' })
+  await server.createUser('vic', 'viewer')
+  await api.send('POST', '/api/v1/users', { username: 'far', email: 'far@example.org', password, role: 'developer', tenant: 'elsewhere' })
+  await signIn('vic')
+  await page.goto(`/vms/${id}`)
+  for (const name of ['Stop', 'Add a disk']) // what the role forbids, where the state would allow it
+    await expect(page.getByRole('button', { name, exact: true })).toHaveAccessibleDescription(/the role viewer does not allow vm.write/)
+  await page.goto('/admin/users')
+  await expect(page.getByRole('alert')).toContainText(/account\.read/)
+  const vic = await new Client(server.url).login('vic')
+  const far = await new Client(server.url).login('far')
+  const crafted: [string, string, unknown?][] = [
+    ['POST', `/api/v1/vms/${id}/stop`],
+    ['DELETE', `/api/v1/vms/${id}`],
+    ['PATCH', `/api/v1/vms/${id}`, { name: 'mine' }],
+    ['POST', `/api/v1/vms/${id}/console`, { kind: 'serial', mode: 'take' }],
+    ['POST', `/api/v1/vms/${id}/snapshots`, { name: 'mine' }],
+  ]
+  for (const [method, path, what] of crafted) {
+    await expect(vic.send(method, path, what), `vic: ${method} ${path}`).rejects.toThrow(/: 403 /)
+    await expect(far.send(method, path, what), `far: ${method} ${path}`).rejects.toThrow(/: 404 /) // other tenants do not learn that it exists
+  }
+  await expect(vic.send('PATCH', '/api/v1/users/vic', { role: 'administrator' })).rejects.toThrow(/: 403 /)
+  expect(((await far.send('GET', '/api/v1/vms')) as { total: number }).total).toBe(0)
+})
+
+test('a refusal of the organisation’s sign-in is a sentence on the sign-in page, whatever the address says', async ({ page }) => {
+  await page.goto('/api/auth/oidc/login') // no provider is set here
+  await expect(page).toHaveURL(/\/auth\/login\?refused=oidc_off$/)
+  await expect(page.getByRole('alert')).toHaveText('Nobody signs in with an organisation here. Sign in with your password.')
+  await expectAccessible(page)
+  await page.goto('/auth/login?refused=oidc_no_role')
+  await expect(page.getByRole('alert')).toContainText('None of your groups')
+  await page.goto('/auth/login?refused=constructor')
+  await expect(page.getByRole('alert')).toHaveText('You were not signed in. Begin again, or sign in another way.')
+  await page.fill("input[name='username']", 'ada')
+  await page.fill("input[name='password']", password)
+  await page.click("button[type='submit']")
+  await expect(page.locator('.dashboard')).toBeVisible()
+})

@@ -29,6 +29,36 @@ test('a card that cannot be read says so and leaves the others', async ({ page, 
   await expect(page.locator('.dashboard').getByRole('link', { name: 'failing' }).first()).toHaveAttribute('href', `/vms/${id}`)
 })
 
+test('is light on a slow line: little script, few requests, nothing that moves, and marked when it is ready', async ({ page, signIn, api }) => {
+  await api.createVM('light', { start: false })
+  await signIn()
+  const wire = await page.context().newCDPSession(page)
+  await wire.send('Network.enable')
+  await wire.send('Network.emulateNetworkConditions', { offline: false, latency: 40, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6 })
+  await page.addInitScript(() => {
+    const seen = window as unknown as { shift: number } // read back below
+    seen.shift = 0
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[])
+        if (!e.hadRecentInput) seen.shift += e.value
+    }).observe({ type: 'layout-shift', buffered: true })
+  })
+  await page.reload()
+  await page.waitForFunction(() => performance.getEntriesByName('nc:ready').length > 0)
+  await page.waitForLoadState('networkidle')
+  const told = await page.evaluate(() => {
+    const loaded = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
+    return {
+      script: loaded.filter((r) => r.name.endsWith('.js')).reduce((sum, r) => sum + r.encodedBodySize, 0),
+      requests: loaded.filter((r) => r.name.includes('/api/')).length,
+      shift: (window as unknown as { shift: number }).shift,
+    }
+  })
+  expect(told.script).toBeLessThanOrEqual(260_000)
+  expect(told.requests).toBeLessThanOrEqual(15)
+  expect(told.shift).toBeLessThanOrEqual(0.05)
+})
+
 test('a developer sees the quota in place of the machines', async ({ page, server, signIn }) => {
   await server.createUser('dev', 'developer')
   await signIn('dev')

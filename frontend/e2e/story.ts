@@ -106,13 +106,13 @@ const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 /** Of these, what the other theme can break: it changes nothing but colours. */
 const ofColour = ['color-contrast', 'link-in-text-block']
 
-/** No rule of WCAG 2.2 AA that a program can check is broken, in either theme. */
-export async function expectAccessible(page: Page) {
+/** No rule of WCAG 2.2 AA that a program can check is broken, in either theme. within: only in there. */
+export async function expectAccessible(page: Page, within?: string) {
   for (const theme of ['light', 'dark']) {
     await page.evaluate((t) => {
       document.documentElement.dataset.theme = t
     }, theme)
-    const axe = new AxeBuilder({ page })
+    const axe = within ? new AxeBuilder({ page }).include(within) : new AxeBuilder({ page })
     const { violations } = await (theme === 'light' ? axe.withTags(tags) : axe.withRules(ofColour)).analyze()
     const told = violations.map(
       (v) => `${theme}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`,

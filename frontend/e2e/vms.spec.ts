@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { expect, expectAccessible, test } from './story.ts'
 
 test('makes a VM with a form, shows the steps, and lands on its page', async ({ page, signIn, api, allow }) => {
@@ -16,6 +17,33 @@ test('makes a VM with a form, shows the steps, and lands on its page', async ({ 
   await expect(page.getByText('running', { exact: true })).toBeVisible()
   const { items } = (await api.send('GET', '/api/v1/vms?name=made-here')) as { items: { memory_mib: number }[] }
   expect(items.map((v) => v.memory_mib)).toEqual([1024])
+})
+
+test('the nodes are judged before a VM is made, and the one that is chosen takes it', async ({ page, signIn, api }) => {
+  const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { id: string; name: string }[] }
+  const node = items[0]
+  await signIn()
+  await page.goto('/vms/new')
+  const places = page.getByRole('list', { name: 'Where it would run' })
+  await expect(places.getByRole('listitem')).toHaveCount(items.length)
+  await expect(places).toContainText(/chosen/)
+  const free = async () => Number(/([\d,.]+) vCPUs/.exec((await places.textContent()) ?? '')?.[1]?.replaceAll(',', ''))
+  const before = await free()
+  await page.getByLabel('vCPUs', { exact: true }).fill('4')
+  await expect.poll(free).toBe(before - 3)
+  try {
+    await api.send('PATCH', `/api/v1/nodes/${node?.id}`, { cordoned: true })
+    await page.getByLabel('vCPUs', { exact: true }).fill('2')
+    await expect(places).toContainText(`node ${node?.name} is cordoned and takes no new VMs`)
+    await expect(places).not.toContainText('chosen')
+    await expectAccessible(page)
+  } finally {
+    await api.send('PATCH', `/api/v1/nodes/${node?.id}`, { cordoned: false })
+  }
+  await page.getByLabel('Name').fill('well-placed')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'well-placed' })).toBeVisible()
+  await expect(page.getByRole('link', { name: node?.name ?? '', exact: true })).toBeVisible()
 })
 
 test('a name that is taken is told at the field', async ({ page, signIn, api, allow }) => {
@@ -41,6 +69,14 @@ test('stops and starts, and says why an action is not possible', async ({ page, 
   await expect(start).not.toHaveAttribute('aria-disabled', 'true')
   await start.click()
   await expect(page.getByText('running', { exact: true })).toBeVisible()
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('button', { name: 'Restart', exact: true }).click()
+  await expect
+    .poll(async () => ((await api.send('GET', `/api/v1/operations?subject=vm/${id}&kind=vm.restart`)) as { items: { status: string }[] }).items.map((o) => o.status))
+    .toEqual(['succeeded'])
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('button', { name: 'Force off', exact: true }).click()
+  await expect(page.getByText('stopped', { exact: true })).toBeVisible()
 })
 
 test('what is done elsewhere shows without a reload, in the list and on the dashboard', async ({
@@ -135,6 +171,11 @@ test('the serial console types, echoes, pastes, and finds what scrolled by', asy
   await page.getByLabel('Search the scrollback').fill('nothing like this')
   await page.keyboard.press('Enter')
   await expect(page.getByText('No match')).toBeVisible()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Download log' }).click()
+  const text = await readFile(await (await saved).path(), 'utf8')
+  expect(text).toContain('simulated')
+  expect(text).toContain('pasted-words')
 })
 
 test('a second console is told who is there, watches, and takes over', async ({

@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
+import { Link, useParams } from '@tanstack/react-router'
 import type { Event } from '../api/client.ts'
 import { history, operations } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/shell.ts'
 import { OperationView } from '../operations/view.tsx'
 import { Ready } from '../ui/page.tsx'
@@ -14,10 +15,19 @@ export function VMActivity() {
   const { id } = useParams({ from: '/shell/vms/$id/activity' })
   const done = useQuery(operations({ subject: `vm/${id}` }))
   const events = useQuery(history(`vm/${id}`))
+  const { audit } = useRights()
   return (
     <div className="cards">
       <section className="card">
-        <h2>{w.operations}</h2>
+        <h2 className="row">
+          {w.operations}
+          <span className="grow" />
+          {audit ? (
+            <Link to="/admin/audit" search={{ subject: `vm/${id}` }} className="plain">
+              {w.audit}
+            </Link>
+          ) : null}
+        </h2>
         <Loaded query={done}>
           {(list) => (
             <div className="stack">

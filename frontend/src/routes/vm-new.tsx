@@ -10,6 +10,7 @@ import { gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { ErrorView } from '../ui/views.tsx'
+import { Placement } from '../vm/placement.tsx'
 
 const w = words.create
 
@@ -66,7 +67,7 @@ export function requestOf(d: Draft): { request: Schemas['CreateVM'] } | { faults
 
 export function NewVMPage() {
   const wanted = useSearch({ from: '/shell/vms/new' })
-  const { platform } = useRights()
+  const { platform, place } = useRights()
   const pictures = useQuery(images())
   const wires = useQuery(networks())
   const machines = useQuery({ ...nodes(), enabled: platform })
@@ -98,6 +99,7 @@ export function NewVMPage() {
     event.preventDefault()
     submit({ ...draft, image })
   }
+  const read = requestOf({ ...draft, image })
   const summary = `${draft.cpus} ${w.cpus}, ${draft.memory}`
   return (
     <>
@@ -220,7 +222,7 @@ export function NewVMPage() {
             <h2>{w.options}</h2>
             <Check label={w.start} checked={draft.start} onChange={(e) => set({ start: e.target.checked })} />
             <Check label={w.protect} checked={draft.protect} onChange={(e) => set({ protect: e.target.checked })} />
-            {platform ? (
+            {platform && place ? (
               <Field label={w.place} fault={faults.node}>
                 {(c) => (
                   <select {...c} value={draft.node} onChange={(e) => set({ node: e.target.value })}>
@@ -248,6 +250,12 @@ export function NewVMPage() {
           <button type="submit" className="button primary" aria-disabled={pending}>
             {w.submit}
           </button>
+          {place ? (
+            <section>
+              <h3>{w.where}</h3>
+              <Placement request={'request' in read ? read.request : undefined} />
+            </section>
+          ) : null}
         </aside>
       </form>
       <Ready />

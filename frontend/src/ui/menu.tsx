@@ -44,6 +44,11 @@ export function Menu({ label, face, className = '', quiet = false, children }: P
     const chosen = (e.target as HTMLElement).closest('a, button')
     if (chosen && chosen.getAttribute('aria-disabled') !== 'true' && !chosen.hasAttribute('data-stay')) setOpen(false)
   }
+  // Before the choice does its work: the button inside goes away with the menu, and a dialog that it opens gives the focus back to
+  // what had it. A choice may still move the focus elsewhere, as to a guest's screen.
+  const keepFocus = (e: React.MouseEvent) => {
+    if ((e.target as HTMLElement).closest('button:not([aria-disabled="true"], [data-stay])')) button.current?.focus()
+  }
   return (
     // keys of the buttons inside come by here
     <div ref={root} className={`menu ${className}`} onKeyDown={onKeyDown}>
@@ -61,7 +66,7 @@ export function Menu({ label, face, className = '', quiet = false, children }: P
       {open ? (
         // presses of the buttons inside come by here
         // a key on a button is a click
-        <div id={id} className="menu-list" onClick={onChoice}>
+        <div id={id} className="menu-list" onClickCapture={keepFocus} onClick={onChoice}>
           {children}
         </div>
       ) : null}

@@ -63,6 +63,7 @@ export const words = {
     events: 'Events',
     empty: 'Nothing has happened yet.',
     by: (caller: string) => `by ${caller}`,
+    audit: 'In the audit log',
   },
   amount: {
     memoryHint: 'For example 512 MiB or 4 GiB.',

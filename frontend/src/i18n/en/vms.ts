@@ -91,6 +91,12 @@ export const words = {
     place: 'Node',
     anyNode: 'One with room',
     submit: 'Create',
+    where: 'Where it would run',
+    placeLater: 'The nodes are judged when image or disk and size are given.',
+    placeMore: (count: number) => `and ${plural(count, 'node', 'nodes')} more`,
+    fits: 'has room',
+    fitsNot: 'does not do',
+    best: 'chosen',
     summary: 'Summary',
     needs: (image: string, memory: string, disk: string) =>
       `${image} needs at least ${memory} memory and ${disk} disk.`,

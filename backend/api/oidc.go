@@ -41,9 +41,31 @@ func (a *API) addOIDC() {
 		}
 		return &sent{http.StatusFound, to, []http.Cookie{a.browserCookie(ctx, browser, oidcLife)}}, nil
 	})
+	add(a, inPerson, "GET /api/auth/oidc/link", op("oidcLink", "Does the account sign in at the OpenID provider?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.OIDCLink], error) {
+		return answer(a.Accounts.OIDCLink(ctx, caller(ctx)))
+	})
+	add(a, inPerson.unkept(), "POST /api/auth/oidc/link", op("linkOIDC", "Begin to link the account to the OpenID provider", tag), a.linkOIDC)
+	add(a, inPerson.unkept(), "POST /api/auth/oidc/unlink", op("unlinkOIDC", "Unlink the account from the OpenID provider", tag), func(ctx context.Context, in *struct{ Body wire.PasswordOnly }) (*struct{}, error) {
+		return nil, a.Accounts.Unlink(ctx, caller(ctx), in.Body.Password)
+	})
 	end := op("finishOIDC", "Come back from the OpenID provider", tag)
 	end.DefaultStatus = http.StatusFound
 	add(a, anyone, "GET /api/auth/oidc/callback", end, a.finishOIDC)
+}
+
+// begunLink carries the cookie by which the browser is known when it comes back.
+type begunLink struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      wire.OIDCBegun
+}
+
+func (a *API) linkOIDC(ctx context.Context, in *struct{ Body wire.PasswordOnly }) (*begunLink, error) {
+	browser := rand.Text()
+	to, err := a.Accounts.BeginLink(ctx, caller(ctx), in.Body.Password, browser)
+	if err != nil {
+		return nil, err
+	}
+	return &begunLink{[]http.Cookie{a.browserCookie(ctx, browser, oidcLife)}, wire.OIDCBegun{URL: to}}, nil
 }
 
 func (a *API) browserCookie(ctx context.Context, value string, maxAge int) http.Cookie {
@@ -70,6 +92,10 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 		return a.refuseOIDC(ctx, err)
 	}
 	out := &sent{http.StatusFound, a.page(), []http.Cookie{a.browserCookie(ctx, "", -1)}}
+	if s.Access == "" && s.Challenge == "" {
+		out.Location += "settings/security"
+		return out, nil
+	}
 	if s.Challenge != "" {
 		// Behind the #, which browsers send to nobody.
 		out.Location += "auth/login#" + url.Values{"challenge_token": {s.Challenge}, "methods": {strings.Join(s.Methods, " ")}}.Encode()

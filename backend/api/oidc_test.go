@@ -52,7 +52,13 @@ func (w *world) visit(m *mockoidc.MockOIDC, u *mockoidc.MockUser) (back url.Valu
 			cookie = c.Name + "=" + c.Value
 		}
 	}
-	to, err := url.Parse(a.Header.Get("Location"))
+	return w.through(m, a.Header.Get("Location"), u), cookie
+}
+
+// through lets the provider sign the user in and gives what it sends the browser back with.
+func (w *world) through(m *mockoidc.MockOIDC, address string, u *mockoidc.MockUser) url.Values {
+	w.t.Helper()
+	to, err := url.Parse(address)
 	w.must(err)
 	q := to.Query()
 	if !strings.HasPrefix(to.String(), m.Issuer()) || q.Get("code_challenge_method") != "S256" || q.Get("nonce") == "" || q.Get("state") == "" {
@@ -69,7 +75,7 @@ func (w *world) visit(m *mockoidc.MockOIDC, u *mockoidc.MockUser) (back url.Valu
 	if callback.Scheme+"://"+callback.Host+callback.Path != "http://localhost:8092/api/auth/oidc/callback" {
 		w.t.Errorf("the provider sends the browser to %s", callback)
 	}
-	return callback.Query(), cookie
+	return callback.Query()
 }
 
 func (w *world) back(q url.Values, cookie string) answer {
@@ -189,6 +195,52 @@ func TestOIDC_bringsAPersonBackToTheSignInWithTheCodeOfTheRefusal(t *testing.T) 
 	back("another browser", w.ask("GET", "/api/auth/oidc/callback?code=a&state=b", "", page...), "oidc_state")
 	q, cookie := w.visit(m, person("ada", "staff"))
 	back("no group that counts", w.ask("GET", "/api/auth/oidc/callback?"+q.Encode(), "", append(page, "Cookie", cookie)...), "oidc_no_role")
+}
+
+func TestOIDC_linksAnAccountForItsOwnerOnlyAndUnlinksIt(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.admin()
+	m := w.provide("staff=viewer")
+	eve := w.as("eve", auth.Developer)
+	pass, wrong := `{"password":"`+password+`"}`, `{"password":"wrong horse battery"}`
+	w.ask("POST", "/api/auth/oidc/link", wrong, token(eve)...).wants(t, "with a wrong password", http.StatusForbidden, "password_wrong")
+	w.ask("POST", "/api/auth/oidc/link", pass).wants(t, "without a sign-in", http.StatusUnauthorized, "")
+	link := func() (url.Values, string) {
+		a := w.ask("POST", "/api/auth/oidc/link", pass, token(eve)...)
+		a.wants(t, "link", http.StatusOK, "")
+		var to wire.OIDCBegun
+		w.must(json.Unmarshal([]byte(a.text), &to))
+		return w.through(m, to.URL, person("grace", "staff")), "novacron_oidc=" + a.Cookies()[0].Value
+	}
+	q, _ := link()
+	w.back(q, "novacron_oidc=AAAAAAAAAAAAAAAAAAAAAAAAAA").wants(t, "in another browser", http.StatusUnauthorized, "oidc_state")
+	q, cookie := link()
+	a := w.back(q, cookie)
+	if a.wants(t, "back", http.StatusFound, ""); a.Header.Get("Location") != "http://localhost:8092/settings/security" {
+		t.Errorf("the browser ends at %s", a.Header.Get("Location"))
+	}
+	w.back(q, cookie).wants(t, "the answer again", http.StatusUnauthorized, "oidc_state")
+	if _, n := w.mail("linked", "eve@example.org"); n != 1 {
+		t.Error("the owner was not told")
+	}
+	w.ask("POST", "/api/auth/oidc/link", pass, token(eve)...).wants(t, "a second link", http.StatusConflict, "identity_linked")
+	q, cookie = w.visit(m, person("grace", "staff"))
+	if u := w.refreshed(w.back(q, cookie)); u.Username != "eve" || u.Role != auth.Developer {
+		t.Errorf("signed in as %s (%s), want eve with the role that she has here", u.Username, u.Role)
+	}
+	q, cookie = w.visit(m, person("grace"))
+	w.back(q, cookie).wants(t, "without a group that counts", http.StatusForbidden, "oidc_no_role")
+
+	w.ask("POST", "/api/auth/oidc/unlink", wrong, token(eve)...).wants(t, "unlink with a wrong password", http.StatusForbidden, "password_wrong")
+	w.ask("POST", "/api/auth/oidc/unlink", pass, token(eve)...).wants(t, "unlink", http.StatusNoContent, "")
+	w.ask("GET", "/api/auth/oidc/link", "", token(eve)...).wants(t, "is it linked", http.StatusOK, "")
+	q, cookie = w.visit(m, person("grace", "staff"))
+	if u := w.refreshed(w.back(q, cookie)); u.Username == "eve" {
+		t.Error("the identity still opens the account")
+	}
+	q, cookie = link()
+	w.must(eve.Logout(ctx))
+	w.back(q, cookie).wants(t, "after signing out", http.StatusUnauthorized, "oidc_state")
 }
 
 func TestOIDC_asksForTheSecondFactorOfTheAccount(t *testing.T) {

@@ -96,6 +96,10 @@ type oidcState struct {
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"` // PKCE (RFC 7636)
 	Browser  string `json:"browser"`  // hash of the cookie of the browser that began
+
+	// The account that is to be linked, and the session that asked for it; empty: somebody signs in.
+	Link    id.User    `json:"link,omitempty"`
+	Session id.Session `json:"session,omitempty"`
 }
 
 func (a *Accounts) withOIDC() error {
@@ -114,11 +118,16 @@ func (a *Accounts) BeginOIDC(ctx context.Context, browser string) (string, error
 	if err := a.withOIDC(); err != nil {
 		return "", err
 	}
+	return a.toProvider(ctx, oidcState{Browser: hashSecret(browser)})
+}
+
+// toProvider keeps what the answer is to be judged by and gives the address to send the browser to.
+func (a *Accounts) toProvider(ctx context.Context, s oidcState) (string, error) {
 	found, err := a.oidc.get(ctx)
 	if err != nil {
 		return "", err
 	}
-	s := oidcState{Nonce: randomSecret(), Verifier: oauth2.GenerateVerifier(), Browser: hashSecret(browser)}
+	s.Nonce, s.Verifier = randomSecret(), oauth2.GenerateVerifier()
 	content, err := json.Marshal(s)
 	if err != nil {
 		return "", fmt.Errorf("oidc: %w", err)
@@ -140,14 +149,18 @@ type claims struct {
 	Groups   []string `json:"groups"`
 }
 
-// FinishOIDC takes the provider's answer and signs in. The account is made at the first sign-in, and follows the groups at each.
+// FinishOIDC takes the provider's answer and signs in. The account is made at the first sign-in, and follows the groups at each. The zero
+// SignIn: the answer was for BeginLink, and the account is linked.
 func (a *Accounts) FinishOIDC(ctx context.Context, state, code, browser string, p Peer) (SignIn, error) {
 	if err := a.withOIDC(); err != nil {
 		return SignIn{}, err
 	}
-	who, err := a.identify(ctx, state, code, browser)
+	s, who, err := a.identify(ctx, state, code, browser)
 	if err != nil {
 		return SignIn{}, err
+	}
+	if s.Link != "" {
+		return SignIn{}, a.tie(ctx, s, who, p)
 	}
 	var u store.User
 	err = a.db.Tx(ctx, func(t *store.Tx) (err error) {
@@ -166,8 +179,7 @@ func (a *Accounts) FinishOIDC(ctx context.Context, state, code, browser string, 
 }
 
 // identify spends the state, exchanges the code, and checks the ID token.
-func (a *Accounts) identify(ctx context.Context, state, code, browser string) (who claims, err error) {
-	var s oidcState
+func (a *Accounts) identify(ctx context.Context, state, code, browser string) (s oidcState, who claims, err error) {
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		o, err := t.TakeOneUse(ctx, purposeOIDC, hashSecret(state), a.now())
 		if err != nil {
@@ -177,13 +189,13 @@ func (a *Accounts) identify(ctx context.Context, state, code, browser string) (w
 	})
 	switch {
 	case fault.Is(err, fault.Unauthenticated), err == nil && subtle.ConstantTimeCompare([]byte(hashSecret(browser)), []byte(s.Browser)) != 1:
-		return who, fault.New(fault.Unauthenticated, "oidc_state", "this sign-in took too long, was used, or began in another browser; begin again")
+		return s, who, fault.New(fault.Unauthenticated, "oidc_state", "this sign-in took too long, was used, or began in another browser; begin again")
 	case err != nil:
-		return who, err
+		return s, who, err
 	}
 	found, err := a.oidc.get(ctx)
 	if err != nil {
-		return who, err
+		return s, who, err
 	}
 	ctx = a.oidc.calls(ctx)
 	refused := func(err error) error {
@@ -191,20 +203,20 @@ func (a *Accounts) identify(ctx context.Context, state, code, browser string) (w
 	}
 	tokens, err := a.oauth(found).Exchange(ctx, code, oauth2.VerifierOption(s.Verifier))
 	if err != nil {
-		return who, refused(err)
+		return s, who, refused(err)
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	checked, err := found.Verifier(&oidc.Config{ClientID: a.oidc.set.ClientID, Now: a.now}).Verify(ctx, raw)
 	if err != nil {
-		return who, refused(err)
+		return s, who, refused(err)
 	}
 	if subtle.ConstantTimeCompare([]byte(checked.Nonce), []byte(s.Nonce)) != 1 {
-		return who, refused(fmt.Errorf("nonce of %s", checked.Subject))
+		return s, who, refused(fmt.Errorf("nonce of %s", checked.Subject))
 	}
 	if err := checked.Claims(&who); err != nil || who.Subject == "" || len(who.Subject) > maxSubject {
-		return who, refused(fmt.Errorf("claims: %w", err))
+		return s, who, refused(fmt.Errorf("claims: %w", err))
 	}
-	return who, nil
+	return s, who, nil
 }
 
 // follow gives the account of an identity the role and tenant of its groups, and makes the account if there is none.
@@ -232,6 +244,8 @@ func (a *Accounts) follow(ctx context.Context, t *store.Tx, who claims, p Peer) 
 		return u, err
 	case u.Disabled:
 		return u, fault.New(fault.Forbidden, "account_closed", "this account was closed; ask an administrator")
+	case u.PasswordHash != "": // it was there before it was linked, and its role and tenant were given here
+		return u, nil
 	case u.Role == g.Role && u.Tenant == n.ID:
 		return u, nil
 	}

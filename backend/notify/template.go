@@ -40,6 +40,8 @@ const (
 	FactorReset    = "factor_reset"  // an administrator took the second factors away
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"
+	Linked         = "linked"     // the account signs in at the OpenID provider too
+	Unlinked       = "unlinked"   // and does no more
 	Invitation     = "invitation" // make an account
 	Alert          = "alert"      // something needs an administrator
 	Test           = "test"
@@ -49,6 +51,7 @@ var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
 	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
 	FactorOff: "Two-factor authentication was turned off", FactorReset: "Your second factor was reset", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
+	Linked: "Your account was linked to the OpenID provider", Unlinked: "Your account was unlinked from the OpenID provider",
 	Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
 }
 

@@ -52,6 +52,7 @@ var routes = map[string]row{
 
 	"POST /api/auth/confirm-email": {open_, 401, 0, `{"token":"x"}`}, "POST /api/auth/change-email": {person, 422, 0, `{"email":"none","password":"correct horse battery"}`},
 	"GET /api/auth/methods": {open_, 200, 0, ""}, "GET /api/auth/oidc/login": {open_, 404, 0, ""}, "GET /api/auth/oidc/callback": {open_, 401, 0, ""},
+	"GET /api/auth/oidc/link": {person, 404, 0, ""}, "POST /api/auth/oidc/link": {person, 404, 0, `{"password":"correct horse battery"}`}, "POST /api/auth/oidc/unlink": {person, 404, 0, `{"password":"correct horse battery"}`},
 	"POST /api/auth/passkeys/login": {open_, 200, 0, ""}, "POST /api/auth/passkeys/login/finish": {open_, 401, 0, `{"challenge_token":"x","credential":{}}`},
 	"GET /api/auth/passkeys": {person, 200, 0, ""}, "POST /api/auth/passkeys/register": {person, 200, 0, `{"password":"correct horse battery"}`},
 	"POST /api/auth/passkeys/register/finish": {person, 401, 0, `{"challenge_token":"x","name":"k$","credential":{}}`},

@@ -58,6 +58,16 @@ type SignInMethods struct {
 	Registration string `json:"registration" enum:"open,invited,closed"`
 }
 
+// OIDCLink says whether an account signs in at the OpenID provider.
+type OIDCLink struct {
+	Linked bool `json:"linked"`
+}
+
+// OIDCBegun is where to send the browser, which comes back to /settings/security.
+type OIDCBegun struct {
+	URL string `json:"url"`
+}
+
 // Refresh exchanges a refresh token for clients that keep no cookies.
 type Refresh struct {
 	RefreshToken string `json:"refresh_token,omitempty" maxLength:"512"`

@@ -79,7 +79,8 @@ func count(text, setting string) (int, error) {
 }
 
 func (s *Server) httpServer(h http.Handler, certificate *tls.Config) *http.Server {
-	return &http.Server{Handler: h, TLSConfig: certificate, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	// Its own copy: each server writes its protocols into it.
+	return &http.Server{Handler: h, TLSConfig: certificate.Clone(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 }
 
 func (s *Server) run(name string, ln net.Listener, h *http.Server) {

@@ -18,7 +18,8 @@ import (
 )
 
 // bootSector is a program for a BIOS: it writes text to the screen and to the first serial port, paints the screen red above and blue
-// below, and halts with interrupts off. A guest like no other that this project knows: it also never listens to its power button.
+// below, and then writes what is typed to the serial port. A guest like no other that this project knows: it also never listens to its
+// power button.
 func bootSector(text string) []byte {
 	code := []byte{
 		0xfa,       // 00 cli
@@ -26,7 +27,7 @@ func bootSector(text string) []byte {
 		0x8e, 0xd8, // 03 mov ds,ax
 		0x8e, 0xd0, // 05 mov ss,ax
 		0xbc, 0x00, 0x7c, // 07 mov sp,0x7c00
-		0xbe, 0x40, 0x7c, // 0a mov si,0x7c40: the text behind the code
+		0xbe, 0x47, 0x7c, // 0a mov si,0x7c47: the text behind the code
 		0xac,       // 0d next: lodsb
 		0x84, 0xc0, // 0e test al,al
 		0x74, 0x0f, // 10 jz paint
@@ -50,8 +51,12 @@ func bootSector(text string) []byte {
 		0xb0, 0x01, // 35 mov al,1: blue
 		0xb9, 0x00, 0x7d, // 37 mov cx,32000
 		0xf3, 0xaa, // 3a rep stosb
-		0xfa, 0xf4, // 3c end: cli; hlt
-		0xeb, 0xfc, // 3e jmp end
+		0xfb,       // 3c key: sti
+		0xb4, 0x00, // 3d mov ah,0: wait for a key
+		0xcd, 0x16, // 3f int 0x16
+		0xba, 0xf8, 0x03, // 41 mov dx,0x3f8
+		0xee,       // 44 out dx,al
+		0xeb, 0xf5, // 45 jmp key
 	}
 	sector := make([]byte, 512)
 	n := copy(sector, code)
@@ -139,8 +144,11 @@ func TestImport_bootsWhatNobodyHasSeenBefore(t *testing.T) {
 		{"iso", "hello from an ISO", func(r *wire.CreateVM) { r.Image, r.CDROM = "", "some-iso" }},
 	} {
 		g := w.create(c.name, c.edit, func(r *wire.CreateVM) { r.SSHKeys = nil })
-		g.serial().sees(c.says)
+		line := g.serial()
+		line.sees(c.says)
 		g.showsItsPicture()
+		g.typedInto("nova")
+		line.sees("nova")
 		grace := 2
 		g.stop(wire.StopVM{GraceS: &grace}) // it is deaf: only force ends it
 		g.reaches(vm.StateStopped)
@@ -218,17 +226,37 @@ type picture struct {
 	points        []byte
 }
 
-// screen asks for one whole picture of the screen (RFC 6143).
-func (g guest) screen() (picture, error) {
+// screen asks for one whole picture of the screen.
+func (g guest) screen() (p picture, err error) {
+	return p, g.viewer(func(r *rfb, width, height int) { p = r.picture(width, height) })
+}
+
+// typedInto presses and releases the keys of a text at the guest's screen.
+func (g guest) typedInto(text string) {
+	g.w.t.Helper()
+	err := g.viewer(func(r *rfb, width, height int) {
+		for _, key := range []byte(text) { // a letter's code is itself
+			r.send([]byte{4, 1, 0, 0, 0, 0, 0, key})
+			r.send([]byte{4, 0, 0, 0, 0, 0, 0, key})
+		}
+		r.picture(width, height) // an answer: what came before it was taken
+	})
+	if err != nil {
+		g.w.t.Fatalf("type into the screen of %s: %v", g.name, err)
+	}
+}
+
+// viewer connects to the guest's screen (RFC 6143) and lets do act there.
+func (g guest) viewer(do func(r *rfb, width, height int)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
 	line, err := g.w.OpenConsole(ctx, g.name, wire.ConsoleWish{Kind: "vnc", Mode: "take"})
 	if err != nil {
-		return picture{}, err
+		return err
 	}
 	defer line.Close()
 	defer time.AfterFunc(soon, func() { line.Close() }).Stop()
-	r := rfb{line, nil}
+	r := &rfb{line, nil}
 	r.expect([]byte("RFB 003.008\n"))
 	r.send([]byte("RFB 003.008\n"))
 	kinds := r.read(1)
@@ -237,29 +265,9 @@ func (g guest) screen() (picture, error) {
 	r.expect([]byte{0, 0, 0, 0})
 	r.send([]byte{1}) // others may look too
 	head := r.read(24)
-	width, height := int(binary.BigEndian.Uint16(head)), int(binary.BigEndian.Uint16(head[2:]))
 	r.read(int(binary.BigEndian.Uint32(head[20:])))
-	// 32 bits per pixel, raw encoding, then the whole picture.
-	r.send([]byte{0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0})
-	r.send([]byte{2, 0, 0, 1, 0, 0, 0, 0})
-	r.send(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{3, 0, 0, 0, 0, 0}, uint16(width)), uint16(height)))
-	r.expect([]byte{0, 0})
-	p := picture{width: width, height: height, points: make([]byte, 4*width*height)}
-	for range binary.BigEndian.Uint16(r.read(2)) {
-		rect := r.read(12)
-		x, y := int(binary.BigEndian.Uint16(rect)), int(binary.BigEndian.Uint16(rect[2:]))
-		w, h := int(binary.BigEndian.Uint16(rect[4:])), int(binary.BigEndian.Uint16(rect[6:]))
-		if r.err == nil && (x+w > width || y+h > height) {
-			r.err = fmt.Errorf("a rectangle of %d by %d at %d, %d lies outside of the screen", w, h, x, y)
-		}
-		if r.err != nil {
-			break
-		}
-		for row := range h {
-			copy(p.points[4*((y+row)*width+x):], r.read(4*w))
-		}
-	}
-	return p, r.err
+	do(r, int(binary.BigEndian.Uint16(head)), int(binary.BigEndian.Uint16(head[2:])))
+	return r.err
 }
 
 // rfb reads and writes until the first error, which it keeps.
@@ -292,4 +300,29 @@ func (r *rfb) expectIn(got []byte, want byte) {
 	if r.err == nil && bytes.IndexByte(got, want) < 0 {
 		r.err = fmt.Errorf("the screen offers %v, want %d", got, want)
 	}
+}
+
+// picture asks for the whole screen.
+func (r *rfb) picture(width, height int) picture {
+	// 32 bits per pixel, raw encoding, then the whole picture.
+	r.send([]byte{0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0})
+	r.send([]byte{2, 0, 0, 1, 0, 0, 0, 0})
+	r.send(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{3, 0, 0, 0, 0, 0}, uint16(width)), uint16(height)))
+	r.expect([]byte{0, 0})
+	p := picture{width: width, height: height, points: make([]byte, 4*width*height)}
+	for range binary.BigEndian.Uint16(r.read(2)) {
+		rect := r.read(12)
+		x, y := int(binary.BigEndian.Uint16(rect)), int(binary.BigEndian.Uint16(rect[2:]))
+		w, h := int(binary.BigEndian.Uint16(rect[4:])), int(binary.BigEndian.Uint16(rect[6:]))
+		if r.err == nil && (x+w > width || y+h > height) {
+			r.err = fmt.Errorf("a rectangle of %d by %d at %d, %d lies outside of the screen", w, h, x, y)
+		}
+		if r.err != nil {
+			break
+		}
+		for row := range h {
+			copy(p.points[4*((y+row)*width+x):], r.read(4*w))
+		}
+	}
+	return p
 }

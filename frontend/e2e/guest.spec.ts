@@ -49,6 +49,65 @@ test('the consoles of a real guest: typed into, drawn, and back by themselves af
   await expect.poll(() => colours(page), { timeout: 60_000 }).toBeGreaterThan(1)
 })
 
+test('the screen of a real guest: keys reach it, it comes back by itself, and is watched and taken over', async ({ own, browser, allow }) => {
+  test.setTimeout(600_000)
+  allow(/status of 409.*console/) // while the guest is off
+  const { server, page } = await own([])
+  await server.createUser('ada', 'administrator')
+  await server.createUser('bea', 'administrator')
+  const api = await new Client(server.url).login('ada')
+  const { id } = await api.createVM('drawn', { memory_mib: 128, networks: [], image: await imported(api), firmware: 'bios' })
+  const enter = async (p: Page, name: string, kind: string) => {
+    await p.goto(`/auth/login?next=${encodeURIComponent(`/vms/${id}/console?kind=${kind}`)}`)
+    await p.fill("input[name='username']", name)
+    await p.fill("input[name='password']", password)
+    await p.click("button[type='submit']")
+  }
+  // What the guest's screen was typed into is told by its serial line.
+  const line = await page.context().newPage()
+  await enter(line, 'ada', 'serial')
+  const told = line.locator('.xterm-accessibility-tree')
+  await expect(told).toContainText('typed here: ', { timeout: boot })
+  await page.goto(`/vms/${id}/console?kind=vnc`)
+  const connected = page.getByText('Connected', { exact: true })
+  const screen = page.locator('.console-view canvas')
+  await expect(connected).toBeVisible({ timeout: 60_000 })
+  await expect.poll(() => colours(page), { timeout: 60_000 }).toBeGreaterThan(1)
+  await screen.click()
+  await page.keyboard.press('Shift+K')
+  await page.keyboard.type('eys 40 3;', { delay: 50 })
+  await expect(told).toContainText('Keys 40 3;', { timeout: 60_000 })
+
+  const phrase = `a pasted ${'long-'.repeat(5)}Phrase!`
+  await page.getByRole('button', { name: 'Paste as keystrokes' }).click()
+  await page.getByLabel('Text to type into the guest').fill(phrase)
+  await page.getByRole('button', { name: 'Type it' }).click()
+  await expect(told).toContainText(phrase, { timeout: 60_000 })
+
+  const context = await browser.newContext({ baseURL: server.url })
+  const second = await context.newPage()
+  await enter(second, 'bea', 'vnc')
+  await expect(second.getByRole('alert')).toContainText('ada')
+  await second.getByRole('button', { name: 'Watch' }).click()
+  await expect(page.getByText('Also here: bea')).toBeVisible()
+  await expect.poll(() => colours(second), { timeout: 60_000 }).toBeGreaterThan(1)
+  await second.getByRole('button', { name: 'Take over' }).click()
+  await expect(second.getByText('Connected', { exact: true })).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByRole('alert')).toContainText('took this console over')
+  await context.close()
+  await page.getByRole('button', { name: 'Take over' }).click()
+  await expect(connected).toBeVisible({ timeout: 60_000 })
+
+  await page.getByRole('button', { name: 'Send keys' }).click()
+  await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).click()
+  await expect(told).toContainText(/Phrase![^]*typed here: /, { timeout: boot }) // it began anew
+  await api.send('POST', `/api/v1/vms/${id}/stop?wait=60s`, { force: true })
+  await expect(page.getByText(/console connects when it runs/)).toBeVisible()
+  await api.send('POST', `/api/v1/vms/${id}/start?wait=60s`)
+  await expect(connected).toBeVisible({ timeout: 60_000 })
+  await expect.poll(() => colours(page), { timeout: 60_000 }).toBeGreaterThan(1)
+})
+
 test('a snapshot with memory brings a real guest back to where it was, and says before what is lost', async ({ own }) => {
   test.setTimeout(600_000)
   const { server, page } = await own([])
@@ -96,6 +155,29 @@ test('a snapshot with memory brings a real guest back to where it was, and says 
   await type('echo "again $word $(cat /note)"\n')
   await expect(screen).toContainText('again before first', { timeout: 60_000 }) // the shell itself remembers
 })
+
+/**
+ * A disk whose BIOS program writes "typed here: " and then each typed character to the screen and to the serial port, in an image. The
+ * tiny guest has no text on its screen: it starts without a BIOS that would tell its kernel of one.
+ */
+async function imported(api: Client): Promise<string> {
+  const code = [
+    ...[0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0, 0xbc, 0x00, 0x7c], // ds = ss = 0, sp = 0x7c00
+    ...[0xbe, 0x2b, 0x7c], // si = the text, behind the code
+    ...[0xac, 0x84, 0xc0, 0x74, 0x05], // next: lodsb; at the end of the text go to key
+    ...[0xe8, 0x0c, 0x00, 0xeb, 0xf6], // call put; jmp next
+    ...[0xfb, 0xb4, 0x00, 0xcd, 0x16, 0xe8, 0x02, 0x00, 0xeb, 0xf6], // key: sti; wait for one; call put; jmp key
+    ...[0x50, 0xb4, 0x0e, 0xcd, 0x10, 0x58], // put: on the screen
+    ...[0xba, 0xf8, 0x03, 0xee, 0xc3], // and to the first serial port
+  ]
+  const disk = Buffer.alloc(1 << 20)
+  disk.set(code)
+  disk.write('typed here: ', code.length)
+  disk.set([0x55, 0xaa], 510)
+  const { id } = (await api.send('POST', '/api/v1/images', { name: 'typed', bytes: disk.length })) as { id: string }
+  await api.upload(id, disk)
+  return id
+}
 
 /** How many colours the guest's screen shows, to a few: a screen that is one grey plane shows nothing. */
 function colours(page: Page) {

@@ -160,16 +160,29 @@ export class Client {
     return text ? JSON.parse(text) : undefined
   }
 
+  /** Sends the bytes of an image and waits until it can be used. */
+  async upload(image: string, bytes: Buffer) {
+    const response = await fetch(`${this.url}/api/v1/images/${image}/data`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': '0', Authorization: `Bearer ${this.token}` },
+      body: new Uint8Array(bytes),
+    })
+    if (!response.ok) throw new Error(`upload of ${image}: ${response.status} ${await response.text()}`)
+    await this.imageReady(image)
+  }
+
   /** Waits until the tiny image can be used. */
   async tinyReady() {
+    await this.imageReady('tiny')
+  }
+
+  private async imageReady(image: string) {
     for (const end = Date.now() + 30_000; Date.now() < end; ) {
-      const { items } = (await this.send('GET', '/api/v1/images?name=tiny')) as {
-        items: { name: string; state: string }[]
-      }
-      if (items.some((i) => i.name === 'tiny' && i.state === 'ready')) return
+      const { items } = (await this.send('GET', '/api/v1/images')) as { items: { id: string; name: string; state: string }[] }
+      if (items.some((i) => (i.id === image || i.name === image) && i.state === 'ready')) return
       await new Promise((go) => setTimeout(go, 50))
     }
-    throw new Error('the image tiny did not get ready; make build builds it')
+    throw new Error(`the image ${image} did not get ready; make build builds the tiny one`)
   }
 
   async createVM(name: string, more: Record<string, unknown> = {}): Promise<{ id: string; name: string }> {

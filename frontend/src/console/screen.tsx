@@ -28,7 +28,7 @@ class Channel {
   }
 }
 
-const keysyms = { enter: 0xff0d, tab: 0xff09 }
+const keysyms = { enter: 0xff0d, tab: 0xff09, shift: 0xffe1 }
 
 /** Combinations that a browser or its machine keeps to itself, as X11's numbers of the keys. */
 export const combinations = {
@@ -97,9 +97,15 @@ function press(screen: RFB | null, keys: readonly number[]) {
   screen?.focus()
 }
 
+/** What stands above another character on the keyboard that QEMU takes key symbols to be of, a US one: it presses no Shift by itself. */
+const shifted = /[A-Z~!@#$%^&*()_+{}|:"<>?]/
+
 async function typeKeys(screen: () => RFB | null, text: string) {
   for (const character of text.replaceAll('\r\n', '\n')) {
+    const shift = shifted.test(character)
+    if (shift) screen()?.sendKey(keysyms.shift, null, true)
     screen()?.sendKey(keysym(character), null)
+    if (shift) screen()?.sendKey(keysyms.shift, null, false)
     await new Promise((go) => setTimeout(go, typingGap))
   }
 }

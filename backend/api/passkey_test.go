@@ -35,12 +35,25 @@ func (w *world) begin(path, body string, headers ...string) (c wire.PasskeyChall
 	return c
 }
 
+// fullKey is the length in bytes of a public key in COSE whose coordinates have all of their 32 bytes.
+const fullKey = 77
+
+// credential makes a key. The library leaves away the zero bytes that a coordinate begins with, which RFC 9053 section 7.1.1
+// forbids and the server refuses: one key of 128 would not do.
+func credential() virtualwebauthn.Credential {
+	for {
+		if c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(c.Key.AttestationData()) == fullKey {
+			return c
+		}
+	}
+}
+
 // make answers a challenge that makes a passkey.
 func (w *world) make(c *client.Client, k *key, place virtualwebauthn.RelyingParty, ch wire.PasskeyChallenge) answer {
 	w.t.Helper()
 	options, err := virtualwebauthn.ParseAttestationOptions(string(ch.Options))
 	w.must(err)
-	k.cred = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	k.cred = credential()
 	made := virtualwebauthn.CreateAttestationResponse(place, k.Authenticator, k.cred, *options)
 	return w.ask("POST", "/api/auth/passkeys/register/finish", fmt.Sprintf(`{"challenge_token":%q,"name":"phone","credential":%s}`, ch.ChallengeToken, made), token(c)...)
 }

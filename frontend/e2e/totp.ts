@@ -9,7 +9,8 @@ function bytes(base32: string): Buffer {
 }
 
 /** What an authenticator app shows for the secret (RFC 6238: SHA-1, six digits), `later` steps of 30 s from now: the server takes
- * each step once, and the one before and after too. */
+ * each step once, and the one before and after too. The first code is that of now and the second that of one later: a step that
+ * ends between here and there leaves both good. */
 export function totp(secret: string, later = 0): string {
   const counter = Buffer.alloc(8)
   counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / step) + later))

@@ -25,7 +25,8 @@ func (v version) less(o version) bool {
 const maxGraves = 1 << 16
 
 // graves remembers the last version obeyed of VMs that are gone, so that a late command of an older generation does not make
-// them again. It is one file to which lines are appended, written anew when half of it is out of date.
+// them again. It is one file to which lines are appended, written anew when half of it is out of date. Each append begins a line
+// of its own: what a full disk left of the one before it must not swallow it.
 type graves struct {
 	mu     sync.Mutex
 	path   string
@@ -51,6 +52,9 @@ func (g *graves) open() error {
 	for lines.Scan() {
 		var name string
 		var v version
+		if lines.Text() == "" {
+			continue
+		}
 		g.lines++
 		if n, _ := fmt.Sscanf(lines.Text(), "%s %d %d", &name, &v.epoch, &v.generation); n == 3 && id.Is(name) {
 			g.note(id.VM(name), v)
@@ -79,7 +83,7 @@ func (g *graves) bury(vm id.VM, v version) error {
 	if err := g.step("bury"); err != nil {
 		return err
 	}
-	if err := g.append(fmt.Sprintf("%s %d %d\n", vm, v.epoch, v.generation)); err != nil {
+	if err := g.append(fmt.Sprintf("\n%s %d %d\n", vm, v.epoch, v.generation)); err != nil {
 		return diskError(err, "remember a removed VM")
 	}
 	g.note(vm, v)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -89,5 +90,33 @@ func TestGraves_surviveARestartAndATornLastLine(t *testing.T) {
 	g = open()
 	if at, ok := g.version(v); !ok || at != (version{2, 1}) || len(g.at) != 1 {
 		t.Errorf("got %v %v and %d graves, want 2.1 and 1", at, ok, len(g.at))
+	}
+}
+
+// A full disk can take the beginning of a line and refuse the rest. What is buried once there is room again must not be swallowed by it.
+func TestGraves_surviveALineThatAFullDiskCutOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone")
+	g := &graves{path: path, step: func(string) error { return nil }}
+	if err := g.open(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString("\n" + string(id.NewVM())[:9])
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	v := id.NewVM()
+	if err := g.bury(v, version{3, 4}); err != nil {
+		t.Fatal(err)
+	}
+	after := &graves{path: path, step: g.step}
+	if err := after.open(); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := after.version(v); !ok || at != (version{3, 4}) {
+		t.Errorf("after a restart the node knows %v (%v), want 3.4: a late command would make the VM again", at, ok)
 	}
 }

@@ -115,7 +115,8 @@ func (a *App) OpenStaged(image id.Image) (io.ReadSeekCloser, error) {
 	return f, err
 }
 
-// stage writes body behind offset and syncs it. What a broken connection brought counts too.
+// stage writes body behind offset and syncs it. What a broken connection brought counts too. Nothing behind offset is thrown away before
+// the end: a request whose line broke unnoticed may still be about to acknowledge it, and is overwritten with the same bytes.
 func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64, err error) {
 	if err := a.roomFor(u.Bytes - offset); err != nil {
 		return 0, err
@@ -128,14 +129,14 @@ func (a *App) stage(u store.Upload, offset int64, body io.Reader) (written int64
 	if fi, err := f.Stat(); err != nil || fi.Size() < offset {
 		return 0, fault.Wrap(err, fault.Conflict, "upload_lost", "the first %d bytes of the upload are not on this server's disk any more; delete the image and upload it again", offset)
 	}
-	if err := f.Truncate(offset); err != nil { // what an earlier request wrote and never acknowledged
-		return 0, diskFault(err)
-	}
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		return 0, diskFault(err)
 	}
 	room := u.Bytes - offset
 	written, err = io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(body, room), make([]byte, uploadChunk))
+	if written == room {
+		err = errors.Join(err, f.Truncate(u.Bytes)) // what is longer was never acknowledged
+	}
 	if sync := f.Sync(); sync != nil {
 		return 0, diskFault(sync)
 	}

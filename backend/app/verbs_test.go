@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -184,6 +186,49 @@ func TestUpload_goesOnWhereItBrokeOffAndBecomesAnImage(t *testing.T) {
 	}
 	if left := w.staging(); left != "staged:" {
 		t.Errorf("left in the staging folder: %s", left)
+	}
+}
+
+// A client whose line broke sends the same bytes again before the server has noticed: what the first request then acknowledges must be
+// there.
+func TestUpload_keepsWhatARequestAcknowledgesBesideAnotherOne(t *testing.T) {
+	w := newWorld(t, nil)
+	const content = "disk of many bytes"
+	r, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", Bytes: int64(len(content))}})
+	w.must(err)
+	staged := filepath.Join(w.stagingDir, string(r.Image.ID))
+	send := func() (line *io.PipeWriter, end chan error) {
+		body, line := io.Pipe()
+		end = make(chan error, 1)
+		go func() {
+			_, err := w.app.AppendUpload(w.ctx, w.admin, "own", 0, body)
+			end <- err
+		}()
+		return line, end
+	}
+	broken := errors.New("the line broke")
+	first, firstEnd := send()
+	_, err = first.Write([]byte(content[:5]))
+	w.must(err)
+	w.eventually("the first bytes on the disk", func() bool {
+		fi, err := os.Stat(staged)
+		return err == nil && fi.Size() == 5
+	})
+	second, secondEnd := send()
+	_, err = second.Write([]byte(content[:1]))
+	w.must(err)
+	w.must(first.CloseWithError(broken))
+	kind(t, <-firstEnd, fault.Unavailable)
+	w.must(second.CloseWithError(broken))
+	<-secondEnd
+	at, err := w.app.ImageUpload(w.ctx, w.admin, "own")
+	if err != nil || at.UploadOffset != 5 {
+		t.Fatalf("the upload is at %d (%v), want 5", at.UploadOffset, err)
+	}
+	_, err = w.app.AppendUpload(w.ctx, w.admin, "own", 5, strings.NewReader(content[5:]))
+	w.must(err)
+	if got, err := os.ReadFile(staged); err != nil || string(got) != content {
+		t.Errorf("the disk has %q (%v), want %q", got, err, content)
 	}
 }
 

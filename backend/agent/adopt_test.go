@@ -74,29 +74,31 @@ func replaceJournal(a *Agent, e *entry) error {
 }
 
 func TestAutostart_startsInOrderAfterARestartOfTheMachineWithoutAServer(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent(0)
-	var vms []id.VM
-	for i, auto := range []vm.Autostart{{Enabled: true, Order: 2}, {Enabled: true, Order: 1, DelayS: 1}, {}} {
-		m := w.machine(fmt.Sprintf("vm-%d", i))
-		m.NICs, m.Autostart = nil, auto
-		w.ensure(a, m)
-		vms = append(vms, m.ID)
-	}
-	w.reboot(a, vms...)
-	began := time.Now()
-	a = w.agent(0)
-	w.await(a, vms[1], "the first in order", isState(vm.SeenRunning))
-	if s := a.report(vms[0]); s.State == vm.SeenRunning {
-		t.Error("the second in order did not wait for the first one's delay")
-	}
-	w.await(a, vms[0], "the second in order", isState(vm.SeenRunning))
-	if d := time.Since(began); d < time.Second {
-		t.Errorf("the second started after %v, want the delay of 1 s first", d)
-	}
-	if s := a.report(vms[2]); s.State != vm.SeenStopped || !strings.Contains(s.Reason, "restarted") {
-		t.Errorf("without autostart: %s %q", s.State, s.Reason)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.agent(0)
+		var vms []id.VM
+		for i, auto := range []vm.Autostart{{Enabled: true, Order: 2}, {Enabled: true, Order: 1, DelayS: 1}, {}} {
+			m := w.machine(fmt.Sprintf("vm-%d", i))
+			m.NICs, m.Autostart = nil, auto
+			w.ensure(a, m)
+			vms = append(vms, m.ID)
+		}
+		w.reboot(a, vms...)
+		began := time.Now()
+		a = w.agent(0)
+		w.await(a, vms[1], "the first in order", isState(vm.SeenRunning))
+		if s := a.report(vms[0]); s.State == vm.SeenRunning {
+			t.Error("the second in order did not wait for the first one's delay")
+		}
+		w.await(a, vms[0], "the second in order", isState(vm.SeenRunning))
+		if d := time.Since(began); d < time.Second {
+			t.Errorf("the second started after %v, want the delay of 1 s first", d)
+		}
+		if s := a.report(vms[2]); s.State != vm.SeenStopped || !strings.Contains(s.Reason, "restarted") {
+			t.Errorf("without autostart: %s %q", s.State, s.Reason)
+		}
+	})
 }
 
 func TestAdopt_leavesNoHalfMemoryOfASuspendThatAPowerCutEnded(t *testing.T) {
@@ -127,31 +129,33 @@ func TestAdopt_leavesNoHalfMemoryOfASuspendThatAPowerCutEnded(t *testing.T) {
 }
 
 func TestStopAll_endsEveryGuestAndKeepsWhatIsWanted(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent(0)
-	m := w.machine("web-1")
-	m.Autostart.Enabled = true
-	w.ensure(a, m)
-	deaf := w.machine("deaf")
-	deaf.NICs, deaf.GraceS = nil, maxGraceS
-	w.ensure(a, deaf)
-	if err := w.host.IgnoreACPI(deaf.ID, true); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := a.StopAll(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if n := w.host.Guests(); n != 0 {
-		t.Errorf("%d processes are left", n)
-	}
-	a.Close()
-	a = w.agent(0)
-	w.await(a, m.ID, "the guest that starts with the platform", isState(vm.SeenRunning))
-	if s := a.report(deaf.ID); s.State != vm.SeenStopped || s.Reason != reasonPlatform {
-		t.Errorf("the other: %s %q", s.State, s.Reason)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.agent(0)
+		m := w.machine("web-1")
+		m.Autostart.Enabled = true
+		w.ensure(a, m)
+		deaf := w.machine("deaf")
+		deaf.NICs, deaf.GraceS = nil, maxGraceS
+		w.ensure(a, deaf)
+		if err := w.host.IgnoreACPI(deaf.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if err := a.StopAll(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.host.Guests(); n != 0 {
+			t.Errorf("%d processes are left", n)
+		}
+		a.Close()
+		a = w.agent(0)
+		w.await(a, m.ID, "the guest that starts with the platform", isState(vm.SeenRunning))
+		if s := a.report(deaf.ID); s.State != vm.SeenStopped || s.Reason != reasonPlatform {
+			t.Errorf("the other: %s %q", s.State, s.Reason)
+		}
+	})
 }
 
 func TestJournal_setsADamagedFileAsideAndTheAgentGoesOn(t *testing.T) {
@@ -227,32 +231,34 @@ type killerDriver struct {
 func (d killerDriver) Kill(_ context.Context, v id.VM) error { return d.host.Crash(v) }
 
 func TestAdopt_aProcessThatIsSilentIsTriedAgainAndCanBeEndedByForce(t *testing.T) {
-	w := newWorld(t)
-	w.limits.Call = 100 * time.Millisecond
-	a := w.agent(0)
-	m, deaf := w.machine("web-1"), w.machine("deaf")
-	deaf.NICs = nil
-	w.ensure(a, m)
-	w.ensure(a, deaf)
-	a.Close()
-	w.host.Hang(m.ID, "Adopt", 1)
-	for range 3 {
-		w.host.Hang(deaf.ID, "Adopt", 1)
-	}
-	a = w.agent(0)
-	if s := a.report(m.ID); s.State != vm.SeenFailed || !strings.Contains(s.Reason, "could not be taken over") {
-		t.Errorf("a silent process: %s %q", s.State, s.Reason)
-	}
-	if s := w.ensure(a, m); s.State != vm.SeenRunning {
-		t.Errorf("when it answers again: %s %q", s.State, s.Reason)
-	}
-	_, err := a.Ensure(t.Context(), with(deaf, power(vm.Off)))
-	wantKind(t, err, fault.Unavailable)
-	a.o.Driver = killerDriver{a.o.Driver.(*gatedDriver), w.host}
-	forced := with(with(deaf, power(vm.Off)), func(m *vm.Machine) { m.Power, m.Force = vm.Off, true })
-	if s := w.ensure(a, forced); s.State != vm.SeenStopped || w.host.Guests() != 1 {
-		t.Errorf("by force: %s, %d processes", s.State, w.host.Guests())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.limits.Call = 100 * time.Millisecond
+		a := w.agent(0)
+		m, deaf := w.machine("web-1"), w.machine("deaf")
+		deaf.NICs = nil
+		w.ensure(a, m)
+		w.ensure(a, deaf)
+		a.Close()
+		w.host.Hang(m.ID, "Adopt", 1)
+		for range 3 {
+			w.host.Hang(deaf.ID, "Adopt", 1)
+		}
+		a = w.agent(0)
+		if s := a.report(m.ID); s.State != vm.SeenFailed || !strings.Contains(s.Reason, "could not be taken over") {
+			t.Errorf("a silent process: %s %q", s.State, s.Reason)
+		}
+		if s := w.ensure(a, m); s.State != vm.SeenRunning {
+			t.Errorf("when it answers again: %s %q", s.State, s.Reason)
+		}
+		_, err := a.Ensure(t.Context(), with(deaf, power(vm.Off)))
+		wantKind(t, err, fault.Unavailable)
+		a.o.Driver = killerDriver{a.o.Driver.(*gatedDriver), w.host}
+		forced := with(with(deaf, power(vm.Off)), func(m *vm.Machine) { m.Power, m.Force = vm.Off, true })
+		if s := w.ensure(a, forced); s.State != vm.SeenStopped || w.host.Guests() != 1 {
+			t.Errorf("by force: %s, %d processes", s.State, w.host.Guests())
+		}
+	})
 }
 
 func TestAdopt_aProcessThatWasSilentForAMomentIsTakenOverThoughNobodyAsks(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -244,17 +245,19 @@ func TestEnsure_aForcedStopSupersedesOneThatWaitsForTheGuest(t *testing.T) {
 }
 
 func TestEnsure_aStartThatSupersedesAStopEndsRunning(t *testing.T) {
-	w := newWorld(t, simhost.Options{ShutdownDelay: 20 * time.Millisecond})
-	a := w.agent(0)
-	m := w.machine("web-1")
-	w.ensure(a, m)
-	off := with(m, power(vm.Off))
-	go a.Ensure(t.Context(), off)
-	w.await(a, m.ID, "the stop under way", isState(vm.SeenStopping))
-	w.ensure(a, with(off, power(vm.On)))
-	// The guest was told to power off before: it does, and is started again.
-	before := a.report(m.ID).PID
-	w.await(a, m.ID, "the new process", func(s vm.Seen) bool { return s.State == vm.SeenRunning && s.PID != before && s.PID != 0 })
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simhost.Options{ShutdownDelay: 20 * time.Millisecond})
+		a := w.agent(0)
+		m := w.machine("web-1")
+		w.ensure(a, m)
+		off := with(m, power(vm.Off))
+		go a.Ensure(t.Context(), off)
+		w.await(a, m.ID, "the stop under way", isState(vm.SeenStopping))
+		w.ensure(a, with(off, power(vm.On)))
+		// The guest was told to power off before: it does, and is started again.
+		before := a.report(m.ID).PID
+		w.await(a, m.ID, "the new process", func(s vm.Seen) bool { return s.State == vm.SeenRunning && s.PID != before && s.PID != 0 })
+	})
 }
 
 func TestSuspend_keepsTheMemoryThroughARestoreThatFails(t *testing.T) {

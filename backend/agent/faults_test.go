@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"novacron/backend/core/fault"
@@ -59,42 +60,47 @@ func TestEnsure_whenThePoolIsFullSaysSoAndLaterSucceeds(t *testing.T) {
 }
 
 func TestEnsure_aMonitorThatHangsHoldsUpNobodyElseAndIsTriedAgain(t *testing.T) {
-	w := newWorld(t)
-	w.limits.Call = 200 * time.Millisecond
-	a := w.agent(0)
-	m, other := w.machine("web-1"), w.machine("web-2")
-	other.NICs = nil
-	w.ensure(a, m)
-	w.host.Hang(m.ID, "Power", 1)
-	m = with(m, power(vm.Paused))
-	hung := make(chan error, 1)
-	go func() { _, err := a.Ensure(t.Context(), m); hung <- err }()
-	w.ensure(a, other)
-	wantKind(t, <-hung, fault.Unavailable)
-	if s := a.report(m.ID); s.State != vm.SeenRunning || s.Reason != reasonMute {
-		t.Errorf("after the hang: %s %q", s.State, s.Reason)
-	}
-	if s := w.ensure(a, m); s.State != vm.SeenPaused {
-		t.Errorf("again: %s", s.State)
-	}
-	w.host.Hang(m.ID, "Power", 1) // of the ACPI shutdown
-	if s := w.ensure(a, with(m, power(vm.Off))); s.State != vm.SeenStopped {
-		t.Errorf("a stop through a monitor that hangs: %s", s.State)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.limits.Call = 200 * time.Millisecond
+		a := w.agent(0)
+		m, other := w.machine("web-1"), w.machine("web-2")
+		other.NICs = nil
+		w.ensure(a, m)
+		synctest.Wait() // what the start let the process say is heard: behind the hang it would be taken for an answer
+		w.host.Hang(m.ID, "Power", 1)
+		m = with(m, power(vm.Paused))
+		hung := make(chan error, 1)
+		go func() { _, err := a.Ensure(t.Context(), m); hung <- err }()
+		w.ensure(a, other)
+		wantKind(t, <-hung, fault.Unavailable)
+		if s := a.report(m.ID); s.State != vm.SeenRunning || s.Reason != reasonMute {
+			t.Errorf("after the hang: %s %q", s.State, s.Reason)
+		}
+		if s := w.ensure(a, m); s.State != vm.SeenPaused {
+			t.Errorf("again: %s", s.State)
+		}
+		w.host.Hang(m.ID, "Power", 1) // of the ACPI shutdown
+		if s := w.ensure(a, with(m, power(vm.Off))); s.State != vm.SeenStopped {
+			t.Errorf("a stop through a monitor that hangs: %s", s.State)
+		}
+	})
 }
 
 func TestEnsure_returnsThePresentStateWhenItsCallerLeaves(t *testing.T) {
-	w := newWorld(t, simhost.Options{StartDelay: 100 * time.Millisecond})
-	a := w.agent(0)
-	m := w.machine("web-1")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-	defer cancel()
-	s, err := a.Ensure(ctx, m)
-	wantKind(t, err, fault.Unavailable)
-	if s.State == vm.SeenRunning {
-		t.Errorf("got %s before it can run", s.State)
-	}
-	w.await(a, m.ID, "the start to go on alone", isState(vm.SeenRunning))
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simhost.Options{StartDelay: 100 * time.Millisecond})
+		a := w.agent(0)
+		m := w.machine("web-1")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
+		s, err := a.Ensure(ctx, m)
+		wantKind(t, err, fault.Unavailable)
+		if s.State == vm.SeenRunning {
+			t.Errorf("got %s before it can run", s.State)
+		}
+		w.await(a, m.ID, "the start to go on alone", isState(vm.SeenRunning))
+	})
 }
 
 func TestAgent_twoHundredCreatesAtOnceStartWithinTheBound(t *testing.T) {
@@ -140,23 +146,25 @@ func TestAgent_aFloodOfEventsEndsInTheTruth(t *testing.T) {
 }
 
 func TestAgent_aStoppedVMHasNoGoroutine(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent(0)
-	m := w.machine("web-1")
-	w.ensure(a, m)
-	w.ensure(a, with(m, power(vm.Off)))
-	x := a.actors[m.ID]
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		x.mu.Lock()
-		live := x.live
-		x.mu.Unlock()
-		if !live {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.agent(0)
+		m := w.machine("web-1")
+		w.ensure(a, m)
+		w.ensure(a, with(m, power(vm.Off)))
+		x := a.actors[m.ID]
+		deadline := time.Now().Add(5 * time.Second)
+		for {
+			x.mu.Lock()
+			live := x.live
+			x.mu.Unlock()
+			if !live {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the actor of a stopped VM still has its goroutine")
+			}
+			time.Sleep(time.Millisecond)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the actor of a stopped VM still has its goroutine")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	})
 }

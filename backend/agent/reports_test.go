@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"novacron/backend/core/fault"
@@ -113,13 +114,15 @@ func TestReports_growInNumberAcrossRestarts(t *testing.T) {
 }
 
 func TestGuest_addressesComeFromItsAgentAndBeforeFromThePlan(t *testing.T) {
-	w := newWorld(t, simhost.Options{AgentDelay: 30 * time.Millisecond})
-	a := w.agent(0)
-	m := w.machine("web-1")
-	if s := w.ensure(a, m); !slices.Equal(s.Addresses, []string{"10.77.0.5"}) || s.Agent {
-		t.Errorf("before the agent: %v, agent %v", s.Addresses, s.Agent)
-	}
-	w.await(a, m.ID, "the guest agent", func(s vm.Seen) bool { return s.Agent && s.Hostname != "" })
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, simhost.Options{AgentDelay: 30 * time.Millisecond})
+		a := w.agent(0)
+		m := w.machine("web-1")
+		if s := w.ensure(a, m); !slices.Equal(s.Addresses, []string{"10.77.0.5"}) || s.Agent {
+			t.Errorf("before the agent: %v, agent %v", s.Addresses, s.Agent)
+		}
+		w.await(a, m.ID, "the guest agent", func(s vm.Seen) bool { return s.Agent && s.Hostname != "" })
+	})
 }
 
 func TestImages_areFetchedOnceForAllWhoAskAndResumeAfterABreak(t *testing.T) {

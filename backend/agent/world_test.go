@@ -42,7 +42,7 @@ type world struct {
 func newWorld(t testing.TB, o ...simhost.Options) *world {
 	t.Helper()
 	w := &world{t: t, node: id.NewNode(), dir: t.TempDir(), host: simhost.NewHost(o...), pool: simpool.New(simpool.Config{}), net: &simnet.World{}, images: newMemImages(tinyDigest)}
-	w.limits = Limits{Call: 5 * time.Second, Start: 5 * time.Second, Copy: 5 * time.Second, GuestPoll: time.Hour, GuestPollMax: time.Hour}
+	w.limits = Limits{Call: time.Minute, Start: time.Minute, Copy: time.Minute, GuestPoll: time.Hour, GuestPollMax: time.Hour}
 	return w
 }
 
@@ -345,7 +345,7 @@ func (w *world) ensure(a *Agent, m vm.Machine) vm.Seen {
 // await waits until the VM's report fits.
 func (w *world) await(a *Agent, v id.VM, what string, fits func(vm.Seen) bool) vm.Seen {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		s := a.report(v)
 		if fits(s) {

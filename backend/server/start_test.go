@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/server"
+	"novacron/backend/services"
 )
 
 // refusal is the sentence with which a server on these settings refuses to start.
@@ -41,12 +43,11 @@ func refusal(t *testing.T, more map[string]string) string {
 // nobody is an address on which nothing listens.
 func nobody(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := services.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln.Close()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 }
 
 func TestServer_refusesToStartWithoutItsEnginesAndNamesThem(t *testing.T) {

@@ -21,7 +21,11 @@ type Wire struct {
 }
 
 func newWire(t testing.TB, to string) *Wire {
-	w := &Wire{t: t, to: to, address: "127.0.0.1:0", silent: make(chan struct{})}
+	ports, err := FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wire{t: t, to: to, address: loopback(ports[0]), silent: make(chan struct{})}
 	close(w.silent)
 	w.Mend()
 	t.Cleanup(func() { w.Resume(); w.Cut() })
@@ -36,7 +40,7 @@ func (w *Wire) Mend() {
 		return
 	}
 	w.mu.Lock()
-	w.ln, w.address = ln, ln.Addr().String()
+	w.ln = ln
 	w.mu.Unlock()
 	go func() {
 		for {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 
 	"novacron/backend/client"
 	"novacron/backend/server"
+	"novacron/backend/services"
 )
 
 // Deadlines of what these tests wait for. They are generous: the machine may be loaded and the guests emulated, and a pass
@@ -96,21 +95,11 @@ func (w *world) live(disk string) {
 	w.place(filepath.Join(disk, "data"))
 }
 
-// freePorts gives ports below those that the kernel hands out to outgoing connections, so that they are still free after a restart.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
-	var ports []int
-	for try := 0; len(ports) < n; try++ {
-		if try == 1000 {
-			t.Fatal("no free ports from 10000 to 32000")
-		}
-		p := 10000 + rand.IntN(22000)
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-		if err != nil {
-			continue
-		}
-		defer ln.Close()
-		ports = append(ports, p)
+	ports, err := services.FreePorts(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ports
 }

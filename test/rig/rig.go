@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"novacron/backend/client"
+	"novacron/backend/services"
 )
 
 // repository is the root of the source tree, found from this file.
@@ -202,24 +202,14 @@ func (p *Process) SignIn(ctx context.Context, base string) (*client.Client, erro
 // Addresses are the ports of one server on this machine.
 type Addresses struct{ API, WS, Console, Node string }
 
-// FreeAddresses finds ports that nobody listens on now.
+// FreeAddresses finds ports that nobody listens on now, nor by chance while the server restarts.
 func FreeAddresses() (Addresses, error) {
-	var a Addresses
-	var held []net.Listener
-	var errs []error
-	for _, into := range []*string{&a.API, &a.WS, &a.Console, &a.Node} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			errs = append(errs, err)
-			break
-		}
-		held = append(held, ln)
-		*into = ln.Addr().String()
+	p, err := services.FreePorts(4)
+	if err != nil {
+		return Addresses{}, err
 	}
-	for _, ln := range held {
-		ln.Close()
-	}
-	return a, errors.Join(errs...)
+	at := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+	return Addresses{API: at(p[0]), WS: at(p[1]), Console: at(p[2]), Node: at(p[3])}, nil
 }
 
 // Env sets the addresses.

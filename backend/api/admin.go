@@ -128,7 +128,8 @@ func checkPeer(c net.Conn) error {
 	return nil
 }
 
-// SetupLink makes a one-time link for the first sign-in. The secret stands behind the #, which browsers send to nobody.
+// SetupLink makes a one-time link for the first sign-in. The secret stands behind the #, which browsers send to nobody. fault.Conflict:
+// there is an administrator already.
 func (a *API) SetupLink(ctx context.Context) (wire.SetupLink, error) {
 	secret, ends, err := a.Accounts.IssueSetup(ctx)
 	if err != nil {

@@ -193,6 +193,20 @@ func TestSetup_grantsTheFirstSignInOnce(t *testing.T) {
 	}
 }
 
+// Each start prints a link until somebody has used one; the others may stand in a log, and are good for a day.
+func TestSetup_refusesALinkOnceThereIsAnAdministrator(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	link, err := w.api.SetupLink(ctx)
+	w.must(err)
+	w.admin()
+	c, err := client.New(w.rest.URL, client.Tokens{})
+	w.must(err)
+	_, err = c.Setup(ctx, wire.Setup{Token: link.Token, Username: "eve", Email: "eve@example.org", Password: password})
+	if !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a link from before: got %v", err)
+	}
+}
+
 func TestClient_refreshesAnExpiredTokenByItself(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	c := w.admin()

@@ -399,12 +399,15 @@ func TestAdmin_servesTheLocalSocket(t *testing.T) {
 	if _, err := a.CreateUser(ctx, wire.CreateUser{Username: "grace", Email: "grace@example.org", Password: "short"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a bad password: got %v", err)
 	}
+	if link, err := a.SetupLink(ctx); err != nil || link.Token == "" {
+		t.Errorf("link: got %+v, %v", link, err)
+	}
 	u, err := a.CreateUser(ctx, wire.CreateUser{Username: "grace", Email: "grace@example.org", Password: password, Role: auth.Administrator})
 	if err != nil || u.Username != "grace" {
 		t.Fatalf("got %+v, %v", u, err)
 	}
-	if link, err := a.SetupLink(ctx); err != nil || link.Token == "" {
-		t.Errorf("link: got %+v, %v", link, err)
+	if _, err := a.SetupLink(ctx); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a link where there is an administrator: got %v", err)
 	}
 	w.must(a.Down(ctx, true))
 	if !<-down {

@@ -397,8 +397,15 @@ type setupTicket struct {
 	Purpose string `json:"purpose"`
 }
 
-// IssueSetup makes the secret of a one-time link for the first sign-in.
+// IssueSetup makes the secret of a one-time link for the first sign-in. fault.Conflict: there is an administrator already.
 func (a *Accounts) IssueSetup(ctx context.Context) (secret string, ends time.Time, err error) {
+	n, err := a.db.CountUsers(ctx, auth.Administrator)
+	if err == nil && n > 0 {
+		err = fault.New(fault.Conflict, "setup_done", "there is an administrator already; sign in, or make an account with `novacron admin create-user`")
+	}
+	if err != nil {
+		return "", ends, err
+	}
 	content, err := json.Marshal(setupTicket{"setup"})
 	if err != nil {
 		return "", ends, err
@@ -407,16 +414,21 @@ func (a *Accounts) IssueSetup(ctx context.Context) (secret string, ends time.Tim
 	return secret, a.now().Add(SetupLifetime), err
 }
 
-// Setup makes an administrator with the one-time link's secret and signs in. What is wrong with the form is said before the
-// secret is spent.
+// Setup makes the first administrator with the one-time link's secret and signs in. What is wrong with the form is said before the
+// secret is spent. Once there is an administrator no link is good any more: one that was printed before may stand in a log.
 func (a *Accounts) Setup(ctx context.Context, r wire.Setup, p Peer) (SignIn, error) {
 	if err := checkAccount(r.Username, r.Email, r.Password); err != nil {
 		return SignIn{}, err
 	}
-	if _, err := a.db.UserByLogin(ctx, r.Username); err == nil {
-		return SignIn{}, fault.New(fault.Conflict, "username_taken", "there is already a user named %q; pick another name", r.Username).On("username")
+	for _, f := range [...]struct{ field, login string }{{"username", r.Username}, {"email", r.Email}} {
+		if _, err := a.db.UserByLogin(ctx, f.login); err == nil {
+			return SignIn{}, fault.New(fault.Conflict, f.field+"_taken", "there is already an account with %q; pick another %s", f.login, f.field).On(f.field)
+		}
 	}
-	refused := fault.New(fault.Unauthenticated, "setup_invalid", "this link was used or has ended; get another with `novacron admin setup-link` on the server")
+	refused := fault.New(fault.Unauthenticated, "setup_invalid", "this link was used or has ended; sign in, or get another with `novacron admin setup-link` on the server")
+	if n, err := a.db.CountUsers(ctx, auth.Administrator); err != nil || n > 0 {
+		return SignIn{}, firstError(err, refused)
+	}
 	content, err := a.sessions.RedeemTicket(ctx, r.Token)
 	if fault.Is(err, fault.Unauthenticated) {
 		return SignIn{}, refused

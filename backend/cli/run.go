@@ -265,8 +265,21 @@ func adminCommand(s *session) *cobra.Command {
 		},
 	}
 	statusSettings.register(status)
-	c.AddCommand(create, status, rotateKeysCommand(s))
+	c.AddCommand(create, status, setupLinkCommand(s), rotateKeysCommand(s))
 	return c
+}
+
+func setupLinkCommand(s *session) *cobra.Command {
+	return local(&cobra.Command{
+		Use: "setup-link", Short: "Print a one-time link for the first sign-in", Args: exactArgs(),
+		Long: "Print a one-time link that makes the first administrator. It is good for a day, and for as long as there is no administrator.",
+	}, func(c *cobra.Command, _ []string, a *client.Admin) error {
+		link, err := a.SetupLink(c.Context())
+		if err != nil {
+			return err
+		}
+		return s.say(link, "%s", link.URL)
+	})
 }
 
 func doctorCommand(s *session) *cobra.Command {

@@ -51,7 +51,7 @@ func (a *Admin) CreateUser(ctx context.Context, r wire.CreateUser) (out wire.Use
 	return out, a.do(ctx, http.MethodPost, "/users", r, &out)
 }
 
-// SetupLink makes a one-time link for the first sign-in.
+// SetupLink makes a one-time link for the first sign-in. fault.Conflict: there is an administrator already.
 func (a *Admin) SetupLink(ctx context.Context) (out wire.SetupLink, err error) {
 	return out, a.do(ctx, http.MethodPost, "/setup-link", nil, &out)
 }

@@ -136,6 +136,9 @@ func (a *API) addNodes() {
 		}
 		return &body[wire.Node]{ETag: etag(n.Version), Body: n}, nil
 	})
+	add(a, read, "GET /api/v1/servers", op("listServers", "List the servers on the database", tag), func(ctx context.Context, _ *struct{}) (*body[wire.List[wire.Server]], error) {
+		return answer(a.App.ListServers(ctx, caller(ctx)))
+	})
 	add(a, write, "PATCH /api/v1/nodes/{id}", op("updateNode", "Cordon or label a node", tag), func(ctx context.Context, in *struct {
 		Ref
 		IfMatched

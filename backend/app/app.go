@@ -29,9 +29,10 @@ type Deps struct {
 	Fetch     Fetcher
 	Catalogue Catalogue
 	Tickets   session.Tickets
-	Self      id.Server // this server among those on the database; empty: there are no others
-	Peers     Peers     // nil: likewise
-	Staging   string    // folder of unfinished uploads and downloads, mode 0700; made when it is missing
+	Self      id.Server    // this server among those on the database; empty: there are no others
+	Peers     Peers        // nil: likewise
+	Server    store.Server // this server as ListServers shows it where there are no others
+	Staging   string       // folder of unfinished uploads and downloads, mode 0700; made when it is missing
 
 	// CheckUserData refuses cloud-init data that a guest could not read; nil: only its size and encoding are checked.
 	CheckUserData func(string) error

@@ -71,15 +71,15 @@ func location(reply any) string {
 	return "/api/v1/operations/" + string(o.ID)
 }
 
-// begin adds an operation on the subject beside the change that asks for it. detail is what the audit log tells of it: "before" and
+// begin adds an operation on the subject of that name beside the change that asks for it. detail is what the audit log tells of it: "before" and
 // "after" where there is such, never a secret.
-func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject string, state any, detail map[string]any) (op.Record, error) {
+func (a *App) begin(ctx context.Context, t *store.Tx, c auth.Caller, tenant id.Tenant, kind, subject, name string, state any, detail map[string]any) (op.Record, error) {
 	d := a.defs[kind]
 	if d == nil {
 		return op.Record{}, fmt.Errorf("operation %s is not defined", kind)
 	}
 	r := d.Prepare(subject, state)
-	r.Tenant, r.Caller, r.Request, r.Created = tenant, c.String(), c.Request, a.now()
+	r.Tenant, r.Name, r.Caller, r.Request, r.Created = tenant, name, c.String(), c.Request, a.now()
 	told := map[string]any{"operation": r.ID}
 	maps.Copy(told, detail)
 	if err := audit(t, c, kind, tenant, subject, told); err != nil {

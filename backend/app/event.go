@@ -132,7 +132,7 @@ func (s *Subscription) progressEvent(r op.Record) (wire.Event, bool) {
 		return wire.Event{}, false
 	}
 	data, err := json.Marshal(store.OperationEvent{
-		ID: r.ID, Kind: r.Kind, Subject: r.Subject, Status: r.Status, Step: r.Step, Steps: r.Names, Progress: r.Progress, Sentence: r.Sentence, Cancel: r.Cancel,
+		ID: r.ID, Kind: r.Kind, Subject: r.Subject, Name: r.Name, Status: r.Status, Step: r.Step, Steps: r.Names, Progress: r.Progress, Sentence: r.Sentence, Cancel: r.Cancel,
 	})
 	if err != nil {
 		return wire.Event{}, false

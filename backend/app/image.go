@@ -127,7 +127,7 @@ func (a *App) DeleteImage(ctx context.Context, c auth.Caller, ref string) (Image
 				return ImageResult{}, err
 			}
 		}
-		o, err := a.begin(ctx, t, c, i.Tenant, "image.delete", imageSubject(i.ID), unmaking{Image: i.ID, Digest: i.Digest}, map[string]any{"before": map[string]any{"name": i.Name}})
+		o, err := a.begin(ctx, t, c, i.Tenant, "image.delete", imageSubject(i.ID), i.Name, unmaking{Image: i.ID, Digest: i.Digest}, map[string]any{"before": map[string]any{"name": i.Name}})
 		if err != nil {
 			return ImageResult{}, err
 		}

@@ -83,7 +83,7 @@ func (a *App) ImportImage(ctx context.Context, c auth.Caller, r ImportImage) (Im
 func (a *App) beginImport(ctx context.Context, t *store.Tx, c auth.Caller, i store.Image, s importing) (op.Record, error) {
 	s.Image = i.ID
 	s.Options.Name, s.Options.OS, s.Options.Arch, s.Options.Firmware = i.Name, i.OS, i.Arch, i.Firmware
-	return a.begin(ctx, t, c, i.Tenant, "image.import", imageSubject(i.ID), s, map[string]any{"after": map[string]any{"name": i.Name}})
+	return a.begin(ctx, t, c, i.Tenant, "image.import", imageSubject(i.ID), i.Name, s, map[string]any{"after": map[string]any{"name": i.Name}})
 }
 
 func sourceOf(r ImportImage) string {

@@ -61,7 +61,7 @@ func (a *App) CreateSnapshot(ctx context.Context, c auth.Caller, ref string, w w
 		if err := t.InsertSnapshot(ctx, &p); err != nil {
 			return SnapshotResult{}, err
 		}
-		return a.beginShot(ctx, t, c, "snapshot.create", p, shot{Quiesce: w.Quiesce})
+		return a.beginShot(ctx, t, c, "snapshot.create", v, p, shot{Quiesce: w.Quiesce})
 	})
 }
 
@@ -77,9 +77,9 @@ func checkLabel(noun, name string) error {
 	return nil
 }
 
-func (a *App) beginShot(ctx context.Context, t *store.Tx, c auth.Caller, kind string, p store.Snapshot, s shot) (SnapshotResult, error) {
+func (a *App) beginShot(ctx context.Context, t *store.Tx, c auth.Caller, kind string, v store.VM, p store.Snapshot, s shot) (SnapshotResult, error) {
 	s.VM, s.Snapshot, s.Memory = p.VM, p.ID, p.Memory
-	o, err := a.begin(ctx, t, c, p.Tenant, kind, subjectOf(p.VM), s, map[string]any{"snapshot": p.Name})
+	o, err := a.begin(ctx, t, c, p.Tenant, kind, subjectOf(v.ID), v.Name, s, map[string]any{"snapshot": p.Name})
 	if err != nil {
 		return SnapshotResult{}, err
 	}
@@ -222,7 +222,7 @@ func (a *App) RevertSnapshot(ctx context.Context, c auth.Caller, ref, snapshot s
 		if !p.Memory && seenOf(view).State != vm.SeenStopped {
 			return SnapshotResult{}, fault.New(fault.Conflict, "vm_revert_refused", "%s runs; stop it first, snapshot %s has no memory to go on with", v.Name, p.Name)
 		}
-		return a.beginShot(ctx, t, c, "snapshot.revert", p, shot{Generation: v.Generation})
+		return a.beginShot(ctx, t, c, "snapshot.revert", v, p, shot{Generation: v.Generation})
 	})
 }
 
@@ -275,7 +275,7 @@ func (a *App) afterRevert(ctx context.Context, r op.Run, s *shot) error {
 // DeleteSnapshot removes a snapshot; the VM's present content stays.
 func (a *App) DeleteSnapshot(ctx context.Context, c auth.Caller, ref, snapshot string) (SnapshotResult, error) {
 	return change(ctx, a, c, func(t *store.Tx) (SnapshotResult, error) {
-		_, p, _, err := a.forShot(ctx, t, c, ref, snapshot, vm.VerbSnapshot)
+		v, p, _, err := a.forShot(ctx, t, c, ref, snapshot, vm.VerbSnapshot)
 		if err != nil {
 			return SnapshotResult{}, err
 		}
@@ -283,7 +283,7 @@ func (a *App) DeleteSnapshot(ctx context.Context, c auth.Caller, ref, snapshot s
 		if err := t.UpdateSnapshot(ctx, &p); err != nil {
 			return SnapshotResult{}, err
 		}
-		return a.beginShot(ctx, t, c, "snapshot.delete", p, shot{})
+		return a.beginShot(ctx, t, c, "snapshot.delete", v, p, shot{})
 	})
 }
 

@@ -119,7 +119,7 @@ func list[T any](l []T) []T {
 
 func operationView(r op.Record) wire.Operation {
 	o := wire.Operation{
-		ID: r.ID, Kind: r.Kind, Tenant: r.Tenant, Subject: r.Subject, Caller: r.Caller, Status: string(r.Status), Step: r.Step,
+		ID: r.ID, Kind: r.Kind, Tenant: r.Tenant, Subject: r.Subject, SubjectName: r.Name, Caller: r.Caller, Status: string(r.Status), Step: r.Step,
 		Steps: list(r.Names), Progress: r.Progress, Sentence: r.Sentence, CancelRequested: r.Cancel, CreatedAt: r.Created,
 		UpdatedAt: r.Updated, EndedAt: timeOrNil(r.Ended),
 	}

@@ -110,7 +110,7 @@ func (a *App) insert(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	if err := t.Emit("vm.created", v.Tenant, subjectOf(v.ID), map[string]any{"name": v.Name, "by": c.String()}); err != nil {
 		return VMResult{}, err
 	}
-	o, err := a.begin(ctx, t, c, v.Tenant, kind, subjectOf(v.ID), state, map[string]any{"after": auditable(v)})
+	o, err := a.begin(ctx, t, c, v.Tenant, kind, subjectOf(v.ID), v.Name, state, map[string]any{"after": auditable(v)})
 	if err != nil {
 		return VMResult{}, err
 	}

@@ -31,7 +31,7 @@ func (a *App) DeleteVM(ctx context.Context, c auth.Caller, ref string, version i
 		if _, err := a.allow(ctx, t, v, vm.VerbDelete); err != nil {
 			return VMResult{}, err
 		}
-		o, err := a.begin(ctx, t, c, v.Tenant, "vm.delete", subjectOf(v.ID), deletion{VM: v.ID}, map[string]any{"before": auditable(v)})
+		o, err := a.begin(ctx, t, c, v.Tenant, "vm.delete", subjectOf(v.ID), v.Name, deletion{VM: v.ID}, map[string]any{"before": auditable(v)})
 		if err != nil {
 			return VMResult{}, err
 		}

@@ -115,7 +115,7 @@ func (a *App) record(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 		return VMResult{}, err
 	}
 	state.Generation = v.Generation
-	o, err := a.begin(ctx, t, c, v.Tenant, kind, subject, state, map[string]any{"before": map[string]any{"wanted": state.Before}, "after": map[string]any{"wanted": v.Power}})
+	o, err := a.begin(ctx, t, c, v.Tenant, kind, subject, v.Name, state, map[string]any{"before": map[string]any{"wanted": state.Before}, "after": map[string]any{"wanted": v.Power}})
 	if err != nil {
 		return VMResult{}, err
 	}

@@ -77,7 +77,7 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	} else {
 		v.Generation++
 		state.Generation = v.Generation
-		begun, err := a.begin(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), state, told)
+		begun, err := a.begin(ctx, t, c, v.Tenant, "vm.update", subjectOf(v.ID), v.Name, state, told)
 		if err != nil {
 			return VMResult{}, err
 		}
@@ -227,7 +227,7 @@ func applyNICs(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM, w w
 func (a *App) updateVM() *op.Definition {
 	return op.Define("vm.update",
 		// The verb has changed the row already, so the first step takes it back, whichever step failed.
-		op.Do("Bring new images to the node", a.bringUpdated).Undo(a.unchange),
+		op.Do("Prepare the node", a.bringUpdated).Undo(a.unchange),
 		op.Do("Change the VM on its node", a.changeVM).NoUndo("the undo of the first step tells the node too"),
 	)
 }

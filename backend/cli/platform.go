@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -232,6 +233,25 @@ func nodeRemove(s *session) *cobra.Command {
 	return removing(s, &cobra.Command{Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node")}, (*client.Client).RemoveNode, "%s is removed.")
 }
 
+func serverList(s *session) *cobra.Command {
+	return signedIn(s, &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the servers that share the database", Args: exactArgs(),
+	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
+		all, err := cl.Servers(c.Context())
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return list(s, all.Items, []string{"NAME", "STATE", "ADDRESS", "NODES", "VERSION", "UP", "SEEN"}, func(v wire.Server) []string {
+			state := v.State
+			if v.Self {
+				state += ", asked"
+			}
+			return []string{dash(v.Name), state, dash(v.Address), fmt.Sprint(v.Nodes), v.Version, age(v.StartedAt, now), age(v.SeenAt, now)}
+		})
+	})
+}
+
 func networkCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "network", Short: "Look at networks", GroupID: "use", Args: cobra.NoArgs}
 	c.AddCommand(listing(s, "List networks", (*client.Client).Networks, []string{"NAME", "SUBNET", "GATEWAY", "MTU"}, func(n wire.Network) []string {
@@ -256,12 +276,12 @@ func operationList(s *session) *cobra.Command {
 			return err
 		}
 		now := time.Now()
-		return list(s, page.Items, []string{"ID", "KIND", "STATUS", "SUBJECT", "AGE", "NOW"}, func(o wire.Operation) []string {
+		return list(s, page.Items, []string{"ID", "KIND", "NAME", "STATUS", "AGE", "NOW"}, func(o wire.Operation) []string {
 			now1 := o.Sentence
 			if o.Error != nil {
 				now1 = o.Error.Message
 			}
-			return []string{string(o.ID), o.Kind, o.Status, o.Subject, age(o.CreatedAt, now), now1}
+			return []string{string(o.ID), o.Kind, cmp.Or(o.SubjectName, o.Subject), o.Status, age(o.CreatedAt, now), now1}
 		})
 	})
 	c.Flags().IntVar(&limit, "limit", 30, "how many")
@@ -273,7 +293,7 @@ func (s *session) showOperation(o wire.Operation) error {
 	if o.Error != nil {
 		problem = o.Error.Message
 	}
-	return s.show(o, "id", string(o.ID), "kind", o.Kind, "subject", o.Subject, "status", o.Status, "progress", fmt.Sprintf("%.0f%%", o.Progress*100), "now", o.Sentence, "error", problem,
+	return s.show(o, "id", string(o.ID), "kind", o.Kind, "name", o.SubjectName, "subject", o.Subject, "status", o.Status, "progress", fmt.Sprintf("%.0f%%", o.Progress*100), "now", o.Sentence, "error", problem,
 		"steps", strings.Join(o.Steps, " > "), "asked by", o.Caller, "created", o.CreatedAt.Local().Format(time.DateTime))
 }
 
@@ -313,7 +333,7 @@ func eventCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(s, page.Items, []string{"TIME", "TYPE", "SUBJECT", "WHAT"}, eventRow)
+			return list(s, page.Items, []string{"TIME", "TYPE", "NAME", "WHAT"}, eventRow)
 		}
 		return s.followEvents(c.Context(), cl, since, topics)
 	})
@@ -325,21 +345,27 @@ func eventCommand(s *session) *cobra.Command {
 }
 
 func eventRow(e wire.Event) []string {
-	return []string{e.Time.Local().Format(time.DateTime), e.Type, e.Subject, eventWords(e.Data)}
+	name, words := eventWords(e.Data)
+	if name == "" {
+		name = e.Subject
+	}
+	return []string{e.Time.Local().Format(time.DateTime), e.Type, name, words}
 }
 
-// eventWords says what most events have to tell; the other forms of output have all of it.
-func eventWords(data json.RawMessage) string {
+// eventWords says what most events have to tell, and the name of what they tell it of; the other forms of output have all of it.
+func eventWords(data json.RawMessage) (name, words string) {
 	var d struct {
 		Name, Username, Kind, Previous, Status, Sentence, Reason, By string
-		Error                                                        *struct{ Message string }
+
+		SubjectName string `json:"subject_name"`
+		Error       *struct{ Message string }
 	}
 	if json.Unmarshal(data, &d) != nil { // a field of another form
-		return string(data)
+		return "", string(data)
 	}
-	out := []string{d.Name, d.Username, d.Kind, d.Status, d.Sentence, d.Reason}
+	out := []string{d.Kind, d.Status, d.Sentence, d.Reason}
 	if d.Previous != "" && d.Previous != d.Status {
-		out[3] = d.Previous + " to " + d.Status
+		out[1] = d.Previous + " to " + d.Status
 	}
 	if d.Error != nil {
 		out = append(out, d.Error.Message)
@@ -347,11 +373,12 @@ func eventWords(data json.RawMessage) string {
 	if d.By != "" {
 		out = append(out, "by "+d.By)
 	}
+	name = cmp.Or(d.Name, d.SubjectName, d.Username)
 	out = slices.DeleteFunc(out, func(s string) bool { return s == "" })
-	if len(out) == 0 {
-		return string(data)
+	if len(out) == 0 && name == "" {
+		return "", string(data)
 	}
-	return strings.Join(out, ", ")
+	return name, strings.Join(out, ", ")
 }
 
 // followEvents prints events as they come and opens the stream again, from where it ended, when the line breaks.

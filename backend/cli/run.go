@@ -81,6 +81,7 @@ func serverCommand(s *session) *cobra.Command {
 	}
 	settings.register(c)
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	c.AddCommand(serverList(s))
 	return c
 }
 

@@ -22,6 +22,12 @@ func (c *Client) Node(ctx context.Context, ref string) (out wire.Node, err error
 	return out, err
 }
 
+// Servers is all servers that share the database.
+func (c *Client) Servers(ctx context.Context) (out wire.List[wire.Server], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/servers", out: &out})
+	return out, err
+}
+
 // UpdateNode changes a node: cordon, labels. version 0: whatever it is now.
 func (c *Client) UpdateNode(ctx context.Context, ref string, r wire.UpdateNode, version int64) (out wire.Node, err error) {
 	_, err = c.do(ctx, call{method: http.MethodPatch, path: path("/api/v1/nodes", ref), body: r, version: version, out: &out})

@@ -142,6 +142,7 @@ type Record struct {
 	Kind      string
 	Tenant    id.Tenant
 	Subject   string // what it acts on, "vm/<id>"; at most one unended operation per subject
+	Name      string // of the subject when it began, for people; the subject may be gone since
 	Caller    string // who asked
 	Request   string // request id of who asked
 	State     json.RawMessage

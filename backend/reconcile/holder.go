@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -67,19 +68,32 @@ func (h *holders) epoch(n id.Node) int64 {
 	return h.epochs[n]
 }
 
-// keep says now and then that this server lives, and claims and releases as nodes come and go.
+// keep says now and then that this server lives, and claims and releases as nodes come and go. It ends where another process has this
+// server's id.
 func (h *holders) keep(ctx context.Context) {
-	defer h.leave()
+	if err := h.work(ctx); err != nil {
+		h.l.o.Fail(err)
+		return
+	}
+	h.leave()
+}
+
+// work returns nil when ctx ends, or a twinError.
+func (h *holders) work(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	h.l.repeat(ctx, h.l.o.Times.Retry, "forget what an earlier life of this server held", func(ctx context.Context) error {
 		if err := h.live(ctx, true); err != nil {
 			return err
 		}
-		h.follow(ctx)
+		err = h.follow(ctx)
+		stop()
 		return nil
 	})
+	return err
 }
 
-func (h *holders) follow(ctx context.Context) {
+func (h *holders) follow(ctx context.Context) error {
 	tick := time.NewTicker(h.l.o.Times.Hold)
 	defer tick.Stop()
 	for {
@@ -90,7 +104,10 @@ func (h *holders) follow(ctx context.Context) {
 		case <-h.wake:
 			err = h.settle(ctx)
 		case <-ctx.Done():
-			return
+			return nil
+		}
+		if isTwin(err) {
+			return err
 		}
 		if err != nil && ctx.Err() == nil {
 			h.l.o.Log.Warn("tell the other servers what is connected here", "err", err)
@@ -109,9 +126,12 @@ func (h *holders) live(ctx context.Context, first bool) error {
 	var claimed []store.Held
 	err := h.l.o.Store.Tx(ctx, func(t *store.Tx) (err error) {
 		if first {
-			if err := t.ReleaseServer(ctx, self.ID); err != nil {
-				return err
-			}
+			err = t.ReleaseServer(ctx, self.ID)
+		} else {
+			err = h.l.notReplaced(ctx, &t.Reader)
+		}
+		if err != nil {
+			return err
 		}
 		if err := t.SaveServer(ctx, self); err != nil {
 			return err
@@ -188,8 +208,15 @@ const leaveTimeout = time.Second
 func (h *holders) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	err := h.l.o.Store.Tx(ctx, func(t *store.Tx) error { return t.ReleaseServer(ctx, h.l.o.Server.ID) })
-	if err != nil {
+	self := h.l.o.Server
+	self.Seen, self.Stopped = h.l.o.Now(), true
+	err := h.l.o.Store.Tx(ctx, func(t *store.Tx) error {
+		if err := h.l.notReplaced(ctx, &t.Reader); err != nil {
+			return err
+		}
+		return errors.Join(t.ReleaseServer(ctx, self.ID), t.SaveServer(ctx, self))
+	})
+	if err != nil && !isTwin(err) {
 		h.l.o.Log.Warn("tell the other servers that this one stops", "err", err)
 	}
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,4 +102,69 @@ func TestHolders_aServerThatDiedHoldsNothingInItsNextLife(t *testing.T) {
 	again.Start()
 	t.Cleanup(func() { w.stop(again) })
 	w.heldNowhere("the claim of its life before is gone")
+}
+
+// alike makes the loops of a process that has the id of another one.
+func (w *world) alike(o *Loops, address string, started time.Time) (twin *Loops, failed chan error) {
+	w.t.Helper()
+	failed = make(chan error, 1)
+	twin, err := New(Options{App: w.app, Store: w.db, Server: store.Server{ID: o.o.Server.ID, Address: address, Started: started},
+		Fail: func(err error) { failed <- err }, Times: Times{Retry: 5 * time.Millisecond, Hold: 20 * time.Millisecond}})
+	w.must(err)
+	w.t.Cleanup(func() { w.stop(twin) })
+	return twin, failed
+}
+
+func TestAlone_refusesASecondServerOfOneID(t *testing.T) {
+	w := newWorld(t)
+	a := w.beside("a:8093")
+	a.Up(w.node.ID, w.node)
+	held := w.heldAt(a, "the server holds the node")
+	copied, _ := w.alike(a, "b:8093", time.Now().Add(time.Second))
+	copied.o.Times.Hold = 4 * time.Second // the first is heard again long before its silence would count
+	err := copied.Alone(w.ctx)
+	if err == nil || !strings.Contains(err.Error(), "a:8093") || !strings.Contains(err.Error(), "server-id") {
+		t.Fatalf("a copy of a server that runs: %v, want a refusal that names the other and the way out", err)
+	}
+	if now := w.heldAt(a, "the server holds the node still"); now.Epoch != held.Epoch {
+		t.Errorf("the refused copy took the node: epoch %d, was %d", now.Epoch, held.Epoch)
+	}
+}
+
+func TestAlone_letsAServerMoveToAnotherAddress(t *testing.T) {
+	w := newWorld(t)
+	a := w.beside("a:8093")
+	w.eventually("the server is known", func() bool { _, err := w.db.Server(w.ctx, a.o.Server.ID); return err == nil })
+	w.stop(a)
+	moved, _ := w.alike(a, "b:8093", time.Now().Add(time.Second))
+	moved.o.Times.Hold = time.Hour // after a stop there is nothing to wait for
+	w.must(moved.Alone(w.ctx))
+
+	killed := a.o.Server // as one that was killed leaves it
+	killed.Seen = time.Now()
+	w.must(w.db.Tx(w.ctx, func(t *store.Tx) error { return t.SaveServer(w.ctx, killed) }))
+	moved.o.Times.Hold = 20 * time.Millisecond
+	w.must(moved.Alone(w.ctx))
+}
+
+func TestHolders_ofTwoServersThatCameAtOnceTheOneThatWasWrittenOverEnds(t *testing.T) {
+	w := newWorld(t)
+	first := w.beside("a:8093")
+	older, failed := w.alike(first, "a:8093", time.Now().Add(time.Second))
+	w.stop(first)
+	older.Start()
+	older.Up(w.node.ID, w.node)
+	w.heldAt(older, "the older one holds the node")
+	newer, _ := w.alike(first, "a:8093", time.Now().Add(2*time.Second))
+	newer.Start()
+	newer.Up(w.node.ID, w.node)
+	select {
+	case err := <-failed:
+		if !strings.Contains(err.Error(), "a:8093") {
+			t.Errorf("the older one ends with %v, want the other's address", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the one whose row was written over goes on")
+	}
+	w.heldAt(newer, "the newer one holds the node")
 }

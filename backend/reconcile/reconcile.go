@@ -30,8 +30,10 @@ type Options struct {
 	// Instant reads a clock of this machine that never steps and goes on during suspend; nil: CLOCK_BOOTTIME.
 	Instant func() node.Instant
 	Times   Times
-	// Server is this server as others on its database find it; without an id there are no others.
+	// Server is this server as others on its database find it; without an address there are no others.
 	Server store.Server
+	// Fail is told, once, why this server must end: another process has its id. nil: it is logged.
+	Fail func(error)
 }
 
 // Times is how often things happen. Zero fields take the default.
@@ -89,11 +91,14 @@ func New(o Options) (*Loops, error) {
 	if o.Instant == nil {
 		o.Instant = bootTime
 	}
+	if o.Fail == nil {
+		o.Fail = func(err error) { o.Log.Error("this server should end", "err", err) }
+	}
 	o.Times = o.Times.filled()
 	l := &Loops{o: o, nodes: map[id.Node]context.CancelFunc{}, strays: map[id.VM]bool{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.leases = newLeases(l)
-	if o.Server.ID != "" {
+	if o.Server.Address != "" {
 		l.holds = newHolders(l)
 	}
 	return l, nil

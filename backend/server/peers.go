@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 
 	"novacron/backend/agent/remote"
 	"novacron/backend/app"
@@ -15,17 +16,16 @@ import (
 	"novacron/backend/store"
 )
 
-// asPeer is this server as the others on its database find it. An embedded database has one server, unless an address is set.
+// asPeer is this server as people see it and as the others on its database find it. An embedded database has one server, unless an
+// address is set.
 func (s *Server) asPeer() (store.Server, error) {
 	address := s.o.PeerAddr
 	if address == "" && s.o.DatabaseURL != "" {
 		address = s.towardsDatabase()
 	}
-	if address == "" {
-		return store.Server{}, nil
-	}
+	name, _ := os.Hostname() // without one it has its id
 	self, err := serverID(s.paths)
-	return store.Server{ID: self, Address: address, Started: s.started}, err
+	return store.Server{ID: self, Name: name, Address: address, Version: s.o.Version, Started: s.started}, err
 }
 
 // towardsDatabase is the node port at the address by which this machine reaches the database: the others reach that too, and so
@@ -56,7 +56,7 @@ func (s *Server) towardsDatabase() string {
 }
 
 func (s *Server) openPeers() (err error) {
-	if s.self.ID == "" {
+	if s.self.Address == "" {
 		return nil
 	}
 	s.peers, err = remote.NewPeers(remote.PeersOptions{CA: s.ca, Self: s.self.ID, Log: s.log,

@@ -70,13 +70,13 @@ type Server struct {
 	loops    *reconcile.Loops
 	node     *Node
 	nodeID   id.Node
-	self     store.Server // to the other servers on the database; without an id there are none
+	self     store.Server // to the other servers on the database; without an address there are none
 	peers    *remote.Peers
 
 	listeners map[string]net.Listener
 	servers   []*http.Server
 	serving   sync.WaitGroup
-	failed    chan error // the first listener that broke
+	failed    chan error // why the server ends: a listener that broke, another server of its id
 	stopping  chan struct{}
 	down      chan bool // an administrator's order to end; true: guests too
 	started   time.Time
@@ -191,7 +191,7 @@ func (s *Server) openApp(ctx context.Context) error {
 	nodes := &roster{peers: s.peers}
 	staging := filepath.Join(s.paths.Data, "staging")
 	deps := app.Deps{Store: s.db, Nodes: nodes, Images: imageFiles{s.cache, s.peers}, Fetch: get, Catalogue: makers{get, staging}, Tickets: s.sessions,
-		Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now}
+		Server: s.self, Staging: staging, CheckUserData: seed.CheckUserData, Quota: app.TenantQuota, FirstUID: s.paths.FirstUID(), UIDs: 1 << 16, Log: s.log, Now: s.o.Outside.Now}
 	if s.peers != nil {
 		deps.Self, deps.Peers = s.self.ID, s.peers
 	}
@@ -210,7 +210,7 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.accounts = app.NewAccounts(accounts)
-	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log, Now: s.o.Outside.Now, Instant: s.o.Outside.Instant, Server: s.self})
+	s.loops, err = reconcile.New(reconcile.Options{App: s.app, Store: s.db, Prune: s.sessions.Prune, Log: s.log, Now: s.o.Outside.Now, Instant: s.o.Outside.Instant, Server: s.self, Fail: s.fail})
 	if err != nil {
 		return err
 	}
@@ -236,8 +236,11 @@ func (s *Server) openHub(nodes *roster) error {
 		},
 		OnUp:   func(n id.Node, a agent.API) { s.loops.Up(n, a) },
 		OnDown: s.loops.Down,
-		Server: s.self.ID, Holds: s.loops.Holds, Disk: disk{s.cache, s.app},
+		Holds:  s.loops.Holds, Disk: disk{s.cache, s.app},
 		Log: s.log,
+	}
+	if s.peers != nil {
+		o.Server = s.self.ID
 	}
 	if s.node != nil {
 		o.Node, o.Agent = s.nodeID, s.node.Agent
@@ -275,6 +278,9 @@ func (s *Server) openAPI(context.Context) error {
 
 // Start lets everything run: the node adopts its guests, operations go on, and the ports answer last.
 func (s *Server) Start(ctx context.Context) error {
+	if err := s.loops.Alone(ctx); err != nil {
+		return err
+	}
 	if s.node != nil {
 		if err := s.startNode(ctx); err != nil {
 			return err
@@ -322,7 +328,7 @@ func (s *Server) wakeRunner() {
 	})
 }
 
-// Wait returns when ctx ends, an administrator ends the platform, or a listener breaks.
+// Wait returns when ctx ends, an administrator ends the platform, or the server cannot go on.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -64,6 +64,17 @@ func TestServer_setsUpOnceServesAndKeepsWhatItKnows(t *testing.T) {
 	if err != nil || a.Operation == nil || !a.Operation.Succeeded() {
 		t.Fatalf("create: %+v, %v", a.Operation, err)
 	}
+	servers, err := c.Servers(t.Context())
+	if err != nil || len(servers.Items) != 1 {
+		t.Fatalf("servers: %+v, %v", servers, err)
+	}
+	if only := servers.Items[0]; !only.Self || only.State != "alive" || only.Version != "test" || only.Nodes != 1 || only.Address != "" {
+		t.Errorf("the only server is %+v", only)
+	}
+	ended, err := c.Operations(t.Context(), client.ListOptions{})
+	if err != nil || len(ended.Items) == 0 || ended.Items[0].SubjectName != "web-1" {
+		t.Errorf("operations: %+v, %v, want one that names web-1", ended.Items, err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,12 @@ const (
 	maxSentence       = 1024    // bytes
 )
 
-const operationColumns = `o.id, o.kind, o.tenant, o.subject, o.caller, o.request, o.state, o.status, o.step, o.names, o.progress,
+const operationColumns = `o.id, o.kind, o.tenant, o.subject, o.subject_name, o.caller, o.request, o.state, o.status, o.step, o.names, o.progress,
 	o.sentence, o.problem, o.cancel, o.attempts, o.not_before, o.holder, o.fence, o.lease_ends, o.created_at, o.updated_at, o.ended_at`
 
 func scanOperation(r row) (o op.Record, err error) {
 	var state []byte
-	err = r.Scan(&o.ID, &o.Kind, &o.Tenant, &o.Subject, &o.Caller, &o.Request, &state, &o.Status, &o.Step, decoded{&o.Names},
+	err = r.Scan(&o.ID, &o.Kind, &o.Tenant, &o.Subject, &o.Name, &o.Caller, &o.Request, &state, &o.Status, &o.Step, decoded{&o.Names},
 		&o.Progress, &o.Sentence, decoded{&o.Error}, &o.Cancel, &o.Attempts, stamped{&o.NotBefore}, &o.Holder, &o.Fence,
 		stamped{&o.LeaseEnds}, stamped{&o.Created}, stamped{&o.Updated}, stamped{&o.Ended})
 	o.State = state
@@ -78,10 +78,10 @@ func (t *Tx) InsertOperation(ctx context.Context, o *op.Record) error {
 	}
 	o.Status, o.Created = op.Queued, orNow(o.Created)
 	o.Updated, o.NotBefore, o.LeaseEnds = o.Created, o.Created, o.Created
-	n, err := t.exec(ctx, `insert into operations (id, kind, tenant, subject, caller, request, state, status, step, names, progress,
+	n, err := t.exec(ctx, `insert into operations (id, kind, tenant, subject, subject_name, caller, request, state, status, step, names, progress,
 		sentence, problem, cancel, attempts, not_before, holder, fence, lease_ends, created_at, updated_at)
-		values (`+places(1, 21)+`) on conflict do nothing`,
-		o.ID, o.Kind, o.Tenant, o.Subject, o.Caller, o.Request, string(o.State), o.Status, o.Step, encode(o.Names), o.Progress,
+		values (`+places(1, 22)+`) on conflict do nothing`,
+		o.ID, o.Kind, o.Tenant, o.Subject, o.Name, o.Caller, o.Request, string(o.State), o.Status, o.Step, encode(o.Names), o.Progress,
 		o.Sentence, "", o.Cancel, o.Attempts, stamp(o.NotBefore), "", o.Fence, stamp(o.LeaseEnds), stamp(o.Created), stamp(o.Updated))
 	if err != nil {
 		return err
@@ -164,6 +164,7 @@ type OperationEvent struct {
 	ID       id.Operation `json:"id"`
 	Kind     string       `json:"kind"`
 	Subject  string       `json:"subject"`
+	Name     string       `json:"subject_name"` // of the subject, as in the operation
 	Status   op.Status    `json:"status"`
 	Step     int          `json:"step"`
 	Steps    []string     `json:"steps"`
@@ -175,7 +176,7 @@ type OperationEvent struct {
 
 func (t *Tx) emitOperation(kind string, o *op.Record) error {
 	return t.Emit(kind, o.Tenant, "operation/"+string(o.ID), OperationEvent{
-		ID: o.ID, Kind: o.Kind, Subject: o.Subject, Status: o.Status, Step: o.Step, Steps: o.Names, Progress: o.Progress,
+		ID: o.ID, Kind: o.Kind, Subject: o.Subject, Name: o.Name, Status: o.Status, Step: o.Step, Steps: o.Names, Progress: o.Progress,
 		Sentence: o.Sentence, Cancel: o.Cancel, Error: o.Error,
 	})
 }

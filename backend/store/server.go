@@ -12,9 +12,17 @@ import (
 // Server is a server on this database.
 type Server struct {
 	ID      id.Server
-	Address string // host:port of its node port, as the other servers dial it
-	Started time.Time
-	Seen    time.Time // when it last said that it lives
+	Name    string // of its machine, for people
+	Address string // host:port of its node port, as the other servers dial it; empty: there are no others
+	Version string
+	Started time.Time // with the id it names one life of the server
+	Seen    time.Time // when it last said that it lives, on its own clock
+	Stopped bool      // it said that it stops
+}
+
+// SameLife reports whether both are of one process.
+func (s Server) SameLife(o Server) bool {
+	return s.ID == o.ID && stamp(s.Started) == stamp(o.Started)
 }
 
 // Held says which server holds the connection of a node.
@@ -30,9 +38,10 @@ const MaxServers = 64
 
 // SaveServer records that the server lives, at an address.
 func (t *Tx) SaveServer(ctx context.Context, s Server) error {
-	_, err := t.exec(ctx, `insert into servers (id, address, started_at, seen_at) values ($1, $2, $3, $4)
-		on conflict (id) do update set address = excluded.address, started_at = excluded.started_at, seen_at = excluded.seen_at`,
-		s.ID, s.Address, stamp(s.Started), stamp(s.Seen))
+	_, err := t.exec(ctx, `insert into servers (id, name, address, version, started_at, seen_at, stopped) values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (id) do update set name = excluded.name, address = excluded.address, version = excluded.version,
+		started_at = excluded.started_at, seen_at = excluded.seen_at, stopped = excluded.stopped`,
+		s.ID, s.Name, s.Address, s.Version, stamp(s.Started), stamp(s.Seen), s.Stopped)
 	return err
 }
 
@@ -42,11 +51,35 @@ func (t *Tx) TrimServers(ctx context.Context, before time.Time) error {
 	return err
 }
 
+const serverColumns = "select id, name, address, version, started_at, seen_at, stopped from servers "
+
+func scanServer(row row) (s Server, err error) {
+	return s, row.Scan(&s.ID, &s.Name, &s.Address, &s.Version, stamped{&s.Started}, stamped{&s.Seen}, &s.Stopped)
+}
+
 // Servers reads the servers on this database, at most MaxServers.
 func (r *Reader) Servers(ctx context.Context) ([]Server, error) {
-	return many(ctx, r, func(row row) (s Server, err error) {
-		return s, row.Scan(&s.ID, &s.Address, stamped{&s.Started}, stamped{&s.Seen})
-	}, "select id, address, started_at, seen_at from servers order by id limit $1", MaxServers)
+	return many(ctx, r, scanServer, serverColumns+"order by id limit $1", MaxServers)
+}
+
+// Server reads one. fault.NotFound: it was not seen for a while, or never.
+func (r *Reader) Server(ctx context.Context, s id.Server) (Server, error) {
+	return one(ctx, r, fault.New(fault.NotFound, "server_not_found", "there is no server %s", s), scanServer, serverColumns+"where id = $1", s)
+}
+
+// HeldCounts counts the connections of nodes per server.
+func (r *Reader) HeldCounts(ctx context.Context) (map[id.Server]int, error) {
+	type count struct {
+		server id.Server
+		nodes  int
+	}
+	rows, err := many(ctx, r, func(row row) (c count, err error) { return c, row.Scan(&c.server, &c.nodes) },
+		"select server, count(*) from holders where server <> '' group by server")
+	out := make(map[id.Server]int, len(rows))
+	for _, c := range rows {
+		out[c.server] = c.nodes
+	}
+	return out, err
 }
 
 // ClaimNodes records that the server holds the connections of these nodes, which are named once, and gives them with their new

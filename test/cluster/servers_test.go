@@ -29,6 +29,7 @@ func TestTwoServers_areOne(t *testing.T) {
 		name string
 		run  func(t *testing.T)
 	}{
+		{"both are listed by either", func(t *testing.T) { one.lists(t, 2); two.lists(t, 2) }},
 		{"a node of either is there for both", func(t *testing.T) {
 			two.create("near", "alpha")
 			one.create("far", "beta") // whose server has no image
@@ -52,6 +53,26 @@ func TestTwoServers_areOne(t *testing.T) {
 		}
 		one.counted("after: " + chapter.name)
 	}
+}
+
+// lists waits until the server knows of so many that live and hold a node each.
+func (c *cluster) lists(t *testing.T, servers int) {
+	c.until("the servers that share the database", func(ctx context.Context) string {
+		all, err := c.Servers(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		good := 0
+		for _, s := range all.Items {
+			if s.State == "alive" && s.Nodes == 1 && s.Address != "" {
+				good++
+			}
+		}
+		if good != servers || len(all.Items) != servers {
+			return fmt.Sprintf("%+v", all.Items)
+		}
+		return ""
+	})
 }
 
 // isCutOffFrom breaks the way between two servers that both reach the database.

@@ -84,7 +84,8 @@ var routes = map[string]row{
 	"GET /api/v1/catalogue": {viewer, 200, 200, ""}, "GET /api/v1/networks": {viewer, 200, 200, ""}, "GET /api/v1/networks/{id}": {viewer, 200, 200, ""},
 	"GET /api/v1/events": {viewer, 200, 200, ""},
 
-	"GET /api/v1/nodes": {oper, 200, 0, ""}, "GET /api/v1/nodes/{id}": {oper, 200, 0, ""}, "PATCH /api/v1/nodes/{id}": {oper, 412, 0, `{"cordoned":false}`},
+	"GET /api/v1/servers": {oper, 200, 0, ""},
+	"GET /api/v1/nodes":   {oper, 200, 0, ""}, "GET /api/v1/nodes/{id}": {oper, 200, 0, ""}, "PATCH /api/v1/nodes/{id}": {oper, 412, 0, `{"cordoned":false}`},
 	"DELETE /api/v1/nodes/{id}": {oper, 409, 0, ""}, "POST /api/v1/nodes/{id}/confirm-dead": {oper, 409, 0, ""}, "POST /api/v1/nodes/join-tokens": {oper, 200, 0, ""},
 
 	"GET /api/v1/tenants": {viewer, 200, 200, ""}, "GET /api/v1/tenants/{id}": {viewer, 200, 404, ""}, "POST /api/v1/tenants": {admin, 201, 0, `{"name":"tenant-$"}`},

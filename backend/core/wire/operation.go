@@ -14,6 +14,7 @@ type Operation struct {
 	Kind            string            `json:"kind" doc:"For example vm.create"`
 	Tenant          id.Tenant         `json:"tenant"`
 	Subject         string            `json:"subject" doc:"What it acts on, for example vm/ID"`
+	SubjectName     string            `json:"subject_name" doc:"Its name when the operation began; empty for what began before names were kept"`
 	Caller          string            `json:"caller" doc:"Who asked"`
 	Status          string            `json:"status" enum:"queued,running,undoing,succeeded,failed,canceled,stuck"`
 	Step            int               `json:"step" doc:"Index of the present step"`

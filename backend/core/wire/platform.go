@@ -45,6 +45,19 @@ type UpdateNode struct {
 	Labels   *map[string]string `json:"labels,omitempty" doc:"Replaces all labels"`
 }
 
+// Server is a control plane on the installation's database.
+type Server struct {
+	ID        id.Server `json:"id"`
+	Name      string    `json:"name" doc:"Host name of its machine"`
+	Address   string    `json:"address" doc:"host:port at which the other servers reach it; empty: it shares its database with none"`
+	Version   string    `json:"version"`
+	Nodes     int       `json:"nodes" doc:"Nodes that are connected to it"`
+	State     string    `json:"state" enum:"alive,silent,stopped" doc:"silent: it said nothing for 40 seconds; stopped: it said that it stops"`
+	Self      bool      `json:"self" doc:"It is the one that answers"`
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at" doc:"When it last said that it lives, every ten seconds, by its own clock; after two minutes of silence it is forgotten"`
+}
+
 // JoinToken lets one machine join.
 type JoinToken struct {
 	Token     string    `json:"token"`

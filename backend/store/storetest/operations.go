@@ -17,7 +17,7 @@ import (
 func (s *suite) operation(subject string) op.Record {
 	s.t.Helper()
 	o := op.Record{
-		ID: id.NewOperation(), Kind: "vm.start", Tenant: s.tenant, Subject: subject, Caller: "ada", Request: "req-1",
+		ID: id.NewOperation(), Kind: "vm.start", Tenant: s.tenant, Subject: subject, Name: "web-1", Caller: "ada", Request: "req-1",
 		State: json.RawMessage(`{"a":1}`), Names: []string{"One", "Two"},
 	}
 	s.tx(func(x *store.Tx) error { return x.InsertOperation(s.ctx, &o) })

@@ -14,7 +14,7 @@ func testServers(t *testing.T, s *suite) {
 	a, b := id.NewServer(), id.NewServer()
 	save := func(srv id.Server, address string, seen time.Time) {
 		s.tx(func(x *store.Tx) error {
-			return x.SaveServer(s.ctx, store.Server{ID: srv, Address: address, Started: at, Seen: seen})
+			return x.SaveServer(s.ctx, store.Server{ID: srv, Name: "thor", Address: address, Version: "v1", Started: at, Seen: seen})
 		})
 	}
 	n, other := s.insertNode("thor-1").ID, s.insertNode("thor-2").ID
@@ -39,6 +39,7 @@ func testServers(t *testing.T, s *suite) {
 	same(t, "claims of nodes that are there", len(claim(a, false, n, other, id.NewNode())), 2)
 	first := holder()
 	same(t, "the first holder", first, store.Held{Node: n, Server: a, Address: "a:8093", Epoch: 1})
+	same(t, "how many each holds", must[map[id.Server]int](t)(s.db.HeldCounts(s.ctx)), map[id.Server]int{a: 2})
 	same(t, "what the first holds", len(must[[]store.Held](t)(s.db.HeldBy(s.ctx, a))), 2)
 	same(t, "gentle claims of what another holds", len(claim(b, true, n)), 0)
 	claim(b, false, n)
@@ -51,7 +52,13 @@ func testServers(t *testing.T, s *suite) {
 	same(t, "a gentle claim of what nobody holds", claim(a, true, n)[0].Epoch, int64(3))
 	s.tx(func(x *store.Tx) error { return x.TrimServers(s.ctx, at.Add(time.Minute)) })
 	nobody("with its server forgotten")
-	same(t, "servers left", must[[]store.Server](t)(s.db.Servers(s.ctx)), []store.Server{{ID: b, Address: "b:8093", Started: at, Seen: at.Add(time.Hour)}})
+	same(t, "servers left", must[[]store.Server](t)(s.db.Servers(s.ctx)), []store.Server{{ID: b, Name: "thor", Address: "b:8093", Version: "v1", Started: at, Seen: at.Add(time.Hour)}})
+	one := must[store.Server](t)(s.db.Server(s.ctx, b))
+	same(t, "one of them is the same life whatever it said last", one.SameLife(store.Server{ID: b, Started: at}), true)
+	same(t, "and another after a restart", one.SameLife(store.Server{ID: b, Started: at.Add(time.Microsecond)}), false)
+	if _, err := s.db.Server(s.ctx, a); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a server that was forgotten: %v, want that it is not found", err)
+	}
 	same(t, "a gentle claim of what a forgotten server held", claim(b, true, n)[0].Epoch, int64(4))
 	s.tx(func(x *store.Tx) error { return x.ReleaseServer(s.ctx, b) })
 	nobody("after the server let go of everything")

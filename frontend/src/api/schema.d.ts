@@ -912,6 +912,23 @@ export interface paths {
         patch: operations["updateRole"];
         trace?: never;
     };
+    "/api/v1/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the servers on the database */
+        get: operations["listServers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants": {
         parameters: {
             query?: never;
@@ -1838,6 +1855,16 @@ export interface components {
              */
             total: number;
         };
+        ListServer: {
+            items: components["schemas"]["Server"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
         ListSession: {
             items: components["schemas"]["Session"][];
             /** @description Ask for the next page with it; empty: this was the last */
@@ -2059,6 +2086,8 @@ export interface components {
             steps: string[];
             /** @description What it acts on, for example vm/ID */
             subject: string;
+            /** @description Its name when the operation began; empty for what began before names were kept */
+            subject_name: string;
             tenant: string;
             /** Format: date-time */
             updated_at: string;
@@ -2202,6 +2231,33 @@ export interface components {
              * @description 0: built-in
              */
             version: number;
+        };
+        Server: {
+            /** @description host:port at which the other servers reach it; empty: it shares its database with none */
+            address: string;
+            id: string;
+            /** @description Host name of its machine */
+            name: string;
+            /**
+             * Format: int64
+             * @description Nodes that are connected to it
+             */
+            nodes: number;
+            /**
+             * Format: date-time
+             * @description When it last said that it lives, every ten seconds, by its own clock; after two minutes of silence it is forgotten
+             */
+            seen_at: string;
+            /** @description It is the one that answers */
+            self: boolean;
+            /** Format: date-time */
+            started_at: string;
+            /**
+             * @description silent: it said nothing for 40 seconds; stopped: it said that it stops
+             * @enum {string}
+             */
+            state: "alive" | "silent" | "stopped";
+            version: string;
         };
         Session: {
             address: string;
@@ -4754,6 +4810,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listServers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListServer"];
                 };
             };
             /** @description Why not */

@@ -37,13 +37,23 @@ func requirement(t wire.Tenant) string {
 	return "optional"
 }
 
+// limit is one bound of a quota and the flag that sets it.
+type limit struct {
+	flag, usage string
+	value       *int
+}
+
+func limits(q *wire.Quota) []limit {
+	return []limit{
+		{"vms", "most VMs", &q.VMs}, {"cpus", "most vCPUs", &q.CPUs}, {"memory", "most memory in MiB", &q.MemoryMiB}, {"disk", "most disk in GiB", &q.DiskGiB},
+		{"addresses", "most IPv4 addresses", &q.Addresses}, {"snapshots", "most snapshots", &q.Snapshots},
+	}
+}
+
 func quotaFlags(c *cobra.Command, q *wire.Quota) {
-	f := c.Flags()
-	f.IntVar(&q.VMs, "vms", 0, "most VMs; 0: no limit")
-	f.IntVar(&q.CPUs, "cpus", 0, "most vCPUs; 0: no limit")
-	f.IntVar(&q.MemoryMiB, "memory", 0, "most memory in MiB; 0: no limit")
-	f.IntVar(&q.DiskGiB, "disk", 0, "most disk in GiB; 0: no limit")
-	f.IntVar(&q.Snapshots, "snapshots", 0, "most snapshots; 0: no limit")
+	for _, l := range limits(q) {
+		c.Flags().IntVar(l.value, l.flag, 0, l.usage+"; 0: no limit")
+	}
 }
 
 func tenantCreate(s *session) *cobra.Command {
@@ -72,10 +82,10 @@ func tenantSet(s *session) *cobra.Command {
 				return err
 			}
 			f := c.Flags()
-			for flag, v := range map[string]struct{ asked, now *int }{"vms": {&q.VMs, &now.Quota.VMs}, "cpus": {&q.CPUs, &now.Quota.CPUs}, "memory": {&q.MemoryMiB, &now.Quota.MemoryMiB},
-				"disk": {&q.DiskGiB, &now.Quota.DiskGiB}, "snapshots": {&q.Snapshots, &now.Quota.Snapshots}} {
-				if !f.Changed(flag) {
-					*v.asked = *v.now
+			asked := limits(&q)
+			for i, l := range limits(&now.Quota) {
+				if !f.Changed(l.flag) {
+					*asked[i].value = *l.value
 				}
 			}
 			r := wire.UpdateTenant{Quota: &q}

@@ -57,7 +57,7 @@ var rules = []rule{
 	{"reconcile", []string{"core/...", "app", "store", "op", "agent"}, "a reconciler calls the same verbs as a user, and follows what the agent's API reports"},
 	{"api", []string{"core/...", "app"}, "a handler decodes, asks app and encodes; it never goes around app"},
 	{"client", []string{"core/..."}, "the client talks over the wire only"},
-	{"cli", []string{"core/...", "client/...", "server/...", "agent/..."}, "the command line starts servers and agents, or is a client"},
+	{"cli", []string{"core/...", "client/...", "server/...", "agent/...", "storage/durable"}, "the command line starts servers and agents, or is a client that remembers a sign-in"},
 	{"server", []string{everything}, "it puts the parts together"},
 	{"cmd", []string{"cli/...", "server/..."}, "main only"},
 }

@@ -16,6 +16,7 @@ import (
 
 	"novacron/backend/client"
 	"novacron/backend/core/fault"
+	"novacron/backend/storage/durable"
 )
 
 // saved is what the command line remembers of a sign-in, in one file with mode 0600.
@@ -46,7 +47,7 @@ func loadSaved() (saved, error) {
 	return s, json.Unmarshal(raw, &s)
 }
 
-// store writes the file beside and renames it, so that a crash leaves the old sign-in or the new one.
+// store replaces the file: a crash leaves the old sign-in or the new one.
 func (s saved) store() error {
 	dir, err := configDir()
 	if err != nil {
@@ -59,16 +60,7 @@ func (s saved) store() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".login-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(append(raw, '\n'))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, "login.json"))
+	return durable.WriteFile(filepath.Join(dir, "login.json"), append(raw, '\n'), 0o600)
 }
 
 // client gives a connection, which waits where the server takes no more requests: who stops thirty VMs wants all of them stopped.
@@ -249,6 +241,14 @@ func list[T any](s *session, items []T, head []string, row func(T) []string) err
 
 // sentence is what a person reads of an error: the server's own words where they came from a server.
 func sentence(err error) string {
+	lines := strings.Split(message(err), "\n")
+	for i, l := range lines {
+		lines[i] = printable(l) // it may quote a server, which may quote anybody
+	}
+	return strings.Join(lines, "\n")
+}
+
+func message(err error) string {
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		return e.Problem.Detail // which names what is wrong; the field's name is for programs
 	}

@@ -104,11 +104,27 @@ func (s *session) runServer(ctx context.Context, o server.Options, demo bool) er
 	return err
 }
 
+// scheme begins an address of this server: http or ws, with an s where it has a certificate.
+func scheme(plain string, o server.Options) string {
+	if o.TLSCert != "" {
+		plain += "s"
+	}
+	return plain + "://"
+}
+
+// loginURL is what to sign in at from this machine. A certificate is for the public name, not for the address that is listened on.
+func loginURL(o server.Options, api string) string {
+	if o.TLSCert != "" {
+		return o.PublicURL
+	}
+	return scheme("http", o) + api
+}
+
 // announce prints what runs where, how to sign in, and what to type next.
 func (s *session) announce(ctx context.Context, srv *server.Server, o server.Options, demo bool) error {
 	a := srv.Addresses()
 	fmt.Fprintf(s.out, "NovaCron %s\n\n", o.Version)
-	fields(s.out, "  API", "http://"+a["api"], "  WebSocket", "ws://"+a["ws"], "  web console", o.PublicURL, "  nodes join at", a["node"],
+	fields(s.out, "  API", scheme("http", o)+a["api"], "  WebSocket", scheme("ws", o)+a["ws"], "  web console", o.PublicURL, "  nodes join at", a["node"],
 		"  data folder", o.DataDir, "  database", srv.Engine(), "  node", srv.NodeSummary(ctx))
 	link, err := srv.SetupLink(ctx)
 	switch {
@@ -118,9 +134,9 @@ func (s *session) announce(ctx context.Context, srv *server.Server, o server.Opt
 		} else {
 			fmt.Fprintln(s.out, "\nThis build has no web console. To sign in for the first time, make an account on this machine:")
 		}
-		fmt.Fprintf(s.out, "  %[1]s admin create-user NAME --email E --role administrator --password-stdin\n  %[1]s login http://%[2]s --username NAME\n", command(), a["api"])
+		fmt.Fprintf(s.out, "  %[1]s admin create-user NAME --email E --role administrator --password-stdin\n  %[1]s login %[2]s --username NAME\n", command(), loginURL(o, a["api"]))
 	case fault.Is(err, fault.Conflict):
-		fmt.Fprintf(s.out, "\nSign in at %s or with\n  %s login http://%s --username NAME\n", o.PublicURL, command(), a["api"])
+		fmt.Fprintf(s.out, "\nSign in at %s or with\n  %s login %s --username NAME\n", o.PublicURL, command(), loginURL(o, a["api"]))
 	default:
 		return err
 	}

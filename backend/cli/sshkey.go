@@ -6,11 +6,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"novacron/backend/storage/durable"
 )
 
 // publicKeys gives the keys that were named, else the user's own, else NovaCron's own key for this user.
@@ -34,12 +37,8 @@ func publicKeys(named []string) ([]string, error) {
 			}
 		}
 	}
-	own, err := ownKey()
-	if err != nil {
-		return nil, err
-	}
-	line, err := publicKey(own + ".pub")
-	return append(keys, line), err
+	_, own, err := ownKey()
+	return append(keys, own), err
 }
 
 func publicKey(nameOrKey string) (string, error) {
@@ -57,33 +56,48 @@ func publicKey(nameOrKey string) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// ownKey is a key pair that belongs to the command line, made once, so that `vm ssh` works for people who have no key. It gives the path
-// of the private half.
-func ownKey() (string, error) {
+// ownKey gives the file of a private key that belongs to the command line, and its public half as a line. It is made once, so that `vm ssh`
+// works for people who have no key. The line is of the key that the file holds: commands that make it at once agree on one.
+func ownKey() (path, line string, err error) {
 	dir, err := configDir()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	path := filepath.Join(dir, "ssh_key")
-	if _, err := os.Stat(path + ".pub"); err == nil {
-		return path, nil
+	path = filepath.Join(dir, "ssh_key")
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		raw, err = makeKey(dir, path)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return "", err
+		return "", "", err
+	}
+	key, err := ssh.ParsePrivateKey(raw)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w; remove it and a new key is made, which VMs from before do not know", path, err)
+	}
+	return path, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey()))) + " novacron", nil
+}
+
+// makeKey puts a new key at path, unless another command did at the same time, and reads what is there.
+func makeKey(dir, path string) ([]byte, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
 	}
 	block, err := ssh.MarshalPrivateKey(private, "novacron")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	line, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return "", err
+	mine := filepath.Join(dir, ".ssh_key-"+rand.Text())
+	defer os.Remove(mine)
+	if err := durable.WriteFile(mine, pem.EncodeToMemory(block), 0o600); err != nil {
+		return nil, err
 	}
-	// The private half first: a public half without it would be handed to guests for ever.
-	err = os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
-	return path, errors.Join(err, os.WriteFile(path+".pub", append(ssh.MarshalAuthorizedKey(line)[:len(ssh.MarshalAuthorizedKey(line))-1], " novacron\n"...), 0o644))
+	if err := os.Link(mine, path); err != nil && !errors.Is(err, fs.ErrExist) { // unlike a rename it takes no other's place
+		return nil, err
+	}
+	return os.ReadFile(path)
 }

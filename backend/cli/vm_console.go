@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 	"novacron/backend/client"
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 )
@@ -160,12 +162,17 @@ func vmSSHCommand(s *session) *cobra.Command {
 // sshPatience is how long vm ssh waits for a guest that still boots: a full cloud image takes over a minute without KVM.
 const sshPatience = 3 * time.Minute
 
+// sshArgv gives the arguments of ssh. The id stands in a command line that ssh hands to a shell, and the name where ssh takes options, so
+// neither is believed from a server that says other things in their place.
 func sshArgv(v wire.VM, user, identity string) ([]string, error) {
+	if err := vm.CheckName(v.Name); err != nil || !id.Is(string(v.ID)) {
+		return nil, fmt.Errorf("the server answers with a VM named %q with id %q, which no VM can have; is it a NovaCron server?", v.Name, v.ID)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	own, err := ownKey()
+	own, _, err := ownKey()
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +181,7 @@ func sshArgv(v wire.VM, user, identity string) ([]string, error) {
 	}
 	known := filepath.Join(filepath.Dir(own), "known_hosts")
 	return []string{
-		"-o", fmt.Sprintf("ProxyCommand='%s' vm tunnel --patience %s %s %%p", self, sshPatience, v.ID),
+		"-o", fmt.Sprintf("ProxyCommand='%s' vm tunnel --patience %s %s %%p", proxyQuote.Replace(self), sshPatience, v.ID),
 		"-o", "HostKeyAlias=" + string(v.ID),
 		"-o", "UserKnownHostsFile=" + known,
 		"-o", "StrictHostKeyChecking=accept-new",
@@ -182,6 +189,9 @@ func sshArgv(v wire.VM, user, identity string) ([]string, error) {
 		"-l", user, v.Name,
 	}, nil
 }
+
+// proxyQuote keeps a path in single quotes whole, through the shell and through what ssh itself puts in place of percent signs.
+var proxyQuote = strings.NewReplacer("'", `'\''`, "%", "%%")
 
 func runSSH(c *cobra.Command, s *session, argv []string) error {
 	bin, err := exec.LookPath("ssh")

@@ -38,7 +38,7 @@ func (w *world) dial(path string, headers http.Header, protocols ...string) *web
 // closes reads until the connection ends and fails unless it ends with the code.
 func closes(t testing.TB, what string, c *websocket.Conn, code websocket.StatusCode) {
 	t.Helper()
-	limit, cancel := context.WithTimeout(ctx, 10*time.Second)
+	limit, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
 		if _, _, err := c.Read(limit); err != nil {
@@ -170,7 +170,7 @@ func TestSockets_endWithTheirSession(t *testing.T) {
 	began := time.Now()
 	closes(t, "events", stream, 4401)
 	closes(t, "the console", console, 4401)
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 10*time.Second { // at once, on a machine that is not busy
 		t.Errorf("the streams lived on for %s", took)
 	}
 }
@@ -255,7 +255,7 @@ func reads(t testing.TB, c io.Reader, text string) {
 		if !strings.Contains(got, text) {
 			t.Fatalf("the console said %q and ended, want %q", got, text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(wait):
 		t.Fatalf("the console never said %q", text)
 	}
 }
@@ -351,7 +351,7 @@ func TestConsole_endsWithItsVM(t *testing.T) {
 		if err != nil {
 			t.Errorf("got %v, want an orderly end", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(wait):
 		t.Error("the console outlived its VM")
 	}
 }

@@ -104,7 +104,7 @@ func TestUpload_whoseRequestsComeToSeveralServersBecomesAnImage(t *testing.T) {
 	r := op.New(b.OperationStore(), op.Options{}, b.Definitions()...)
 	r.Start()
 	defer func() {
-		stop, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		stop, cancel := context.WithTimeout(w.ctx, time.Minute)
 		defer cancel()
 		w.must(r.Stop(stop))
 	}()

@@ -279,7 +279,7 @@ func TestSubscribe_givesEveryEventOnceAndInOrderAlsoAfterAnInterruption(t *testi
 	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
 	next := func() wire.Event {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 		defer cancel()
 		e, err := sub.Next(ctx)
 		w.must(err)

@@ -292,7 +292,7 @@ func (w *world) run() {
 		}
 	})
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 		defer cancel()
 		close(stop)
 		wg.Wait()
@@ -339,7 +339,7 @@ func (w *world) vm(ref string) wire.VM {
 // eventually waits until f holds.
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		changed := w.db.Watch()
 		if f() {
 			return

@@ -24,7 +24,7 @@ func (w *world) beside(address string) *Loops {
 
 func (w *world) stop(l *Loops) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	w.must(l.Stop(ctx))
 }

@@ -52,7 +52,7 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 		Times: Times{Batch: time.Millisecond, Watch: 5 * time.Millisecond, Facts: 5 * time.Millisecond, Sweep: 20 * time.Millisecond, Retry: 5 * time.Millisecond}})
 	w.must(err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 		defer cancel()
 		w.must(w.loops.Stop(ctx))
 	})
@@ -97,7 +97,7 @@ func (w *world) nodeRow() store.Node {
 
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	w.eventuallyWithin(10*time.Second, what, f)
+	w.eventuallyWithin(time.Minute, what, f)
 }
 
 func (w *world) eventuallyWithin(limit time.Duration, what string, f func() bool) {

@@ -73,6 +73,9 @@ func wantStatus(t *testing.T, what string, s *server.Server, path, token string,
 	}
 }
 
+// promptly bounds what takes less than a second, with what a busy machine takes beside.
+const promptly = 4 * time.Second
+
 // within polls until the request is answered with the status.
 func within(t *testing.T, limit time.Duration, what string, s *server.Server, path, token string, want int) {
 	t.Helper()
@@ -134,7 +137,7 @@ func TestServers_thatShareTheirEnginesAreOne(t *testing.T) {
 			if res, body := call(t, a, http.MethodPost, "/api/auth/logout", token, ""); res.StatusCode != http.StatusNoContent {
 				t.Fatalf("sign out: %d %s", res.StatusCode, body)
 			}
-			within(t, time.Second, "a session that was ended on the other server", b, "/api/auth/me", token, http.StatusUnauthorized)
+			within(t, promptly, "a session that was ended on the other server", b, "/api/auth/me", token, http.StatusUnauthorized)
 
 			third := beside(t, database, redis, limit)
 			for i := range 6 {
@@ -174,7 +177,7 @@ func TestServer_saysWhichEngineIsGoneAndComesBackByItself(t *testing.T) {
 			for range 3 {
 				began := time.Now()
 				res, body := call(t, s, http.MethodGet, "/api/v1/vms", token, "")
-				if took := time.Since(began); took > 1200*time.Millisecond {
+				if took := time.Since(began); took > promptly {
 					t.Errorf("the answer took %s", took)
 				}
 				if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
@@ -186,8 +189,8 @@ func TestServer_saysWhichEngineIsGoneAndComesBackByItself(t *testing.T) {
 			}
 			wantStatus(t, "health, which is about the process", s, "/api/health", "", http.StatusOK)
 			c.end()
-			within(t, 5*time.Second, "after its return", s, "/api/v1/vms", token, http.StatusOK)
-			within(t, 5*time.Second, "ready after its return", s, "/api/ready", "", http.StatusOK)
+			within(t, time.Minute, "after its return", s, "/api/v1/vms", token, http.StatusOK)
+			within(t, time.Minute, "ready after its return", s, "/api/ready", "", http.StatusOK)
 		})
 	}
 }

@@ -87,7 +87,7 @@ func (p *pairOfServers) types(i int, vm, words string) error {
 		return err
 	}
 	defer line.Close()
-	defer time.AfterFunc(10*time.Second, func() { line.Close() }).Stop()
+	defer time.AfterFunc(time.Minute, func() { line.Close() }).Stop()
 	if _, err := line.Write([]byte(words + "\n")); err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func TestServer_answersItsAdministratorOnTheLocalSocket(t *testing.T) {
 	if err := admin.Down(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Wait(ctx); err != nil || ctx.Err() != nil {
 		t.Errorf("the order to end: %v, %v", err, ctx.Err())

@@ -108,7 +108,7 @@ func TestServer_answersWhileAnotherProgramLocksItsFile(t *testing.T) {
 	for i := range 3 {
 		began := time.Now()
 		res, body := call(t, s, http.MethodPost, "/api/v1/vms", token, `{"name":"web-`+string(rune('a'+i))+`","memory_mib":64,"disk_gib":1}`)
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > promptly {
 			t.Errorf("the answer took %s", took)
 		}
 		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(body, "database") {

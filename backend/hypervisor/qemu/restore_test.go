@@ -227,7 +227,7 @@ func TestStart_thatFailsClosesWhatItOpened(t *testing.T) {
 					t.Fatal("the start succeeded")
 				}
 			}
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			for descriptors(t) > before { // the watchers of ended processes close theirs a moment later
 				if time.Now().After(deadline) {
 					t.Fatalf("five failed starts left %d descriptors open", descriptors(t)-before)

@@ -94,7 +94,7 @@ func (s *shell) eventually(command, want string) {
 	s.t.Helper()
 	matches := regexp.MustCompile(want)
 	var got string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		if got = s.run(command + "; sleep 0.1"); matches.MatchString(got) {
 			return
 		}
@@ -131,15 +131,12 @@ func TestTiny_followsEveryChange(t *testing.T) {
 	apply(func() { cfg.Disks[1].SizeBytes = 8 << 20 })
 	sh.eventually("cat /sys/block/vdb/size", `\b16384\b`)
 	apply(func() { cfg.Disks = slices.Clone(cfg.Disks[:1]) })
-	sh.eventually("ls /sys/block", `vda`)
-	if got := sh.run("ls /sys/block"); strings.Contains(got, "vdb") {
-		t.Errorf("the disk is still there: %q", got)
-	}
+	sh.eventually("ls /sys/block | grep -c vdb", `\b0\b`)
 	apply(func() { cfg.CPUs = 2 })
 	sh.eventually("nproc", `\b2\b`)
 	before := sh.memoryMiB()
 	apply(func() { cfg.MemoryMiB = 256 })
-	for deadline := time.Now().Add(30 * time.Second); sh.memoryMiB() < before+120; { // less what the kernel keeps to manage it
+	for deadline := time.Now().Add(2 * time.Minute); sh.memoryMiB() < before+120; { // less what the kernel keeps to manage it
 		if time.Now().After(deadline) {
 			t.Fatalf("the guest sees %d MiB, before 128 MiB were added %d", sh.memoryMiB(), before)
 		}
@@ -177,7 +174,7 @@ func TestTiny_followsEveryChange(t *testing.T) {
 // wantAgent asks the real agent inside.
 func (b *bench) wantAgent(i *instance) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		guest, err := i.Guest(b.t.Context())
 		if err == nil && slices.Contains(guest.Addresses, "10.9.0.15") {
 			break

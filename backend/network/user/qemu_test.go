@@ -53,7 +53,7 @@ func netdev(u *hypervisor.UserNet) string {
 
 func awaitListener(t *testing.T, port int, ended <-chan struct{}, words fmt.Stringer) {
 	t.Helper()
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; {
 		c, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {

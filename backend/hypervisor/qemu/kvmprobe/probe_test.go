@@ -7,10 +7,13 @@ import (
 	"time"
 )
 
+// busy is what a machine with other work may take beside the probe's own time-outs.
+const busy = 20 * time.Second
+
 func TestRun_answersInTimeWhateverTheMachine(t *testing.T) {
 	began := time.Now()
 	why := Run(t.Context(), Options{})
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > runTimeout+busy {
 		t.Errorf("it took %s", took)
 	}
 	t.Logf("KVM: %q", why)
@@ -23,7 +26,7 @@ func TestRun_believesOnlyAGuestThatRan(t *testing.T) {
 	}
 	began := time.Now()
 	why := Run(t.Context(), Options{QEMU: qemu, CPUModel: "Nehalem"})
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 2*runTimeout+busy {
 		t.Errorf("it took %s", took)
 	}
 	t.Logf("KVM with QEMU: %q", why)

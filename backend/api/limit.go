@@ -19,7 +19,7 @@ func (a *API) countAddress(w http.ResponseWriter, r *http.Request) bool {
 	if name == "" {
 		return true
 	}
-	return take(w, r, a.count, name+":"+bucket(of(r.Context()).address), limit, "sign-ins from your address")
+	return take(w, r, a.count, name+":"+bucket(of(r.Context()).address), limit, "requests of this kind from your address")
 }
 
 func (a *API) addressLimit(path string) (name string, l rate.Limit) {

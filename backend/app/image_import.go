@@ -86,12 +86,15 @@ func (a *App) beginImport(ctx context.Context, t *store.Tx, c auth.Caller, i sto
 	return a.begin(ctx, t, c, i.Tenant, "image.import", imageSubject(i.ID), i.Name, s, map[string]any{"after": map[string]any{"name": i.Name}})
 }
 
+// sourceOf says where an image is from, to everybody who sees it: without the query of an address, which may be what lets its holder in.
 func sourceOf(r ImportImage) string {
 	switch {
 	case r.Catalogue != "":
 		return "catalogue: " + r.Catalogue
 	case r.URL != "":
-		return r.URL
+		address, _, _ := strings.Cut(r.URL, "#")
+		address, _, _ = strings.Cut(address, "?")
+		return address
 	case r.File != "":
 		return "a file of the server"
 	}

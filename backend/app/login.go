@@ -75,7 +75,7 @@ func NewAccounts(d AccountDeps) *Accounts {
 	}
 	var oidc *provider
 	if d.OIDC != nil {
-		oidc = &provider{set: *d.OIDC}
+		oidc = newProvider(*d.OIDC)
 	}
 	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),

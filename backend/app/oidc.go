@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -63,16 +62,23 @@ const (
 // provider finds the provider out once it is needed, and again until it answers: the platform starts without it.
 type provider struct {
 	set   OIDC
-	mu    sync.Mutex
+	turn  chan struct{} // holds one value, for whoever asks the provider; the others wait as long as their callers do
 	found *oidc.Provider
 }
 
+func newProvider(set OIDC) *provider { return &provider{set: set, turn: make(chan struct{}, 1)} }
+
 func (p *provider) get(ctx context.Context) (*oidc.Provider, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if p.found != nil {
 		return p.found, nil
 	}
+	// The provider keeps its context for the keys that it asks for later, so this caller's end must not be theirs.
 	found, err := oidc.NewProvider(p.calls(context.WithoutCancel(ctx)), p.set.Issuer)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "oidc_unreachable", "the OpenID provider does not answer as one; try again later, or sign in with a password").After(5 * time.Second)

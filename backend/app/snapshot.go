@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"novacron/backend/agent"
 	"novacron/backend/core/auth"
@@ -69,7 +70,7 @@ func (a *App) CreateSnapshot(ctx context.Context, c auth.Caller, ref string, w w
 func checkLabel(noun, name string) error {
 	const most = 63
 	switch {
-	case name == "" || len([]rune(name)) > most || strings.TrimSpace(name) != name || strings.ContainsAny(name, "/\x00\n\r\t"):
+	case name == "" || len([]rune(name)) > most || strings.TrimSpace(name) != name || strings.Contains(name, "/") || strings.ContainsFunc(name, unicode.IsControl):
 		return fault.New(fault.Invalid, "", "the name of a %s has 1 to %d characters, no slash, no control characters, and no space at the ends", noun, most).On("name")
 	case id.Is(name):
 		return fault.New(fault.Invalid, "", "%s has the form of an id; pick a name that nobody can take for one", name).On("name")

@@ -256,11 +256,24 @@ func TestImportImage_refuses(t *testing.T) {
 		"a name that is taken":           {func() auth.Caller { c := w.admin; return c }(), app.ImportImage{CreateImage: wire.CreateImage{Name: "TINY", Bytes: 5, Public: true}}, fault.Conflict},
 		"a file, by a member":            {member, app.ImportImage{CreateImage: wire.CreateImage{Name: "a"}, File: "/etc/passwd"}, fault.Forbidden},
 		"for all tenants, by a member":   {member, app.ImportImage{CreateImage: wire.CreateImage{Name: "a", Bytes: 5, Public: true}}, fault.Forbidden},
+		"a name that steers a terminal":  {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a\x1b[2J", Bytes: 5}}, fault.Invalid},
 		"a file by a path without start": {w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "a"}, File: "passwd"}, fault.Invalid},
 	} {
 		if _, err := w.app.ImportImage(w.ctx, c.caller, c.r); !fault.Is(err, c.kind) {
 			t.Errorf("%s: got %v, want %s", name, err, c.kind)
 		}
+	}
+}
+
+// Whoever sees the image sees its source; the query of an address may be what lets its holder in.
+func TestImportImage_showsItsSourceWithoutTheQuery(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", URL: "https://example.org/disk.img?X-Amz-Signature=secret#part"}})
+	w.must(err)
+	i, err := w.app.Image(w.ctx, w.admin, "own")
+	w.must(err)
+	if want := "https://example.org/disk.img"; i.Source != want {
+		t.Errorf("the source is %q, want %q", i.Source, want)
 	}
 }
 

@@ -261,19 +261,27 @@ func TestSnapshotsAndClones(t *testing.T) {
 	}
 }
 
+// What takes longer than the first look is followed over a stream.
 func TestWaitOperation_tellsProgressWithoutPolling(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	c := w.admin()
-	out, err := c.CreateVM(ctx, wire.CreateVM{Name: "web-1", Image: "tiny", CPUs: 1, MemoryMiB: 64, DiskGiB: 1}, 0)
+	v, err := c.CreateVM(ctx, wire.CreateVM{Name: "web-1", Image: "tiny", CPUs: 1, MemoryMiB: 64, DiskGiB: 1}, wait)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last wire.Operation
-	end, err := c.WaitOperation(ctx, out.Operation.ID, func(o wire.Operation) { last = o })
-	if err != nil || !end.Succeeded() || last.ID != out.Operation.ID {
-		t.Errorf("got %+v, %v after %+v", end, err, last)
+	w.must(w.machine.Host.IgnoreACPI(v.ID, true))
+	before := strings.Count(w.log.String(), "/api/v1/operations/")
+	grace := 4
+	out, err := c.StopVM(ctx, "web-1", wire.StopVM{GraceS: &grace}, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if n := strings.Count(w.log.String(), "/api/v1/operations/"); n > 6 {
+	var told []wire.Operation
+	end, err := c.WaitOperation(ctx, out.Operation.ID, func(o wire.Operation) { told = append(told, o) })
+	if err != nil || !end.Succeeded() || len(told) < 2 || told[0].Ended() || told[len(told)-1].ID != out.Operation.ID {
+		t.Errorf("got %+v, %v after %+v", end, err, told)
+	}
+	if n := strings.Count(w.log.String(), "/api/v1/operations/") - before; n > 6 {
 		t.Errorf("waiting took %d requests", n)
 	}
 }

@@ -48,7 +48,7 @@ func (a *App) CloneVM(ctx context.Context, c auth.Caller, ref string, w wire.Clo
 func noSnapshots(ctx context.Context, t *store.Tx, src store.VM) error {
 	n, err := t.CountSnapshots(ctx, src.ID)
 	if err == nil && n > 0 {
-		return fault.New(fault.Conflict, "has_snapshots", "%s has %d snapshots, which a linked clone would freeze; delete them or make a full clone", src.Name, n)
+		return fault.New(fault.Conflict, "has_snapshots", "%s has snapshots (%d), which a linked clone would freeze; delete them or make a full clone", src.Name, n)
 	}
 	return err
 }

@@ -183,7 +183,13 @@ func whoamiCommand(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", string(u.Tenant), "server", cl.Address())
+		tenant := string(u.Tenant)
+		if s.format == asTable {
+			if t, err := cl.Tenant(c.Context(), tenant); err == nil { // else its id has to do
+				tenant = t.Name + " (" + tenant + ")"
+			}
+		}
+		return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", tenant, "server", cl.Address())
 	})
 }
 

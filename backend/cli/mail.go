@@ -22,7 +22,7 @@ func local(c *cobra.Command, run func(c *cobra.Command, args []string, a *client
 		}
 		return run(c, args, client.NewAdmin(server.PathsFor(st.DataDir).AdminSocket()))
 	}
-	settings.register(c)
+	settings.registerPlace(c)
 	return c
 }
 

@@ -117,7 +117,7 @@ func terminalWidth(w io.Writer) int {
 	return width
 }
 
-// fields prints one object as "name: value" lines, leaving out empty values.
+// fields prints one object as "name: value" lines, leaving out empty values. Further lines of a value stand below its first.
 func fields(w io.Writer, pairs ...string) error {
 	width := 0
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -129,8 +129,12 @@ func fields(w io.Writer, pairs ...string) error {
 		if pairs[i+1] == "" {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-*s  %s\n", width+1, pairs[i]+":", printable(pairs[i+1])); err != nil {
-			return err
+		name := pairs[i] + ":"
+		for line := range strings.SplitSeq(pairs[i+1], "\n") {
+			if _, err := fmt.Fprintf(w, "%-*s  %s\n", width+1, name, printable(line)); err != nil {
+				return err
+			}
+			name = ""
 		}
 	}
 	return nil

@@ -112,7 +112,14 @@ func (s *session) afterImage(ctx context.Context, cl *client.Client, w wait, a w
 func (s *session) showImage(i wire.Image) error {
 	return s.show(i, "name", i.Name, "id", string(i.ID), "state", strings.TrimSuffix(i.State+": "+i.StateReason, ": "), "os", i.OS, "arch", string(i.Arch),
 		"format", i.Format, "firmware", string(i.Firmware), "size", byteCount(i.Bytes), "disk", byteCount(i.VirtualBytes),
-		"least memory", mebibytes(i.MinMemoryMiB), "digest", i.Digest, "source", i.Source)
+		"least memory", leastMemory(i.MinMemoryMiB), "digest", i.Digest, "source", i.Source)
+}
+
+func leastMemory(mib int) string {
+	if mib == 0 {
+		return ""
+	}
+	return mebibytes(mib)
 }
 
 func imageList(s *session) *cobra.Command {
@@ -136,13 +143,13 @@ func imageCatalogue(s *session) *cobra.Command {
 }
 
 func imageShow(s *session) *cobra.Command {
-	return showing(s, &cobra.Command{Use: "show IMAGE", Short: "Show one image", Args: exactArgs("image")}, (*client.Client).Image, s.showImage)
+	return showing(s, &cobra.Command{Use: "show IMAGE", Short: "Show one image", Args: exactArgs("image"), ValidArgsFunction: s.complete(imageNames)}, (*client.Client).Image, s.showImage)
 }
 
 func imageDelete(s *session) *cobra.Command {
 	var w wait
 	c := signedIn(s, &cobra.Command{
-		Use: "delete IMAGE", Aliases: []string{"rm"}, Short: "Delete an image that no VM needs", Args: exactArgs("image"),
+		Use: "delete IMAGE", Aliases: []string{"rm"}, Short: "Delete an image that no VM needs", Args: exactArgs("image"), ValidArgsFunction: s.complete(imageNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		a, err := cl.DeleteImage(c.Context(), args[0], 0)
 		if err != nil {
@@ -174,7 +181,7 @@ func nodeList(s *session) *cobra.Command {
 }
 
 func nodeShow(s *session) *cobra.Command {
-	return showing(s, &cobra.Command{Use: "show NODE", Short: "Show one node", Args: exactArgs("node")}, (*client.Client).Node, s.showNode)
+	return showing(s, &cobra.Command{Use: "show NODE", Short: "Show one node", Args: exactArgs("node"), ValidArgsFunction: s.complete(nodeNames)}, (*client.Client).Node, s.showNode)
 }
 
 func (s *session) showNode(n wire.Node) error {
@@ -205,7 +212,7 @@ func nodeToken(s *session) *cobra.Command {
 }
 
 func nodeCordon(s *session, name, short string, cordoned bool) *cobra.Command {
-	return showing(s, &cobra.Command{Use: name + " NODE", Short: short, Args: exactArgs("node")}, func(cl *client.Client, ctx context.Context, ref string) (wire.Node, error) {
+	return showing(s, &cobra.Command{Use: name + " NODE", Short: short, Args: exactArgs("node"), ValidArgsFunction: s.complete(nodeNames)}, func(cl *client.Client, ctx context.Context, ref string) (wire.Node, error) {
 		return cl.UpdateNode(ctx, ref, wire.UpdateNode{Cordoned: &cordoned}, 0)
 	}, s.showNode)
 }
@@ -213,7 +220,7 @@ func nodeCordon(s *session, name, short string, cordoned bool) *cobra.Command {
 func nodeDead(s *session) *cobra.Command {
 	var sure bool
 	c := signedIn(s, &cobra.Command{
-		Use: "confirm-dead NODE", Short: "Say that a machine is off for good", Args: exactArgs("node"),
+		Use: "confirm-dead NODE", Short: "Say that a machine is off for good", Args: exactArgs("node"), ValidArgsFunction: s.complete(nodeNames),
 		Long: "Say that a machine that cannot be reached is off for good. Its VMs may then be given up. Do this only when you know that the machine does not run: a\nmachine that is only cut off still runs its VMs.",
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if err := s.confirm(sure, fmt.Sprintf("Is %s switched off for good?", printable(args[0]))); err != nil {
@@ -230,7 +237,7 @@ func nodeDead(s *session) *cobra.Command {
 }
 
 func nodeRemove(s *session) *cobra.Command {
-	return removing(s, &cobra.Command{Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node")}, (*client.Client).RemoveNode, "%s is removed.")
+	return removing(s, &cobra.Command{Use: "remove NODE", Short: "Forget a node that holds nothing", Args: exactArgs("node"), ValidArgsFunction: s.complete(nodeNames)}, (*client.Client).RemoveNode, "%s is removed.")
 }
 
 func serverList(s *session) *cobra.Command {
@@ -298,19 +305,19 @@ func (s *session) showOperation(o wire.Operation) error {
 }
 
 func operationShow(s *session) *cobra.Command {
-	return showing(s, &cobra.Command{Use: "show OPERATION", Short: "Show one operation", Args: exactArgs("operation")}, (*client.Client).Operation, s.showOperation)
+	return showing(s, &cobra.Command{Use: "show OPERATION", Short: "Show one operation", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs)}, (*client.Client).Operation, s.showOperation)
 }
 
 func operationWait(s *session) *cobra.Command {
 	return signedIn(s, &cobra.Command{
-		Use: "wait OPERATION", Short: "Follow an operation to its end", Args: exactArgs("operation"),
+		Use: "wait OPERATION", Short: "Follow an operation to its end", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		return s.finish(c.Context(), cl, wait{true}, &wire.Operation{ID: id.Operation(args[0])})
 	})
 }
 
 func operationCancel(s *session) *cobra.Command {
-	return showing(s, &cobra.Command{Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation")}, (*client.Client).CancelOperation, s.showOperation)
+	return showing(s, &cobra.Command{Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs)}, (*client.Client).CancelOperation, s.showOperation)
 }
 
 func eventCommand(s *session) *cobra.Command {

@@ -24,8 +24,11 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w, live: ok && term.IsTerminal(int(f.Fd())), started: time.Now()}
 }
 
-// show takes the present state of the operation.
+// show takes the present state of the operation. How it ended is for end.
 func (p *progress) show(o wire.Operation) {
+	if o.Ended() {
+		return
+	}
 	line := progressLine(o)
 	if line == p.last {
 		return

@@ -230,7 +230,7 @@ func downCommand(s *session) *cobra.Command {
 			return s.say(map[string]int{"guests_ended": ended}, "NovaCron is down; guests ended: %d.", ended)
 		},
 	}
-	settings.register(c)
+	settings.registerPlace(c)
 	return c
 }
 
@@ -264,7 +264,7 @@ func adminCommand(s *session) *cobra.Command {
 		}
 		return client.NewAdmin(server.PathsFor(st.DataDir).AdminSocket()).CreateUser(c.Context(), r)
 	})
-	settings.register(create)
+	settings.registerPlace(create)
 	var statusSettings settingFlags
 	status := &cobra.Command{
 		Use: "status", Short: "Show what runs on this machine", Args: exactArgs(),
@@ -281,7 +281,7 @@ func adminCommand(s *session) *cobra.Command {
 				"API", v.Addresses["api"], "WebSocket", v.Addresses["ws"], "console", v.Addresses["console"], "nodes", v.Addresses["node"], "not ready", strings.Join(v.Reasons, "; "))
 		},
 	}
-	statusSettings.register(status)
+	statusSettings.registerPlace(status)
 	c.AddCommand(create, status, setupLinkCommand(s), rotateKeysCommand(s))
 	return c
 }

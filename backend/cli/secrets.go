@@ -92,7 +92,7 @@ func rotateKeysCommand(s *session) *cobra.Command {
 			return nil
 		},
 	}
-	settings.register(c)
+	settings.registerPlace(c)
 	c.Flags().BoolVar(&forget, "forget-old", false, "remove the old keys, and with them all access tokens")
 	return c
 }

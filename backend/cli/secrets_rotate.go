@@ -34,7 +34,7 @@ func rotateSecretsCommand(s *session) *cobra.Command {
 			return rotateSecrets(c.Context(), s, admin, file, finish)
 		},
 	}
-	settings.register(c)
+	settings.registerPlace(c)
 	c.Flags().StringVar(&file, "file", "", "file that holds the key or sets AUTH_SECRET (default: the server's key file, or "+server.SecretsFile+")")
 	c.Flags().BoolVar(&finish, "finish", false, "every server's file holds the new key: let nothing open with the old one any more")
 	return c

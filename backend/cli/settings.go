@@ -26,6 +26,17 @@ func (f *settingFlags) register(c *cobra.Command) {
 	}
 }
 
+// registerPlace is register for commands that need to know only where the platform of this machine lives. The other settings are taken, so
+// that a script can give all commands the same flags, and not shown.
+func (f *settingFlags) registerPlace(c *cobra.Command) {
+	f.register(c)
+	f.set.VisitAll(func(flag *pflag.Flag) {
+		if _, setting := f.values[flag.Name]; setting && flag.Name != "data-dir" {
+			flag.Hidden = true
+		}
+	})
+}
+
 func (f *settingFlags) load() (server.Settings, error) {
 	given := map[string]string{}
 	f.set.Visit(func(flag *pflag.Flag) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"novacron/backend/client"
+	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 )
 
@@ -94,8 +95,8 @@ func (s *session) showVM(v wire.VM, image string) error {
 		"address", strings.Join(v.Addresses, ", "), "host name", v.Hostname,
 		"size", fmt.Sprintf("%d vCPU, %s memory, %d GiB disk", v.CPUs, mebibytes(v.MemoryMiB), v.DiskGiB),
 		"image", image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "protected", yes(v.Protected),
-		"autostart", yes(v.Autostart.Enabled), "forwards", forwardsPhrase(v), "snapshots", count(v.SnapshotCount),
-		"linked clones", strings.Join(v.LinkedClones, ", "), "restart required", strings.Join(v.RestartRequired, "; "),
+		"autostart", autostartPhrase(v.Autostart), "forwards", forwardsPhrase(v), "snapshots", count(v.SnapshotCount),
+		"linked clones", strings.Join(v.LinkedClones, ", "), "restart required", strings.Join(v.RestartRequired, "\n"),
 		"disks", disksPhrase(v), "networks", nicsPhrase(v),
 		"description", v.Description, "created", v.CreatedAt.Local().Format(time.DateTime))
 }
@@ -138,27 +139,38 @@ func forwardsPhrase(v wire.VM) string {
 		}
 		out = append(out, fmt.Sprintf("%s %s:%d to %d", f.Protocol, host, f.HostPort, f.GuestPort))
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, "\n")
+}
+
+func autostartPhrase(a vm.Autostart) string {
+	if !a.Enabled {
+		return ""
+	}
+	out := fmt.Sprintf("yes, order %d", a.Order)
+	if a.DelayS > 0 {
+		out += fmt.Sprintf(", then %d s until the next order", a.DelayS)
+	}
+	return out
 }
 
 func disksPhrase(v wire.VM) string {
 	var out []string
 	for _, d := range v.Disks {
-		kind := fmt.Sprintf("%d GiB", d.SizeGiB)
-		if d.CDROM {
-			kind = "CD-ROM"
+		line := string(d.ID) + "  " + diskSize(d)
+		if limits := diskLimits(d); limits != "" {
+			line += ", at most " + limits
 		}
-		out = append(out, fmt.Sprintf("%s (%s)", d.ID, kind))
+		out = append(out, line)
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, "\n")
 }
 
 func nicsPhrase(v wire.VM) string {
 	var out []string
 	for _, n := range v.NICs {
-		out = append(out, fmt.Sprintf("%s %s %s (%s)", n.NetworkName, n.Address, n.MAC, n.ID))
+		out = append(out, fmt.Sprintf("%s  %s  %s  %s", n.ID, n.NetworkName, n.Address, n.MAC))
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, "\n")
 }
 
 func yes(b bool) string {
@@ -195,6 +207,7 @@ func vmListCommand(s *session) *cobra.Command {
 	c.Flags().StringVar(&node, "node", "", "only VMs on this node")
 	c.Flags().StringVar(&name, "name", "", "only VMs whose name holds this text")
 	c.Flags().StringVar(&sort, "sort", "name", "name, created_at, status or node; - in front for descending")
+	s.completeFlag(c, nodeNames, "node")
 	return c
 }
 
@@ -206,7 +219,7 @@ func dash(s string) string {
 }
 
 func vmShowCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs}
+	c := &cobra.Command{Use: "show VM", Short: "Show one VM", Args: exactArgs("VM"), ValidArgsFunction: s.complete(vmNames)}
 	return signedIn(s, c, func(c *cobra.Command, args []string, cl *client.Client) error {
 		v, err := cl.VM(c.Context(), args[0])
 		if err != nil {
@@ -215,24 +228,37 @@ func vmShowCommand(s *session) *cobra.Command {
 		image := v.Image
 		if image != "" && s.format == asTable {
 			if i, err := cl.Image(c.Context(), image); err == nil { // else it is not listed any more
-				image = i.Name + ", " + image
+				image = i.Name + ", " + shortDigest(image)
 			}
 		}
 		return s.showVM(v, image)
 	})
 }
 
-// each runs f for every VM named on the command line, and goes on to the next when one fails.
-func (s *session) each(args []string, f func(ref string) error) error {
+// each begins something with every VM named on the command line and then follows one after the other, so that what takes time goes on
+// with all of them at once. One that fails holds up no other.
+func (s *session) each(args []string, begin func(ref string) (follow func() error, err error)) error {
 	var failed bool
-	for _, ref := range args {
-		if err := f(ref); err != nil {
-			said := sentence(err)
-			if !strings.HasPrefix(said, ref+": ") {
-				said = printable(ref) + ": " + said
-			}
-			fmt.Fprintf(s.err, "novacron: %s\n", said)
-			failed = true
+	tell := func(ref string, err error) {
+		if err == nil {
+			return
+		}
+		said := sentence(err)
+		if !strings.HasPrefix(said, ref+": ") {
+			said = printable(ref) + ": " + said
+		}
+		fmt.Fprintf(s.err, "novacron: %s\n", said)
+		failed = true
+	}
+	follow := make([]func() error, len(args))
+	for i, ref := range args {
+		var err error
+		follow[i], err = begin(ref)
+		tell(ref, err)
+	}
+	for i, ref := range args {
+		if follow[i] != nil {
+			tell(ref, follow[i]())
 		}
 	}
 	if failed {
@@ -241,19 +267,24 @@ func (s *session) each(args []string, f func(ref string) error) error {
 	return nil
 }
 
+// thenShow follows the operation of a verb and shows the VM.
+func (s *session) thenShow(ctx context.Context, cl *client.Client, w wait, a wire.VMAnswer, err error) (func() error, error) {
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return s.after(ctx, cl, w, a) }, nil
+}
+
 type vmVerb func(cl *client.Client, ctx context.Context, ref string, wait time.Duration) (wire.VMAnswer, error)
 
 func verbCommand(s *session, name, short string, verb vmVerb) *cobra.Command {
 	var w wait
 	c := signedIn(s, &cobra.Command{
-		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
+		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeAll(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
-		return s.each(args, func(ref string) error {
+		return s.each(args, func(ref string) (func() error, error) {
 			a, err := verb(cl, c.Context(), ref, 0)
-			if err != nil {
-				return err
-			}
-			return s.after(c.Context(), cl, w, a)
+			return s.thenShow(c.Context(), cl, w, a, err)
 		})
 	})
 	w.register(c)
@@ -267,18 +298,15 @@ func stopCommand(s *session, name, short string, verb stopVerb) *cobra.Command {
 	var force bool
 	var grace int
 	c := signedIn(s, &cobra.Command{
-		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
+		Use: name + " VM...", Short: short, Args: atLeast("VM"), ValidArgsFunction: s.completeAll(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		r := wire.StopVM{Force: force}
 		if c.Flags().Changed("grace") {
 			r.GraceS = &grace
 		}
-		return s.each(args, func(ref string) error {
+		return s.each(args, func(ref string) (func() error, error) {
 			a, err := verb(cl, c.Context(), ref, r, 0)
-			if err != nil {
-				return err
-			}
-			return s.after(c.Context(), cl, w, a)
+			return s.thenShow(c.Context(), cl, w, a, err)
 		})
 	})
 	c.Flags().BoolVarP(&force, "force", "f", false, "do not ask the guest; what it has not written is lost")
@@ -292,23 +320,25 @@ func vmDeleteCommand(s *session) *cobra.Command {
 	var sure bool
 	c := signedIn(s, &cobra.Command{
 		Use: "delete VM...", Aliases: []string{"rm"}, Short: "Stop a VM and remove it with its disks and snapshots",
-		Args: atLeast("VM"), ValidArgsFunction: s.completeVMs,
+		Args: atLeast("VM"), ValidArgsFunction: s.completeAll(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if err := s.confirm(sure, fmt.Sprintf("Delete %s with all disks and snapshots?", printable(strings.Join(args, ", ")))); err != nil {
 			return err
 		}
-		return s.each(args, func(ref string) error {
+		return s.each(args, func(ref string) (func() error, error) {
 			a, err := cl.DeleteVM(c.Context(), ref, 0)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
-				return err
-			}
-			if !w.on {
-				return s.say(a, "%s is being deleted.", ref)
-			}
-			return s.say(a, "%s is deleted.", ref)
+			return func() error {
+				if err := s.finish(c.Context(), cl, w, a.Operation); err != nil {
+					return err
+				}
+				if !w.on {
+					return s.say(a, "%s is being deleted.", ref)
+				}
+				return s.say(a, "%s is deleted.", ref)
+			}, nil
 		})
 	})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
@@ -329,25 +359,4 @@ func (s *session) confirm(sure bool, question string) error {
 		return nil
 	}
 	return fmt.Errorf("nothing was changed")
-}
-
-// completeVMs offers the names of VMs to the shell.
-func (s *session) completeVMs(c *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	cl, err := s.client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := context.WithTimeout(c.Context(), 2*time.Second)
-	defer cancel()
-	page, err := cl.VMs(ctx, client.ListOptions{Limit: 100, Filter: map[string]string{"name": prefix}})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, v := range page.Items {
-		if strings.HasPrefix(v.Name, prefix) {
-			names = append(names, v.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

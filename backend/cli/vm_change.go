@@ -1,16 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"novacron/backend/client"
-	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 )
 
@@ -27,7 +25,7 @@ func vmSetCommand(s *session) *cobra.Command {
 		Long: "Change what is named and leave the rest. Sizes take effect live where QEMU and the guest allow it; what does not is listed\n" +
 			"under \"restart required\".",
 		Example: "  novacron vm set web-1 --cpus 2 --memory 1GiB\n  novacron vm set web-1 --name web-2 --protected",
-		Args:    exactArgs("VM"), ValidArgsFunction: s.completeVMs,
+		Args:    exactArgs("VM"), ValidArgsFunction: s.complete(vmNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			given := c.Flags().Changed
 			changes := 0
@@ -43,9 +41,6 @@ func vmSetCommand(s *session) *cobra.Command {
 				Name: ifGiven(given("name"), name), Description: ifGiven(given("description"), description),
 				CPUs: ifGiven(given("cpus"), cpus), MemoryMiB: ifGiven(given("memory"), int(memory)), Protected: ifGiven(given("protected"), protect),
 			}
-			if given("autostart") || given("autostart-order") || given("autostart-delay") {
-				r.Autostart = &wire.Autostart{Enabled: autostart, Order: order, DelayS: delay}
-			}
 			if given("forward") {
 				list := []wire.Forward{}
 				for _, text := range forwards {
@@ -60,7 +55,21 @@ func vmSetCommand(s *session) *cobra.Command {
 				}
 				r.Forwards = &list
 			}
-			return s.update(c, w, args[0], r)
+			if !given("autostart") && !given("autostart-order") && !given("autostart-delay") {
+				return s.update(c, w, args[0], r, 0)
+			}
+			v, err := s.vm(c, args[0])
+			if err != nil {
+				return err
+			}
+			r.Autostart = &wire.Autostart{Enabled: autostart, Order: v.Autostart.Order, DelayS: v.Autostart.DelayS}
+			if given("autostart-order") {
+				r.Autostart.Order = order
+			}
+			if given("autostart-delay") {
+				r.Autostart.DelayS = delay
+			}
+			return s.update(c, w, args[0], r, v.Version)
 		},
 	}
 	f := c.Flags()
@@ -84,12 +93,22 @@ func ifGiven[T any](given bool, v T) *T {
 	return &v
 }
 
-func (s *session) update(c *cobra.Command, w wait, ref string, r wire.UpdateVM) error {
+// vm reads a VM whose present state a change depends on.
+func (s *session) vm(c *cobra.Command, ref string) (wire.VM, error) {
+	cl, err := s.client()
+	if err != nil {
+		return wire.VM{}, err
+	}
+	return cl.VM(c.Context(), ref)
+}
+
+// update changes a VM. version 0: whatever it is now.
+func (s *session) update(c *cobra.Command, w wait, ref string, r wire.UpdateVM, version int64) error {
 	cl, err := s.client()
 	if err != nil {
 		return err
 	}
-	a, err := cl.UpdateVM(c.Context(), ref, r, 0, 0)
+	a, err := cl.UpdateVM(c.Context(), ref, r, version, 0)
 	if err != nil {
 		return err
 	}
@@ -102,7 +121,7 @@ func vmCloneCommand(s *session) *cobra.Command {
 	c := signedIn(s, &cobra.Command{
 		Use: "clone VM NAME", Short: "Copy a stopped VM",
 		Long: "Copy a stopped VM. A full clone has disks of its own. A linked clone shares the source's disks: quick and small, but the source\ncannot be deleted before the clone.",
-		Args: exactArgs("VM", "name of the copy"), ValidArgsFunction: s.completeVMs,
+		Args: exactArgs("VM", "name of the copy"), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		r.Name = args[1]
 		a, err := cl.CloneVM(c.Context(), args[0], r, 0)
@@ -118,70 +137,6 @@ func vmCloneCommand(s *session) *cobra.Command {
 	return c
 }
 
-func vmDiskCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "disk", Short: "Add, grow and remove disks, also of a running VM", Args: cobra.NoArgs}
-	diskVerb := func(use, short string, what []string, flags func(*pflag.FlagSet), request func(args []string) (wire.UpdateVM, error)) {
-		var w wait
-		sub := &cobra.Command{Use: use, Short: short, Args: exactArgs(what...), ValidArgsFunction: s.completeVMs,
-			RunE: func(c *cobra.Command, args []string) error {
-				r, err := request(args)
-				if err != nil {
-					return err
-				}
-				return s.update(c, w, args[0], r)
-			}}
-		if flags != nil {
-			flags(sub.Flags())
-		}
-		w.register(sub)
-		c.AddCommand(sub)
-	}
-	var disk wire.NewDisk
-	diskVerb("add VM GIB", "Add a disk", []string{"VM", "size in GiB"}, func(f *pflag.FlagSet) {
-		f.StringVar(&disk.Image, "image", "", "image that it starts from")
-		f.BoolVar(&disk.CDROM, "cdrom", false, "a CD-ROM with the ISO image of --image; the size is 0 then")
-		f.IntVar(&disk.IOPS, "iops", 0, "limit of operations per second")
-		f.IntVar(&disk.MiBPerS, "mib-per-s", 0, "limit of throughput")
-	}, func(args []string) (wire.UpdateVM, error) {
-		n, err := gib(args[1])
-		disk.SizeGiB = n
-		return wire.UpdateVM{AddDisks: []wire.NewDisk{disk}}, err
-	})
-	diskVerb("grow VM DISK GIB", "Make a disk larger", []string{"VM", "disk id", "size in GiB"}, nil, func(args []string) (wire.UpdateVM, error) {
-		n, err := gib(args[2])
-		return wire.UpdateVM{Disks: []wire.DiskChange{{ID: id.Volume(args[1]), SizeGiB: &n}}}, err
-	})
-	diskVerb("remove VM DISK", "Remove a disk; its content is lost", []string{"VM", "disk id"}, nil, func(args []string) (wire.UpdateVM, error) {
-		return wire.UpdateVM{RemoveDisks: []id.Volume{id.Volume(args[1])}}, nil
-	})
-	return c
-}
-
-func gib(text string) (int, error) {
-	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSuffix(text, "iB"), "G"))
-	if err != nil || n < 0 {
-		return 0, usageError{fmt.Errorf("%q is no size in GiB; write a number, for example 20", text)}
-	}
-	return n, nil
-}
-
-func vmNICCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "nic", Short: "Add and remove network interfaces, also of a running VM", Args: cobra.NoArgs}
-	var wa, wr wait
-	add := &cobra.Command{Use: "add VM NETWORK", Short: "Attach to a network", Args: exactArgs("VM", "network"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			return s.update(c, wa, args[0], wire.UpdateVM{AddNICs: []string{args[1]}})
-		}}
-	wa.register(add)
-	remove := &cobra.Command{Use: "remove VM NIC", Short: "Remove an interface", Args: exactArgs("VM", "NIC id"), ValidArgsFunction: s.completeVMs,
-		RunE: func(c *cobra.Command, args []string) error {
-			return s.update(c, wr, args[0], wire.UpdateVM{RemoveNICs: []id.NIC{id.NIC(args[1])}})
-		}}
-	wr.register(remove)
-	c.AddCommand(add, remove)
-	return c
-}
-
 func vmSnapshotCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "snapshot", Short: "Take, list, revert and delete snapshots", Args: cobra.NoArgs}
 	c.AddCommand(snapshotCreate(s), snapshotList(s), snapshotRevert(s), snapshotDelete(s))
@@ -192,7 +147,7 @@ func snapshotCreate(s *session) *cobra.Command {
 	var w wait
 	var r wire.CreateSnapshot
 	c := signedIn(s, &cobra.Command{
-		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.MatchAll(atLeast("VM"), cobra.MaximumNArgs(2)), ValidArgsFunction: s.completeVMs,
+		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.MatchAll(atLeast("VM"), cobra.MaximumNArgs(2)), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if len(args) == 2 {
 			r.Name = args[1]
@@ -215,7 +170,7 @@ func snapshotCreate(s *session) *cobra.Command {
 
 func snapshotList(s *session) *cobra.Command {
 	return signedIn(s, &cobra.Command{
-		Use: "list VM", Aliases: []string{"ls"}, Short: "List the snapshots of a VM", Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
+		Use: "list VM", Aliases: []string{"ls"}, Short: "List the snapshots of a VM", Args: exactArgs("VM"), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		all, err := cl.Snapshots(c.Context(), args[0])
 		if err != nil {
@@ -232,7 +187,7 @@ func snapshotRevert(s *session) *cobra.Command {
 	var w wait
 	var sure bool
 	c := signedIn(s, &cobra.Command{
-		Use: "revert VM SNAPSHOT", Short: "Put a VM back to a snapshot", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.completeVMs,
+		Use: "revert VM SNAPSHOT", Short: "Put a VM back to a snapshot", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.complete(vmNames, snapshotNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if err := s.confirm(sure, fmt.Sprintf("Put %s back to %s? What was written since is lost.", printable(args[0]), printable(args[1]))); err != nil {
 			return err
@@ -241,7 +196,7 @@ func snapshotRevert(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.finish(c.Context(), cl, w, a.Operation)
+		return s.shotDone(c.Context(), cl, w, a.Operation, "%s is back at snapshot %s.", args)
 	})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
 	w.register(c)
@@ -251,14 +206,25 @@ func snapshotRevert(s *session) *cobra.Command {
 func snapshotDelete(s *session) *cobra.Command {
 	var w wait
 	c := signedIn(s, &cobra.Command{
-		Use: "delete VM SNAPSHOT", Short: "Delete a snapshot; the VM stays as it is", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.completeVMs,
+		Use: "delete VM SNAPSHOT", Short: "Delete a snapshot; the VM stays as it is", Args: exactArgs("VM", "snapshot"), ValidArgsFunction: s.complete(vmNames, snapshotNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		a, err := cl.DeleteSnapshot(c.Context(), args[0], args[1], 0)
 		if err != nil {
 			return err
 		}
-		return s.finish(c.Context(), cl, w, a.Operation)
+		return s.shotDone(c.Context(), cl, w, a.Operation, "%s has no snapshot %s any more.", args)
 	})
 	w.register(c)
 	return c
+}
+
+// shotDone follows the operation on a snapshot; said has a %s for the VM and for the snapshot.
+func (s *session) shotDone(ctx context.Context, cl *client.Client, w wait, o *wire.Operation, said string, args []string) error {
+	if err := s.finish(ctx, cl, w, o); err != nil {
+		return err
+	}
+	if !w.on {
+		said = "%s: begun with snapshot %s."
+	}
+	return s.say(wire.OperationAnswer{Operation: o}, said, args[0], args[1])
 }

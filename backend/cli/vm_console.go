@@ -30,7 +30,7 @@ func vmConsoleCommand(s *session) *cobra.Command {
 		Short: "Type on the serial line; Ctrl-] leaves",
 		Long: "Join the terminal with the VM's serial line. What the guest said before is shown first. Ctrl-] leaves.\n" +
 			"If somebody else types there, you are told who; --watch looks on, --take takes the keyboard over.",
-		Args: exactArgs("VM"), ValidArgsFunction: s.completeVMs,
+		Args: exactArgs("VM"), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		w := wire.ConsoleWish{Kind: "serial", Mode: "ask"}
 		switch {
@@ -74,7 +74,7 @@ func vmTunnelCommand(s *session) *cobra.Command {
 		Use:   "tunnel VM PORT",
 		Short: "Join standard input and output with a TCP port of the guest",
 		Long:  "Join standard input and output with a TCP port of the guest, through the server. It is what `vm ssh` runs underneath.",
-		Args:  exactArgs("VM", "port"), ValidArgsFunction: s.completeVMs,
+		Args:  exactArgs("VM", "port"), ValidArgsFunction: s.complete(vmNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			var port int
 			if _, err := fmt.Sscanf(args[1], "%d", &port); err != nil || port < 1 || port > 65535 {
@@ -139,7 +139,7 @@ func vmSSHCommand(s *session) *cobra.Command {
 		Long: "Run ssh to the guest through the server, so that it works for every VM that this account may use, on whatever node and behind\n" +
 			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron.",
 		Example: "  novacron vm ssh web-1\n  novacron vm ssh web-1 --user debian -- uname -a",
-		Args:    atLeast("VM"), ValidArgsFunction: s.completeVMs,
+		Args:    atLeast("VM"), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		v, err := cl.VM(c.Context(), args[0])
 		if err != nil {

@@ -44,6 +44,9 @@ func vmCreateCommand(s *session) *cobra.Command {
 	}
 	f.register(c.Flags())
 	f.w.register(c)
+	s.completeFlag(c, imageNames, "image", "cdrom")
+	s.completeFlag(c, networkNames, "network")
+	s.completeFlag(c, nodeNames, "node")
 	return c
 }
 

@@ -3,11 +3,13 @@ package client
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"novacron/backend/core/fault"
+	"novacron/backend/core/wire"
 )
 
 // limits is a server that takes no more requests, but for those behind the first many.
@@ -43,5 +45,26 @@ func TestClient_waitsForALimitWhenItIsToldTo(t *testing.T) {
 func TestClient_tellsALimitWhenNobodyWaits(t *testing.T) {
 	if _, err := limits(t, 1).VM(t.Context(), "web-1"); !fault.Is(err, fault.RateLimited) {
 		t.Errorf("got %v, want the refusal", err)
+	}
+}
+
+func TestWaitOperation_opensNoStreamForWhatEndsSoon(t *testing.T) {
+	var asked []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.String())
+		w.Write([]byte(`{"id":"op-1","status":"succeeded","ended_at":"2026-11-23T06:25:37Z"}`)) //nolint:errcheck // the test sees
+	}))
+	defer s.Close()
+	c, err := New(s.URL, Tokens{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	o, err := c.WaitOperation(t.Context(), "op-1", func(o wire.Operation) { seen = append(seen, o.Status) })
+	if err != nil || !o.Succeeded() || len(seen) != 1 {
+		t.Errorf("got %+v, %v after %q", o, err, seen)
+	}
+	if want := []string{"/api/v1/operations/op-1?wait=1s"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
 	}
 }

@@ -34,12 +34,13 @@ func (c *Client) CancelOperation(ctx context.Context, o id.Operation) (out wire.
 
 // How long one poll holds.
 const (
-	pollWait = 2 * time.Second  // thirty a minute leave room under the server's limit of requests
-	longWait = 30 * time.Second // where only the end counts: below what proxies allow a request
+	firstWait = time.Second      // most operations end within it and need no stream
+	pollWait  = 2 * time.Second  // thirty a minute leave room under the server's limit of requests
+	longWait  = 30 * time.Second // where only the end counts: below what proxies allow a request
 )
 
 // WaitOperation waits until an operation has ended and gives it as it ended, failed or not. progress is called with what changes
-// meanwhile: live where events can be had, else every two seconds. Without it one request is held at the server until the end, so
+// meanwhile: from the first second on live where events can be had, else every two seconds. Without it one request is held at the server until the end, so
 // that hundreds may wait at once: a stream of events each would bring every event to each of them.
 func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress func(wire.Operation)) (wire.Operation, error) {
 	if progress == nil {
@@ -47,10 +48,12 @@ func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress fun
 	}
 	watch, stop := context.WithCancel(ctx)
 	defer stop()
-	live := make(chan wire.Operation, 1)
-	go c.follow(watch, o, live)
-	var hold time.Duration
+	var live chan wire.Operation
 	for {
+		hold := pollWait
+		if live == nil {
+			hold = firstWait
+		}
 		out, err := c.operation(ctx, o, hold)
 		if err != nil {
 			return out, err
@@ -59,7 +62,10 @@ func (c *Client) WaitOperation(ctx context.Context, o id.Operation, progress fun
 		if out.Ended() {
 			return out, nil
 		}
-		hold = pollWait
+		if live == nil {
+			live = make(chan wire.Operation, 1)
+			go c.follow(watch, o, live)
+		}
 		if err := showUntilEnd(ctx, live, progress); err != nil {
 			return out, err
 		}

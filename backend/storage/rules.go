@@ -90,7 +90,7 @@ func TooManySnapshots(v id.Volume) error {
 
 // HasSnapshots refuses a linked clone of a volume whose snapshots lie inside the file that would be frozen.
 func HasSnapshots(v id.Volume, n int) error {
-	return fault.New(fault.Conflict, "volume_has_snapshots", "volume %s has %d snapshots, which a linked clone would freeze; delete them or make a full clone", v, n)
+	return fault.New(fault.Conflict, "volume_has_snapshots", "volume %s has snapshots (%d), which a linked clone would freeze; delete them or make a full clone", v, n)
 }
 
 // StaleEpoch refuses a caller that is no longer the owner.

@@ -59,7 +59,7 @@ func (s *Server) openPeers() (err error) {
 	if s.self.Address == "" {
 		return nil
 	}
-	s.peers, err = remote.NewPeers(remote.PeersOptions{CA: s.ca, Self: s.self.ID, Log: s.log,
+	s.peers, err = remote.NewPeers(remote.PeersOptions{CA: s.ca, Self: s.self.ID, Dial: s.o.Outside.Dial, Log: s.log,
 		Holder: func(ctx context.Context, n id.Node) (remote.Held, error) {
 			h, err := s.db.Holder(ctx, n)
 			return remote.Held{Server: h.Server, Address: h.Address, Epoch: h.Epoch}, err

@@ -45,6 +45,7 @@ type Options struct {
 type Outside struct {
 	// Listen opens a listener: "api", "ws", "console" and "node" for the ports, "admin" for the local socket.
 	Listen  func(name string) (net.Listener, error)
+	Dial    remote.Dial                        // connects to the node port of another server
 	Now     func() time.Time                   // wall clock
 	Instant func() node.Instant                // a clock that never steps and goes on during suspend
 	Commit  func(when store.CommitPoint) error // see store.Options

@@ -82,6 +82,15 @@ func (c *cables) dial(ctx context.Context, from, to, port string) (net.Conn, err
 	return nil, errors.New("connection refused")
 }
 
+// dialNode connects a place to the node port of a server that is given as host:port.
+func (c *cables) dialNode(ctx context.Context, from, server string) (net.Conn, error) {
+	to, _, err := net.SplitHostPort(server)
+	if err != nil {
+		return nil, err
+	}
+	return c.dial(ctx, from, to, "node")
+}
+
 // line makes a connection between two places.
 func (c *cables) line(from, to string) (near, far net.Conn) {
 	c.mu.Lock()

@@ -147,13 +147,14 @@ func (h *host) start() {
 	if gone != nil {
 		<-gone
 	}
-	settings, err := server.Load(map[string]string{"data-dir": h.dir, "limit-api": "off", "limit-login": "off", "subnet": "10.9.0.0/16"}, "")
+	settings, err := server.Load(map[string]string{"data-dir": h.dir, "limit-api": "off", "limit-login": "off", "subnet": "10.9.0.0/16", "peer-addr": h.name + ":8093"}, "")
 	h.w.must(err)
 	settings.AuthSecret = "one secret of all servers of a simulation"
 	s := &service{h: h}
 	s.grip = grip{die: func() { h.bury(s) }, told: func(f string, a ...any) { h.w.note(h.name, f, a...) }}
 	s.srv, err = server.New(context.Background(), server.Options{Settings: settings, Version: "sim", Log: h.w.log(h.name), Outside: server.Outside{
 		Listen:  func(port string) (net.Listener, error) { return h.w.cables.listen(h.name + "/" + port) },
+		Dial:    h.dial,
 		Now:     h.clock.wall,
 		Instant: func() node.Instant { return node.Instant(h.clock.boot()) },
 		Commit:  func(when store.CommitPoint) error { return s.grip.enter(string(when)) },
@@ -170,6 +171,17 @@ func (h *host) start() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.life = s
+}
+
+// dial reaches another server.
+func (h *host) dial(ctx context.Context, server string) (net.Conn, error) {
+	c, err := h.w.cables.dialNode(ctx, h.name, server)
+	if err == nil {
+		h.w.mu.Lock()
+		h.w.passed++
+		h.w.mu.Unlock()
+	}
+	return c, err
 }
 
 // kill ends the process at once.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,7 @@ const (
 type machine struct {
 	*agenttest.World
 	w     *world
+	nth   int // from 0
 	name  string
 	dir   string
 	clock *clock
@@ -52,8 +54,9 @@ type resident struct {
 	links  sync.WaitGroup
 }
 
-func newMachine(w *world, name, dir string) *machine {
-	m := &machine{World: agenttest.NewWorld(w.t), w: w, name: name, dir: filepath.Join(dir, name), clock: &clock{}}
+func newMachine(w *world, nth int, dir string) *machine {
+	name := fmt.Sprintf("n%d", nth+1)
+	m := &machine{World: agenttest.NewWorld(w.t), w: w, nth: nth, name: name, dir: filepath.Join(dir, name), clock: &clock{}}
 	m.Host = simhost.NewHost(simhost.Options{StartDelay: 200 * time.Millisecond, ShutdownDelay: 3 * time.Second, AgentDelay: 2 * time.Second,
 		Snapshots: func(ctx context.Context, v id.Volume, a hypervisor.SnapshotAction, tag string) error {
 			return m.Pool.Snapshot(ctx, v, storage.SnapshotAction(a), tag)
@@ -63,25 +66,26 @@ func newMachine(w *world, name, dir string) *machine {
 
 // join makes the machine a node, with a token of the first server.
 func (m *machine) join(token string) {
-	got, err := remote.Join(context.Background(), m.dial, "s1:8093", token, m.identity("s1"))
+	got, err := remote.Join(context.Background(), m.dial, "s1:8093", token, m.identity())
 	m.w.must(err)
 	m.Node = got
-	for _, h := range m.w.hosts[1:] {
-		m.w.must(copyDir(m.identity("s1"), m.identity(h.name)))
-	}
 }
 
-func (m *machine) identity(server string) string { return filepath.Join(m.dir, "identity-"+server) }
+func (m *machine) identity() string { return filepath.Join(m.dir, "identity") }
 
 func (m *machine) dial(ctx context.Context, server string) (net.Conn, error) {
-	to, _, err := net.SplitHostPort(server)
-	if err != nil {
-		return nil, err
-	}
-	return m.w.cables.dial(ctx, m.name, to, "node")
+	return m.w.cables.dialNode(ctx, m.name, server)
 }
 
-// start runs an agent with a link to each server, once the one before is gone.
+// servers are those that the agent is given, in its own order: what one server wants of a node is mostly passed on by another.
+func (m *machine) servers() (all []string) {
+	for i := range m.w.hosts {
+		all = append(all, m.w.hosts[(i+m.nth)%len(m.w.hosts)].name+":8093")
+	}
+	return all
+}
+
+// start runs an agent, once the one before is gone. It keeps to the first of its servers that answers.
 func (m *machine) start() {
 	m.mu.Lock()
 	gone := m.gone
@@ -102,11 +106,9 @@ func (m *machine) start() {
 	r.grip.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	for _, h := range m.w.hosts {
-		link, err := remote.NewLink(remote.LinkOptions{Servers: []string{h.name + ":8093"}, Dir: m.identity(h.name), Dial: m.dial, Log: m.w.log(m.name)})
-		m.w.must(err)
-		r.links.Go(func() { link.Run(ctx, m.w.sabotage(m, r.agent)) })
-	}
+	link, err := remote.NewLink(remote.LinkOptions{Servers: m.servers(), Dir: m.identity(), Dial: m.dial, Log: m.w.log(m.name)})
+	m.w.must(err)
+	r.links.Go(func() { link.Run(ctx, m.w.sabotage(m, r.agent)) })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.life = r

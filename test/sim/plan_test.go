@@ -154,9 +154,23 @@ func (p *planner) misfortune() {
 		p.add(0, func(w *world) { w.hosts[s].loseAnswers(1) }, "%s: the answer of a commit gets lost", h)
 	case k < 88:
 		p.ofGuests(n, m)
+	case k < 93:
+		p.betweenServers(s, back)
 	default:
 		p.powerCut(n, m)
 	}
+}
+
+// betweenServers parts a server from another one, in one direction: what it wants of that one's nodes it cannot have.
+func (p *planner) betweenServers(from int, back time.Duration) {
+	to := (from + 1 + p.r.IntN(p.servers-1)) % p.servers
+	a, b := fmt.Sprintf("s%d", from+1), fmt.Sprintf("s%d", to+1)
+	if p.r.IntN(2) == 0 {
+		p.add(0, func(w *world) { w.cables.cut(a, b) }, "%s: cut off from %s, for %s", a, b, back)
+	} else {
+		p.add(0, func(w *world) { w.cables.freeze(a, b) }, "%s: silence towards %s, for %s", a, b, back)
+	}
+	p.add(back, func(w *world) { w.cables.mend(a, b) }, "%s: sees %s again", a, b)
 }
 
 // ofGuests is what goes wrong inside of a machine.

@@ -46,6 +46,9 @@ func (w *world) heal() {
 	}
 	w.worldIsAsTheAPISays()
 	w.nothingAcknowledgedIsLost()
+	if len(w.hosts) > 1 && w.passed == 0 {
+		w.broken("no server passed anything on to another")
+	}
 }
 
 // joining lists the nodes that are not alive yet.

@@ -39,6 +39,7 @@ type world struct {
 	trace   []string
 	answers []answer
 	faults  []string // of the world: what must never be
+	passed  int      // connections from server to server
 }
 
 func newWorld(t *testing.T, servers, nodes int) *world {
@@ -64,7 +65,7 @@ func newWorld(t *testing.T, servers, nodes int) *world {
 		h.start()
 	}
 	for i := range nodes {
-		m := newMachine(w, fmt.Sprintf("n%d", i+1), dir)
+		m := newMachine(w, i, dir)
 		var k wire.JoinToken
 		w.ask("POST", "/api/v1/nodes/join-tokens", nil, &k)
 		m.join(k.Token)
@@ -202,8 +203,4 @@ func (w *world) close() {
 	w.http.CloseIdleConnections()
 	w.cables.remove()
 	time.Sleep(3 * time.Second) // whoever follows events looks once more, and finds that nobody waits
-}
-
-func copyDir(from, to string) error {
-	return os.CopyFS(to, os.DirFS(from))
 }

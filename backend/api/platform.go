@@ -159,19 +159,15 @@ func (a *API) addNodes() {
 	add(a, write.unkept(), "POST /api/v1/nodes/join-tokens", op("createJoinToken", "Make a one-use token for a machine that joins", tag), a.joinToken)
 }
 
-// maxJoinLifetime bounds how long a join token may lie around.
-const maxJoinLifetime = 24 * time.Hour
-
 func (a *API) joinToken(ctx context.Context, in *struct {
 	Lifetime string `query:"lifetime" maxLength:"20" doc:"How long it is good, up to 24h; absent: 1h"`
 }) (*body[wire.JoinToken], error) {
-	lifetime := time.Hour
+	lifetime := app.DefaultJoinLifetime
 	if in.Lifetime != "" {
-		d, err := time.ParseDuration(in.Lifetime)
-		if err != nil || d < time.Minute || d > maxJoinLifetime {
-			return nil, fault.New(fault.Invalid, "lifetime_invalid", "lifetime is a time from 1m to 24h; got %.20q", in.Lifetime).On("lifetime")
+		var err error
+		if lifetime, err = time.ParseDuration(in.Lifetime); err != nil || lifetime <= 0 {
+			return nil, fault.New(fault.Invalid, "lifetime_invalid", "lifetime is a time like 90m or 24h; got %.20q", in.Lifetime).On("lifetime")
 		}
-		lifetime = d
 	}
 	secret, ends, err := a.App.CreateJoinToken(ctx, caller(ctx), lifetime)
 	if err != nil {

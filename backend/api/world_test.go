@@ -318,7 +318,7 @@ func expiredToken(t testing.TB, w *world) string {
 func (w *world) trimEvents() {
 	w.t.Helper()
 	w.must(w.db.Tx(ctx, func(t *store.Tx) error {
-		_, err := t.TrimEvents(ctx, time.Now().Add(time.Hour))
+		_, err := t.TrimEvents(ctx, time.Now().Add(time.Hour), 1000)
 		return err
 	}))
 }

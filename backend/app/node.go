@@ -24,7 +24,7 @@ import (
 // How long a join token is good for.
 const (
 	DefaultJoinLifetime = time.Hour
-	MaxJoinLifetime     = 7 * 24 * time.Hour
+	MaxJoinLifetime     = 24 * time.Hour // so that a token does not lie around
 	maxLabels           = 64
 	maxLabelBytes       = 256
 	nameTries           = 100 // names that are tried for a node whose host name is taken
@@ -267,7 +267,7 @@ func (a *App) CreateJoinToken(ctx context.Context, c auth.Caller, lifetime time.
 		lifetime = DefaultJoinLifetime
 	}
 	if lifetime < time.Minute || lifetime > MaxJoinLifetime {
-		return "", expires, fault.New(fault.Invalid, "", "a join token is good for a minute to %d days", int(MaxJoinLifetime.Hours()/24)).On("lifetime")
+		return "", expires, fault.New(fault.Invalid, "lifetime_invalid", "a join token is good for a minute to %d hours", int(MaxJoinLifetime.Hours())).On("lifetime")
 	}
 	raw := make([]byte, 16)
 	rand.Read(raw)

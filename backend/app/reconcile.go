@@ -140,38 +140,40 @@ const (
 	OperationsKept = 30 * 24 * time.Hour
 	tokensKept     = 7 * 24 * time.Hour
 	mailsKept      = 30 * 24 * time.Hour // after they were sent or given up
+	trimmedAtOnce  = 10_000              // rows of a kind, so that writers are not held up and the statement ends in time
 	maxTrims       = 100                 // parts of one round, so that a round ends
 )
 
-// Trim removes history that is older than it is kept, in parts, so that writers are not held up.
+// Trim removes history that is older than it is kept, in parts. A kind that fails does not keep the others.
 func (a *App) Trim(ctx context.Context) error {
 	now := a.now()
+	var errs []error
+	for _, part := range []func(*store.Tx) (int, error){
+		func(t *store.Tx) (int, error) { return t.TrimEvents(ctx, now.Add(-EventsKept), trimmedAtOnce) },
+		func(t *store.Tx) (int, error) {
+			return t.TrimOperations(ctx, now.Add(-OperationsKept), trimmedAtOnce)
+		},
+		func(t *store.Tx) (int, error) { return t.TrimAccounts(ctx, now, now.Add(-mailsKept), trimmedAtOnce) },
+		func(t *store.Tx) (int, error) { return t.TrimIdempotent(ctx, now, trimmedAtOnce) },
+		func(t *store.Tx) (int, error) { return t.TrimJoinTokens(ctx, now.Add(-tokensKept), trimmedAtOnce) },
+	} {
+		errs = append(errs, a.trim(ctx, part))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) trim(ctx context.Context, part func(*store.Tx) (int, error)) error {
 	for range maxTrims {
 		n := 0
 		err := a.db.Tx(ctx, func(t *store.Tx) (err error) {
-			n, err = t.TrimEvents(ctx, now.Add(-EventsKept))
+			n, err = part(t)
 			return err
 		})
-		if err != nil {
+		if err != nil || n < trimmedAtOnce {
 			return err
-		}
-		if n < store.MaxTrim {
-			break
 		}
 	}
-	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if _, err := t.TrimOperations(ctx, now.Add(-OperationsKept)); err != nil {
-			return err
-		}
-		if err := t.TrimAccounts(ctx, now, now.Add(-mailsKept)); err != nil {
-			return err
-		}
-		if _, err := t.TrimIdempotent(ctx, now); err != nil {
-			return err
-		}
-		_, err := t.TrimJoinTokens(ctx, now.Add(-tokensKept))
-		return err
-	})
+	return nil
 }
 
 // ExpireUploads removes uploads that nobody goes on with, and files in the staging folder that belong to nothing.

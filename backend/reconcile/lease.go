@@ -83,7 +83,9 @@ func (s *leases) write(batch []renewal) {
 		granted, err = t.RenewLeases(ctx, list, s.l.o.Now(), node.LeaseDuration)
 		return err
 	})
+	held := make(map[id.Node]bool, len(granted))
 	for _, n := range granted {
+		held[n.Node] = true
 		if err == nil && n.State != node.Alive { // before it is told
 			err = s.l.o.App.NodeEvent(ctx, n.Node, node.Renewed, "its lease is held")
 		}
@@ -92,7 +94,7 @@ func (s *leases) write(batch []renewal) {
 		switch {
 		case err != nil:
 			r.done <- err
-		case !slices.ContainsFunc(granted, func(n store.Renewed) bool { return n.Node == r.node }):
+		case !held[r.node]:
 			r.done <- fault.New(fault.Forbidden, "node_removed", "this node was removed; join the machine again with a new token")
 		default:
 			r.done <- nil

@@ -271,12 +271,27 @@ func (s *SQL) RedeemTicket(ctx context.Context, ticket string) ([]byte, error) {
 	return []byte(content), nil
 }
 
+// prunedAtOnce is how many rows one statement removes: requests wait for it.
+const prunedAtOnce = 1000
+
 // Prune implements Store.
 func (s *SQL) Prune(ctx context.Context) error {
 	now := s.now().UnixMicro()
-	for _, table := range []string{"session_logins", "session_revoked", "session_windows", "session_tickets"} {
-		if err := s.exec(ctx, "prune "+table, `delete from `+table+` where ends <= $1`, now); err != nil {
-			return err
+	for _, t := range []struct{ table, key string }{
+		{"session_logins", "id"}, {"session_revoked", "jti"}, {"session_windows", "key"}, {"session_tickets", "hash"},
+	} {
+		statement := fmt.Sprintf(`delete from %[1]s where %[2]s in (select %[2]s from %[1]s where ends <= $1 limit %[3]d)`, t.table, t.key, prunedAtOnce)
+		for gone := int64(prunedAtOnce); gone == prunedAtOnce; {
+			err := s.call(ctx, "prune "+t.table, func(ctx context.Context) error {
+				done, err := s.db.ExecContext(ctx, statement, now)
+				if err == nil {
+					gone, err = done.RowsAffected()
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

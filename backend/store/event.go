@@ -231,13 +231,13 @@ func scanLogged(row row) (l logged, err error) {
 	return l, nil
 }
 
-// TrimEvents drops events older than before, at most MaxTrim at once so that writers are not held up, and says how many
-// are gone. It keeps the order: nothing newer goes before something older.
-func (t *Tx) TrimEvents(ctx context.Context, before time.Time) (int, error) {
+// TrimEvents drops at most so many events older than before, and says how many are gone. It keeps the order: nothing newer goes before
+// something older.
+func (t *Tx) TrimEvents(ctx context.Context, before time.Time, most int) (int, error) {
 	const oldest = "(select coalesce(min(seq), 0) from events)"
 	var upTo int64
 	err := t.tx.QueryRowContext(ctx, `select coalesce(max(seq), 0) from events where time < $1 and seq < `+oldest+` + $2
-		and seq < coalesce((select min(seq) from events where time >= $1), 9223372036854775807)`, stamp(before), MaxTrim).Scan(&upTo)
+		and seq < coalesce((select min(seq) from events where time >= $1), 9223372036854775807)`, stamp(before), most).Scan(&upTo)
 	if err != nil || upTo == 0 {
 		return 0, t.db.fail(ctx, err)
 	}
@@ -249,5 +249,8 @@ func (t *Tx) TrimEvents(ctx context.Context, before time.Time) (int, error) {
 	return int(n), err
 }
 
-// MaxTrim is how many events TrimEvents drops at once.
-const MaxTrim = 10_000
+// trim drops at most so many rows that the condition finds, by the columns of the primary key, and says how many.
+func (t *Tx) trim(ctx context.Context, table, key, condition string, most int, args ...any) (int, error) {
+	n, err := t.exec(ctx, fmt.Sprintf("delete from %[1]s where (%[2]s) in (select %[2]s from %[1]s where %[3]s limit %[4]d)", table, key, condition, most), args...)
+	return int(n), err
+}

@@ -67,8 +67,7 @@ func (t *Tx) AbandonIdempotent(ctx context.Context, k *IdempotencyKey) error {
 	return err
 }
 
-// TrimIdempotent removes keys that expired before the time.
-func (t *Tx) TrimIdempotent(ctx context.Context, before time.Time) (int, error) {
-	n, err := t.exec(ctx, "delete from idempotency_keys where expires_at < $1", stamp(before))
-	return int(n), err
+// TrimIdempotent removes at most so many keys that expired before the time, and says how many.
+func (t *Tx) TrimIdempotent(ctx context.Context, before time.Time, most int) (int, error) {
+	return t.trim(ctx, "idempotency_keys", "tenant, user_id, key", "expires_at < $1", most, stamp(before))
 }

@@ -41,8 +41,7 @@ func (t *Tx) UseJoinToken(ctx context.Context, hash string, n id.Node) (JoinToke
 		where hash = $1 and expires_at > $3 and (used_by = '' or used_by = $2) returning `+joinTokenColumns, hash, n, at)
 }
 
-// TrimJoinTokens removes tokens that ended before the time.
-func (t *Tx) TrimJoinTokens(ctx context.Context, before time.Time) (int, error) {
-	n, err := t.exec(ctx, "delete from join_tokens where expires_at < $1", stamp(before))
-	return int(n), err
+// TrimJoinTokens removes at most so many tokens that ended before the time, and says how many.
+func (t *Tx) TrimJoinTokens(ctx context.Context, before time.Time, most int) (int, error) {
+	return t.trim(ctx, "join_tokens", "hash", "expires_at < $1", most, stamp(before))
 }

@@ -53,16 +53,23 @@ func (t *Tx) DropOneUse(ctx context.Context, u id.User, purpose string) error {
 	return err
 }
 
-// TrimAccounts removes what has expired: one-use secrets, failures, and mails that ended before mails.
-func (t *Tx) TrimAccounts(ctx context.Context, at, mails time.Time) error {
-	for _, q := range []string{"delete from one_use where expires_at <= $1", "delete from signin_failures where expires_at <= $1",
-		"delete from api_tokens where expires_at <= $1"} {
-		if _, err := t.exec(ctx, q, stamp(at)); err != nil {
-			return err
+// TrimAccounts removes what has expired at the time: one-use secrets, failures and API tokens; and mails that ended before mails. It takes
+// at most so many rows of each kind, and says how many of the kind that had the most.
+func (t *Tx) TrimAccounts(ctx context.Context, at, mails time.Time, most int) (gone int, err error) {
+	for _, x := range []struct {
+		table, key, condition string
+		at                    time.Time
+	}{
+		{"one_use", "hash", "expires_at <= $1", at}, {"signin_failures", "key", "expires_at <= $1", at},
+		{"api_tokens", "id", "expires_at <= $1", at}, {"mails", "id", "ended_at <= $1", mails},
+	} {
+		n, err := t.trim(ctx, x.table, x.key, x.condition, most, stamp(x.at))
+		if err != nil {
+			return gone, err
 		}
+		gone = max(gone, n)
 	}
-	_, err := t.exec(ctx, "delete from mails where ended_at <= $1", stamp(mails))
-	return err
+	return gone, nil
 }
 
 // Failures is how often somebody tried in vain.

@@ -153,10 +153,9 @@ func (t *Tx) Guard(ctx context.Context, o id.Operation, fence int64) error {
 	return nil
 }
 
-// TrimOperations removes operations that ended before the time, and says how many.
-func (t *Tx) TrimOperations(ctx context.Context, before time.Time) (int, error) {
-	n, err := t.exec(ctx, "delete from operations where ended_at < $1", stamp(before))
-	return int(n), err
+// TrimOperations removes at most so many operations that ended before the time, and says how many.
+func (t *Tx) TrimOperations(ctx context.Context, before time.Time, most int) (int, error) {
+	return t.trim(ctx, "operations", "id", "ended_at < $1", most, stamp(before))
 }
 
 // OperationEvent is the data of operation.created, operation.updated and operation.ended.

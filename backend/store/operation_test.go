@@ -109,7 +109,7 @@ func testOperationsOn(t *testing.T, db *store.DB) {
 	world := func(t *testing.T, point func(string) error) optest.World {
 		n := &nursery{db: db, tenant: id.NewTenant(), network: id.NewNetwork(), point: point, disks: map[id.VM]bool{}}
 		if err := db.Tx(context.Background(), func(x *store.Tx) error {
-			if _, err := x.TrimOperations(context.Background(), farFuture); err != nil {
+			if _, err := x.TrimOperations(context.Background(), farFuture, 1000); err != nil {
 				return err
 			}
 			if err := clearVMs(x); err != nil {

@@ -254,7 +254,15 @@ func testSecrets(t *testing.T, s *suite) {
 		return x.SetFailures(s.ctx, "k", store.Failures{Count: 3, Until: at}, at.Add(time.Hour))
 	})
 	same(t, "failures", must[store.Failures](t)(s.db.Failures(s.ctx, "k", at)).Count, int64(3))
-	s.tx(func(x *store.Tx) error { return x.TrimAccounts(s.ctx, at.Add(2*time.Hour), at) })
+	s.tx(func(x *store.Tx) error {
+		return x.SetFailures(s.ctx, "l", store.Failures{Count: 3, Until: at}, at.Add(time.Hour))
+	})
+	for _, want := range []int{1, 1, 0} {
+		s.tx(func(x *store.Tx) error {
+			same(t, "failures trimmed one by one", must[int](t)(x.TrimAccounts(s.ctx, at.Add(2*time.Hour), at, 1)), want)
+			return nil
+		})
+	}
 	same(t, "failures after their time", must[store.Failures](t)(s.db.Failures(s.ctx, "k", at)).Count, int64(0))
 	s.tx(func(x *store.Tx) error { return x.DeleteUser(s.ctx, u.ID) })
 }

@@ -104,7 +104,7 @@ func testEvents(t *testing.T, s *suite) {
 	same(t, "events behind a cursor's text", kinds(again), kinds(rest))
 
 	s.tx(func(x *store.Tx) error {
-		same(t, "events trimmed", must[int](t)(x.TrimEvents(s.ctx, all[3].Time)), 3)
+		same(t, "events trimmed", must[int](t)(x.TrimEvents(s.ctx, all[3].Time, 10)), 3)
 		return nil
 	})
 	_, _, err := s.db.EventsSince(s.ctx, mid, store.EventFilter{}, 10)
@@ -119,7 +119,7 @@ func testEvents(t *testing.T, s *suite) {
 		wantFault(t, "a cursor of another log", err, fault.NotFound, "cursor_too_old")
 	}
 	s.tx(func(x *store.Tx) error {
-		same(t, "events trimmed at the end", must[int](t)(x.TrimEvents(s.ctx, time.Now().Add(time.Hour))), 1)
+		same(t, "events trimmed at the end", must[int](t)(x.TrimEvents(s.ctx, time.Now().Add(time.Hour), 10)), 1)
 		return nil
 	})
 	none, _ = s.since(end, store.EventFilter{}, 10)

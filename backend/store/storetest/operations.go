@@ -70,7 +70,8 @@ func testOperations(t *testing.T, s *suite) {
 	events, _ := s.since(store.Cursor{}, store.EventFilter{Subject: "operation/" + string(first.ID)}, 10)
 	same(t, "events of the operation", kinds(events), []string{"operation.created", "operation.updated", "operation.ended"})
 	s.tx(func(x *store.Tx) error {
-		same(t, "operations trimmed", must[int](t)(x.TrimOperations(s.ctx, time.Now().Add(time.Hour))), 1)
+		same(t, "operations trimmed, none", must[int](t)(x.TrimOperations(s.ctx, time.Now().Add(time.Hour), 0)), 0)
+		same(t, "operations trimmed", must[int](t)(x.TrimOperations(s.ctx, time.Now().Add(time.Hour), 10)), 1)
 		return nil
 	})
 }

@@ -29,7 +29,7 @@ const (
 func (s *Server) serve() error {
 	var certificate *tls.Config
 	if s.o.TLSCert != "" {
-		reload, err := newCertificate(s.o.TLSCert, s.o.TLSKey)
+		reload, err := newCertificate(s.o.TLSCert, s.o.TLSKey, s.o.Log)
 		if err != nil {
 			return err
 		}

@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +48,8 @@ func TestCertificate_isTakenAnewWithoutARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir)
-		c, err := newCertificate(filepath.Join(dir, SelfSignedCert), filepath.Join(dir, SelfSignedKey))
+		var log strings.Builder
+		c, err := newCertificate(filepath.Join(dir, SelfSignedCert), filepath.Join(dir, SelfSignedKey), slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,9 +69,14 @@ func TestCertificate_isTakenAnewWithoutARestart(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, SelfSignedCert), []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * lookEvery)
-		if third, err := shake(t, c.config(), tls.VersionTLS13); err != nil || !third.Equal(second) {
-			t.Errorf("with a broken file another certificate is shown: %v", err)
+		for range 3 {
+			time.Sleep(2 * lookEvery)
+			if third, err := shake(t, c.config(), tls.VersionTLS13); err != nil || !third.Equal(second) {
+				t.Errorf("with a broken file another certificate is shown: %v", err)
+			}
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 1 {
+			t.Errorf("a broken file is told %d times:\n%s", n, log.String())
 		}
 	})
 }
@@ -76,7 +84,7 @@ func TestCertificate_isTakenAnewWithoutARestart(t *testing.T) {
 func TestCertificate_isServedUnderTLS12AndNothingOlder(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir)
-	c, err := newCertificate(filepath.Join(dir, SelfSignedCert), filepath.Join(dir, SelfSignedKey))
+	c, err := newCertificate(filepath.Join(dir, SelfSignedCert), filepath.Join(dir, SelfSignedKey), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

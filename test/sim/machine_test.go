@@ -95,10 +95,12 @@ func (m *machine) start() {
 	}
 	r := &resident{driver: m.Host.Driver()}
 	r.grip = grip{die: func() { m.bury(r) }, told: func(f string, a ...any) { m.w.note(m.name, f, a...) }}
+	link, err := remote.NewLink(remote.LinkOptions{Servers: m.servers(), Dir: m.identity(), Dial: m.dial, Log: m.w.log(m.name)})
+	m.w.must(err)
 	r.agent = m.Start(func(o *agent.Options) {
 		o.Driver, o.Pool, o.Fabric, o.Step = r.driver, heldPool{o.Pool, &r.grip}, heldFabric{o.Fabric, &r.grip}, r.grip.atOnce
 		o.Simulated = &agent.Capacity{CPUs: machineCPUs, MemoryMiB: machineMemoryMiB, DiskBytes: machineDiskBytes}
-		o.Instant, o.Log = m.clock.boot, m.w.log(m.name)
+		o.Instant, o.Source, o.Log = m.clock.boot, link.Fetch, m.w.log(m.name)
 		o.Limits.GuestPoll, o.Limits.GuestPollMax = 5*time.Second, time.Minute
 	})
 	r.grip.mu.Lock()
@@ -106,8 +108,6 @@ func (m *machine) start() {
 	r.grip.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	link, err := remote.NewLink(remote.LinkOptions{Servers: m.servers(), Dir: m.identity(), Dial: m.dial, Log: m.w.log(m.name)})
-	m.w.must(err)
 	r.links.Go(func() { link.Run(ctx, m.w.sabotage(m, r.agent)) })
 	m.mu.Lock()
 	defer m.mu.Unlock()

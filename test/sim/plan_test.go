@@ -59,6 +59,8 @@ func (p *planner) server() int             { return p.r.IntN(p.servers) }
 func (p *planner) node() int               { return p.r.IntN(p.nodes) }
 func (p *planner) vm() string              { return fmt.Sprintf("vm-%d", p.r.IntN(p.names)) }
 
+func (p *planner) image() string { return fmt.Sprintf("image-%d", p.r.IntN(4)) }
+
 // seconds gives a time between the bounds, with a bias to the short.
 func (p *planner) seconds(least, most float64) time.Duration {
 	x := p.r.Float64()
@@ -74,7 +76,11 @@ func (p *planner) wish() {
 	switch n := p.r.IntN(100); {
 	case n < 28:
 		q.verb, q.path = "create", "/api/v1/vms"
-		q.body = map[string]any{"name": name, "cpus": 1 + p.r.IntN(2), "memory_mib": 128 << p.r.IntN(4), "disk_gib": 1 + p.r.IntN(3), "start": p.r.IntN(4) > 0}
+		body := map[string]any{"name": name, "cpus": 1 + p.r.IntN(2), "memory_mib": 128 << p.r.IntN(4), "disk_gib": 1 + p.r.IntN(3), "start": p.r.IntN(4) > 0}
+		if p.r.IntN(3) == 0 {
+			body["image"] = p.image()
+		}
+		q.body = body
 	case n < 40:
 		q.verb, q.path = "start", vm+"/start"
 	case n < 50:
@@ -99,7 +105,14 @@ func (p *planner) wish() {
 		q.verb, q.method, q.path, q.body = "resize", "PATCH", vm, map[string]any{"cpus": 1 + p.r.IntN(3), "memory_mib": 128 << p.r.IntN(4)}
 	case n < 89:
 		q.verb, q.path, q.body = "clone", vm+"/clone", map[string]any{"name": p.vm(), "linked": p.r.IntN(2) == 0, "start": p.r.IntN(2) == 0}
-	case n < 91:
+	case n < 93:
+		name := p.image()
+		if p.r.IntN(4) > 0 {
+			p.add(0, func(w *world) { w.upload(q, name) }, "s%d: %s upload %s", q.server+1, q.key, name)
+			return
+		}
+		q.verb, q.method, q.path = "forget", "DELETE", "/api/v1/images/"+name
+	case n < 94:
 		p.add(0, func(w *world) { w.cancelOne(q.server) }, "s%d: cancel the newest operation", q.server+1)
 		return
 	default:

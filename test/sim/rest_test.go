@@ -45,6 +45,7 @@ func (w *world) heal() {
 		return
 	}
 	w.worldIsAsTheAPISays()
+	w.imagesAreAsTheAPISays()
 	w.nothingAcknowledgedIsLost()
 	if len(w.hosts) > 1 && w.passed == 0 {
 		w.broken("no server passed anything on to another")

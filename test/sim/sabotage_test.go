@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"database/sql"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +52,17 @@ func TestWitness_seesWhatMustNeverBe(t *testing.T) {
 			w.machines[0].kill() // nobody sees it
 			w.must(w.machines[0].Host.Crash(v.id))
 		}, "the API says it, and it is not there"},
+		"bytes of no image": {func(w *world, _ row) { w.must(os.Mkdir(w.imageDir("1111"), 0o700)) }, "no image is listed with it"},
+		"an image without bytes": {func(w *world, _ row) {
+			w.upload(request{key: "u"}, "image-1")
+			w.people.Wait()
+			w.settle("the image is there", w.unrest)
+			all, err := filepath.Glob(w.imageDir("*"))
+			w.must(err)
+			for _, dir := range all {
+				w.must(os.RemoveAll(dir))
+			}
+		}, "no server has its bytes"},
 		"a VM that is lost": {change("update operations set id = 'op-0000000000000000000a'"), "operation_not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +84,7 @@ func TestWitness_seesWhatMustNeverBe(t *testing.T) {
 				w.witness.look()
 				if w.sound() {
 					w.worldIsAsTheAPISays()
+					w.imagesAreAsTheAPISays()
 					w.nothingAcknowledgedIsLost()
 				}
 				if !slices.ContainsFunc(w.faults, func(f string) bool { return strings.Contains(f, c.want) }) {
@@ -90,6 +104,11 @@ func change(statement string) func(*world, row) {
 		_, err = db.ExecContext(context.Background(), statement)
 		w.must(err)
 	}
+}
+
+// imageDir is where the first server keeps an image.
+func (w *world) imageDir(digest string) string {
+	return filepath.Join(w.hosts[0].dir, "images", digest)
 }
 
 // stray makes a disk that belongs to nothing.

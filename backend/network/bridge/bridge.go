@@ -176,11 +176,14 @@ func (f *Fabric) make(ctx context.Context, m network.Attachment) ([]hypervisor.N
 	if err := f.record(m.VM, both); err != nil {
 		return nil, err
 	}
-	if err := f.ensureLANs(ctx, m); err != nil {
+	ruled, err := f.ensureLANs(ctx, m)
+	if err != nil {
 		return nil, err
 	}
-	if err := f.change(ctx, old, both); err != nil {
-		return nil, err
+	if !ruled { // else they have this VM, whose record was there before
+		if err := f.change(ctx, old, both); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range m.Ports {
 		if err := ensureTap(tapName(p.ID), m.UID, p.MTU, f.lans[p.Bridge].device, f.vmAlias(m.VM)); err != nil {

@@ -53,20 +53,22 @@ type guest struct {
 	mtu      int          // 0: not told
 }
 
-// ensureLANs makes the networks of the attachment where they are missing.
-func (f *Fabric) ensureLANs(ctx context.Context, m network.Attachment) error {
+// ensureLANs makes the networks of the attachment where they are missing. ruled: that wrote the rules of everything attached anew.
+func (f *Fabric) ensureLANs(ctx context.Context, m network.Attachment) (ruled bool, err error) {
 	for _, p := range m.Ports {
-		if err := f.ensureLAN(ctx, p); err != nil {
-			return err
+		did, err := f.ensureLAN(ctx, p)
+		if err != nil {
+			return ruled, err
 		}
+		ruled = ruled || did
 	}
-	return nil
+	return ruled, nil
 }
 
-func (f *Fabric) ensureLAN(ctx context.Context, p vm.Port) error {
+func (f *Fabric) ensureLAN(ctx context.Context, p vm.Port) (ruled bool, err error) {
 	subnet, gateway, _, err := network.Plan(p)
 	if err != nil {
-		return err
+		return false, err
 	}
 	l := f.lans[p.Bridge]
 	isNew := l == nil
@@ -74,29 +76,29 @@ func (f *Fabric) ensureLAN(ctx context.Context, p vm.Port) error {
 		l = &lan{name: p.Bridge, device: bridgeName(f.o.Instance, p.Bridge), subnet: subnet, gateway: gateway}
 		l.guests.Store(&directory{})
 		if err := checkRoutes(l); err != nil {
-			return err
+			return false, err
 		}
 	}
 	index, err := ensureBridge(l.device, f.lanAlias(p.Bridge), netip.PrefixFrom(gateway, subnet.Bits()), p.MTU)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "network_bridge", "the node could not make network %s; the log of its agent has the cause", p.Bridge)
+		return false, fault.Wrap(err, fault.Internal, "network_bridge", "the node could not make network %s; the log of its agent has the cause", p.Bridge)
 	}
 	turnedOn, err := ensureForwarding()
 	if err != nil {
-		return fault.Wrap(err, fault.Unsupported, "network_forwarding", "the node does not forward packets, so guests would not reach the outside; set net.ipv4.ip_forward=1 on it")
+		return false, fault.Wrap(err, fault.Unsupported, "network_forwarding", "the node does not forward packets, so guests would not reach the outside; set net.ipv4.ip_forward=1 on it")
 	}
 	if turnedOn {
 		f.log.Warn("turned on net.ipv4.ip_forward, which was 0, so that guests reach the outside; it stays on", "network", p.Bridge)
 	}
 	if !isNew && l.index == index && l.dns != nil && l.dhcp.running() {
-		return nil
+		return false, nil
 	}
 	f.lans[p.Bridge] = l
 	l.index = index
 	if err := f.applyAll(ctx); err != nil { // before the services: DNS is open to the outside without them
-		return err
+		return false, err
 	}
-	return f.serve(l)
+	return true, f.serve(l)
 }
 
 // serve starts the services of a network anew.

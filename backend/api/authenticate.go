@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -8,13 +9,49 @@ import (
 	"novacron/backend/core/fault"
 )
 
-// authenticate says who shows the request's token.
-func (a *API) authenticate(r *http.Request) (app.Access, error) {
+// authenticate says who shows the request's token. soon: the answer may be made while it is being asked whether the token was withdrawn;
+// nothing of it goes out before confirm, where that is not nil, has said no.
+func (a *API) authenticate(r *http.Request, soon bool) (who app.Access, confirm func() error, err error) {
 	token, err := bearer(r)
 	if err != nil {
-		return app.Access{}, err
+		return app.Access{}, nil, err
 	}
-	return a.Accounts.Authenticate(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
+	if soon {
+		return a.Accounts.Recognize(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
+	}
+	who, err = a.Accounts.Authenticate(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
+	return who, nil, err
+}
+
+// soon reports whether an answer may be made before it is known that it may be sent: reading changes nothing. Streams are sent as they
+// are made, and what ?wait holds would be held in vain.
+func soon(r *http.Request, rt route) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !rt.slow && !rt.rule.anyone && !strings.Contains(r.URL.RawQuery, "wait=")
+}
+
+// held is an answer that waits for a last word.
+type held struct {
+	header  http.Header // as it is to be; the connection's stays as it was before
+	confirm func() error
+	refuse  func(error) // answers instead
+}
+
+// settle asks for the last word before the first byte, and reports whether the answer goes out.
+func (w *recorder) settle() bool {
+	h := w.held
+	if h == nil {
+		return !w.refused
+	}
+	w.held = nil
+	if err := h.confirm(); err != nil {
+		h.refuse(err)
+		w.refused = true
+		return false
+	}
+	sent := w.ResponseWriter.Header()
+	clear(sent)
+	maps.Copy(sent, h.header)
+	return true
 }
 
 func bearer(r *http.Request) (string, error) {

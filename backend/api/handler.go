@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"novacron/backend/app"
 	"novacron/backend/core/fault"
 )
 
@@ -64,7 +66,7 @@ func (a *API) serve(w *recorder, r *http.Request) {
 	}
 	_, pattern := a.mux.Handler(r)
 	rt, known := a.routes[pattern]
-	c, err := a.authenticate(r)
+	c, confirm, err := a.authenticate(r, known && soon(r, rt))
 	if !a.countUser(w, r, c, err) {
 		return
 	}
@@ -80,6 +82,9 @@ func (a *API) serve(w *recorder, r *http.Request) {
 			err = rt.rule.check(c.Caller)
 		}
 		if err != nil {
+			if confirm != nil {
+				err = cmp.Or(confirm(), err)
+			}
 			note(r.Context(), a.App.Refused(r.Context(), c.Caller, r.Method+" "+r.URL.Path, err))
 			writeProblem(w, r, err)
 			return
@@ -91,7 +96,19 @@ func (a *API) serve(w *recorder, r *http.Request) {
 		a.mux.ServeHTTP(w, r)
 		return
 	}
+	if confirm != nil {
+		w.held = &held{header: w.Header().Clone(), confirm: confirm, refuse: func(err error) { a.withdrawn(w, r, err) }}
+		defer w.settle() // where the answer has neither a status nor a body of its own
+	}
 	a.bounded(w, r, !rt.rule.secret)
+}
+
+// withdrawn answers for a token that turned out not to be good, which counts as a stranger's.
+func (a *API) withdrawn(w *recorder, r *http.Request, err error) {
+	of(r.Context()).caller = ""
+	if a.countUser(w, r, app.Access{}, err) {
+		writeProblem(w, r, err)
+	}
 }
 
 // bounded answers within a time and a size. once says whether an Idempotency-Key counts.
@@ -203,6 +220,17 @@ type recorder struct {
 	copy   *keeper // keeps the answer, for an Idempotency-Key
 
 	limited bool // the reading of the body has its deadline
+
+	held    *held // nil: what is written goes out
+	refused bool  // the handler's answer goes nowhere
+}
+
+// Header is that of the answer that is being made.
+func (w *recorder) Header() http.Header {
+	if w.held != nil {
+		return w.held.header
+	}
+	return w.ResponseWriter.Header()
 }
 
 // SetReadDeadline passes a deadline on until the body has the one of limitBody. The framework sets five seconds of its own before it reads,
@@ -216,6 +244,9 @@ func (w *recorder) SetReadDeadline(t time.Time) error {
 }
 
 func (w *recorder) WriteHeader(status int) {
+	if !w.settle() {
+		return
+	}
 	if !w.wrote {
 		w.status, w.wrote = status, true
 	}
@@ -223,6 +254,9 @@ func (w *recorder) WriteHeader(status int) {
 }
 
 func (w *recorder) Write(p []byte) (int, error) {
+	if !w.settle() {
+		return len(p), nil
+	}
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -232,6 +266,14 @@ func (w *recorder) Write(p []byte) (int, error) {
 		w.copy.add(p)
 	}
 	return n, err
+}
+
+// FlushError sends what was written, unless nothing may be sent.
+func (w *recorder) FlushError() error {
+	if !w.settle() {
+		return nil
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -48,6 +48,7 @@ type Accounts struct {
 	app      *App
 	db       *store.DB
 	sessions session.Store
+	far      bool // asking them is a round trip
 	keys     *session.Keys
 	params   auth.Params
 	now      func() time.Time
@@ -55,6 +56,7 @@ type Accounts struct {
 	waiting  atomic.Int32
 
 	standings standings
+	trusted   trusted
 
 	seal          Sealer
 	publicURL     string
@@ -77,7 +79,8 @@ func NewAccounts(d AccountDeps) *Accounts {
 	if d.OIDC != nil {
 		oidc = newProvider(*d.OIDC)
 	}
-	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, keys: d.Keys, params: d.Params, now: d.Now,
+	far, ok := d.Sessions.(session.Far)
+	return &Accounts{app: d.App, db: d.Store, sessions: d.Sessions, far: ok && far.Far(), keys: d.Keys, params: d.Params, now: d.Now,
 		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		seal:  d.Seal, publicURL: trimURL(d.PublicURL), registration: d.Registration, mails: d.Mails, requireFactor: d.RequireFactor, webauthn: newWebAuthn(d.PublicURL), oidc: oidc}
 }
@@ -315,11 +318,11 @@ func (a *Accounts) caller(s store.Standing, request, address string) auth.Caller
 // checked asks whether the token was withdrawn, and for the standing of its account.
 func (a *Accounts) checked(ctx context.Context, c session.Claims) (store.Standing, error) {
 	if s, ok := a.kept(c.User); ok {
-		return s, a.sessions.Check(ctx, c)
+		return s, a.check(ctx, c)
 	}
 	// Each asks an engine of its own, so neither waits for the other.
 	asked := make(chan error, 1)
-	go func() { asked <- a.sessions.Check(ctx, c) }()
+	go func() { asked <- a.check(ctx, c) }()
 	s, err := a.standing(ctx, c.User)
 	return s, firstError(<-asked, err)
 }
@@ -337,9 +340,13 @@ func (a *Accounts) Authenticate(ctx context.Context, token, request, address str
 	if err != nil {
 		return Access{}, err
 	}
+	return a.access(u, c, request, address), nil
+}
+
+func (a *Accounts) access(u store.Standing, c session.Claims, request, address string) Access {
 	who := a.caller(u, request, address)
 	who.Session = c.Session
-	return Access{Token: c.Token, Expires: c.Expires, Caller: who}, nil
+	return Access{Token: c.Token, Expires: c.Expires, Caller: who}
 }
 
 // Logout withdraws the token and ends its session.

@@ -72,6 +72,9 @@ func (s *Redis) Close() error { return s.db.Close() }
 // Engine is "Redis", for sentences.
 func (s *Redis) Engine() string { return "Redis" }
 
+// Far is true.
+func (s *Redis) Far() bool { return true }
+
 // Ping asks Redis for an answer.
 func (s *Redis) Ping(ctx context.Context) error {
 	return s.call(ctx, "ping", func(ctx context.Context) error { return s.db.Ping(ctx).Err() })

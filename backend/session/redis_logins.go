@@ -45,7 +45,9 @@ func (s *Redis) live(value any) bool {
 	if !ok {
 		return false
 	}
-	var v stored
+	var v struct { // of a stored; this is done for every request
+		Ends int64 `json:"ends"`
+	}
 	return json.Unmarshal([]byte(text), &v) == nil && v.Ends > s.now().UnixMicro()
 }
 

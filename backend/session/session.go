@@ -81,6 +81,12 @@ type Engine interface {
 	Close() error
 }
 
+// Far is an engine that may be another process: a question to it is a round trip, during which other work can be done.
+type Far interface {
+	// Far says whether it is.
+	Far() bool
+}
+
 // endOf is when a sign-in ends that is refreshed now.
 func endOf(created, now time.Time) time.Time {
 	if longest := created.Add(LongestLogin); longest.Before(now.Add(LoginLifetime)) {

@@ -139,6 +139,9 @@ func (s *SQL) Close() error { return s.db.Close() }
 // Engine is SQLite or PostgreSQL, for sentences.
 func (s *SQL) Engine() string { return s.engine }
 
+// Far is true of PostgreSQL.
+func (s *SQL) Far() bool { return s.engine != "SQLite" }
+
 // Ping asks the database for an answer.
 func (s *SQL) Ping(ctx context.Context) error {
 	return s.call(ctx, "ping", func(ctx context.Context) error {

@@ -64,9 +64,14 @@ func list(b *bench) error {
 			decoded = append(decoded, time.Since(began).Seconds())
 		}
 	}
+	mb, err := p.resident()
+	if err != nil {
+		return err
+	}
 	b.table = append(b.table,
 		figure{name: fmt.Sprintf("list of %d VMs", b.vms), values: took, unit: " s", target: 0.25, note: "pages of 1000 over HTTP, one after the other, each read to its end"},
-		figure{name: "  and decoded", values: decoded, unit: " s", note: "the same, with every VM decoded by the Go client before the next page is asked for"})
+		figure{name: "  and decoded", values: decoded, unit: " s", note: "the same, with every VM decoded by the Go client before the next page is asked for"},
+		figure{name: "  resident", values: []float64{mb}, unit: " MB", note: "VmRSS of `novacron up --sim` with them, server and simulated node in one process"})
 	return nil
 }
 
@@ -186,6 +191,11 @@ func (p *platform) settle(ctx context.Context) (float64, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	return p.resident()
+}
+
+// resident is the memory that the platform's process has now, in MB (10^6 bytes).
+func (p *platform) resident() (float64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		return 0, err

@@ -66,7 +66,19 @@ listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 alive() { [[ -s $1 ]] && kill -0 "$(head -n1 "$1")" 2>/dev/null; }
 
-pg_alive() { alive "$pg/data/postmaster.pid" && [[ $(sed -n 4p "$pg/data/postmaster.pid") == "$pg_port" ]]; }
+# pg_process PID: whether it is a PostgreSQL of the data folder. The server and all of its processes work in that folder.
+pg_process() { [[ $(cat "/proc/$1/comm" 2>/dev/null) == postgres && /proc/$1/cwd -ef $pg/data ]]; }
+
+pg_any() {
+  local process
+  for process in /proc/[0-9]*; do
+    if pg_process "${process#/proc/}"; then return; fi
+  done
+  return 1
+}
+
+pg_alive() { alive "$pg/data/postmaster.pid" && pg_process "$(head -n1 "$pg/data/postmaster.pid")"; }
+pg_serves() { pg_alive && [[ $(sed -n 4p "$pg/data/postmaster.pid") == "$pg_port" ]] && listening "$pg_port"; }
 redis_alive() { alive "$redis/redis.pid" && listening "$redis_port"; }
 
 refuse_taken() { # PORT NAME SETTING
@@ -74,7 +86,12 @@ refuse_taken() { # PORT NAME SETTING
 }
 
 start_postgres() {
-  if pg_alive && listening "$pg_port"; then return; fi
+  local i
+  for ((i = 0; i < 100; i++)); do
+    if pg_serves; then return; fi
+    pg_any || break # what is there begins, or is left of a server that was killed and ends by itself
+    sleep 0.1
+  done
   refuse_taken "$pg_port" PostgreSQL NOVACRON_POSTGRES_PORT
   local user initdb pgctl
   user=$(user_for postgres) initdb=$(pg_program initdb) pgctl=$(pg_program pg_ctl)
@@ -91,6 +108,8 @@ start_postgres() {
     : >"$pg/whole"
   fi
   own "$user" "$pg"
+  # Of a server that was killed. pg_ctl would warn of it, and the server refuse to start where its number is another program's now.
+  pg_any || rm -f "$pg/data/postmaster.pid"
   as "$user" "$pgctl" -D "$pg/data" -w -t 60 -l "$pg/log" -o "-c listen_addresses=127.0.0.1 -p $pg_port -c unix_socket_directories='' -c max_connections=200" start >/dev/null ||
     die "PostgreSQL did not start; see $pg/log"
 }
@@ -123,7 +142,7 @@ CONF
 }
 
 stop_postgres() {
-  if ! alive "$pg/data/postmaster.pid"; then return; fi
+  if ! pg_alive; then return; fi
   as "$(user_for postgres)" "$(pg_program pg_ctl)" -D "$pg/data" -w -t 30 -m fast stop >/dev/null || die "PostgreSQL did not stop; see $pg/log"
 }
 
@@ -142,7 +161,7 @@ stop_redis() {
 
 status() {
   local ok=0
-  if pg_alive && listening "$pg_port"; then echo "postgresql runs on 127.0.0.1:$pg_port"; else echo "postgresql does not run"; ok=3; fi
+  if pg_serves; then echo "postgresql runs on 127.0.0.1:$pg_port"; else echo "postgresql does not run"; ok=3; fi
   if redis_alive; then echo "redis runs on 127.0.0.1:$redis_port"; else echo "redis does not run"; ok=3; fi
   return $ok
 }

@@ -25,8 +25,8 @@ test('many VMs: what will be skipped is told before, how it went with each after
   await expect(page.getByText('Stop: 40 done, 0 failed, 10 skipped')).toBeVisible({ timeout: 60_000 })
   await expect(toolbar).toHaveCount(0)
   await expect(page.getByRole('checkbox', { checked: true })).toHaveCount(0)
-  const { total } = (await api.send('GET', '/api/v1/vms?name=many-&status=stopped')) as { total: number }
-  expect(total).toBe(50)
+  const stopped = async () => ((await api.send('GET', '/api/v1/vms?name=many-&status=stopped')) as { total: number }).total
+  await expect.poll(stopped).toBe(50)
   await page.getByText('Each VM').click()
   await expect(page.getByRole('list', { name: 'Each VM' })).toContainText('It is stopped.')
   await page.getByRole('button', { name: 'Close' }).click()

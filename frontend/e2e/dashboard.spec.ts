@@ -6,10 +6,13 @@ test('shows the figures of the API, each a way to exactly those', async ({ page,
   await signIn()
   const dashboard = page.locator('.dashboard')
   const count = async (query: string) => ((await api.send('GET', `/api/v1/vms?limit=1&${query}`)) as { total: number }).total
-  for (const status of ['running', 'stopped'])
-    await expect(dashboard.getByRole('link', { name: new RegExp(`^\\s*${await count(`status=${status}`)}\\s*${status}$`) })).toBeVisible()
-  const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { cpus_allocated: number; load1: number }[] }
-  await expect(dashboard.getByRole('region', { name: 'vCPUs' })).toContainText(`allocated${items[0]?.cpus_allocated} `)
+  // What other stories left may still be on its way, here and there.
+  await expect(async () => {
+    for (const status of ['running', 'stopped'])
+      await expect(dashboard.getByRole('link', { name: new RegExp(`^\\s*${await count(`status=${status}`)}\\s*${status}$`) })).toBeVisible({ timeout: 5_000 })
+    const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { cpus_allocated: number }[] }
+    await expect(dashboard.getByRole('region', { name: 'vCPUs' })).toContainText(`allocated${items[0]?.cpus_allocated} `, { timeout: 5_000 })
+  }).toPass({ timeout: 60_000 })
   await dashboard.getByRole('link', { name: /stopped$/ }).click()
   await expect(page).toHaveURL(/status=stopped/)
   await expect(page.getByRole('link', { name: 'counted-off' })).toBeVisible()

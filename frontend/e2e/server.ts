@@ -11,14 +11,19 @@ const binary = process.env.NOVACRON_BIN ?? fileURLToPath(new URL('../../bin/nova
 
 export const password = 'a long phrase for the tests'
 
+/** A free port below those that the system gives to connections that go out: nobody gets it by chance before the server has it, or
+ * while it starts again. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (!address || typeof address === 'string') throw new Error('no port was given')
-  return address.port
+  for (;;) {
+    const port = 11_000 + Math.floor(Math.random() * 20_000) // 10080 is one that browsers refuse
+    const server = createServer()
+    const free = new Promise<boolean>((done) => server.once('listening', () => done(true)).once('error', () => done(false)))
+    server.listen(port, '127.0.0.1')
+    if (!(await free)) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** A platform of its own: the real binary with one simulated node (or a real one), a data folder and four ports. */
@@ -77,7 +82,7 @@ export class Server {
   }
 
   private async answers() {
-    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+    for (const end = Date.now() + 60_000; Date.now() < end; ) {
       if (
         await fetch(`${this.url}/api/ready`).then(
           (r) => r.ok,
@@ -108,21 +113,28 @@ export class Server {
     return mails.find((m) => m.kind === kind && m.to === to)?.link ?? ''
   }
 
+  private get runs() {
+    return this.process?.exitCode === null && this.process.signalCode === null
+  }
+
   /** Ends the process and keeps the data, as a crash of the machine does. */
   async kill() {
-    if (!this.process || this.process.exitCode !== null) return
+    if (!this.process || !this.runs) return
     const gone = once(this.process, 'exit')
     this.process.kill('SIGKILL')
     await gone
   }
 
   async stop() {
-    if (this.process && this.process.exitCode === null) {
-      const down = execFile(binary, ['down'], { env: this.env }) // its guests too
-      const gone = once(this.process, 'exit')
-      await once(down, 'exit')
-      await Promise.race([gone, new Promise((go) => setTimeout(go, 10_000))])
+    const child = this.process
+    if (child && this.runs) {
+      const gone = once(child, 'exit').then(() => true)
+      // Simulated guests end with their process, at once. Real ones would run on.
+      if (this.args.includes('--sim')) child.kill('SIGTERM')
+      else await once(execFile(binary, ['down'], { env: this.env }), 'exit')
+      const ended = await Promise.race([gone, new Promise((go) => setTimeout(go, 60_000, false).unref())])
       await this.kill()
+      if (!ended) throw new Error(`novacron up did not end when it was asked to:\n${this.output}`)
     }
     await rm(this.folder, { recursive: true, force: true })
   }
@@ -177,7 +189,7 @@ export class Client {
   }
 
   private async imageReady(image: string) {
-    for (const end = Date.now() + 30_000; Date.now() < end; ) {
+    for (const end = Date.now() + 60_000; Date.now() < end; ) {
       const { items } = (await this.send('GET', '/api/v1/images')) as { items: { id: string; name: string; state: string }[] }
       if (items.some((i) => (i.id === image || i.name === image) && i.state === 'ready')) return
       await new Promise((go) => setTimeout(go, 50))

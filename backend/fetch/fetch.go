@@ -127,7 +127,21 @@ func (c *Client) judge(u *url.URL) error {
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
 		return c.permit(addr)
 	}
+	if endsInNumber(u.Hostname()) {
+		return refuse("url_host", "%s is no host name; an IPv4 address is four numbers from 0 to 255 with dots between them", clip(u.Hostname()))
+	}
 	return nil
+}
+
+// endsInNumber reports whether what is no IPv4 address is one in another spelling all the same, such as 2130706433, 0x7f.1 or 0177.0.0.1.
+// No name in DNS ends so, and resolvers differ in what they make of it (the URL Standard's "ends in a number").
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	if digits, hex := strings.CutPrefix(last, "0x"); hex {
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 func refuse(code, format string, args ...any) *fault.Error {

@@ -60,6 +60,15 @@ func TestCheck_refusesBeforeConnecting(t *testing.T) {
 		"https://127.0.0.1/x":                           "url_address",
 		"https://[::1]/x":                               "url_address",
 		"https://169.254.169.254/latest":                "url_address",
+		"https://[::ffff:127.0.0.1]/x":                  "url_address",
+		"https://0.0.0.0/x":                             "url_address",
+		"https://2130706433/x":                          "url_host",
+		"https://0x7f000001/x":                          "url_host",
+		"https://0x7f.1/x":                              "url_host",
+		"https://127.1/x":                               "url_host",
+		"https://0177.0.0.1/x":                          "url_host",
+		"https://127.0.0.1./x":                          "url_host",
+		"https://1.2.3.4.5/x":                           "url_host",
 		"https://exa mple.org":                          "url_syntax",
 		"https://e/" + strings.Repeat("x", maxURLBytes): "url_too_long",
 	} {
@@ -68,8 +77,10 @@ func TestCheck_refusesBeforeConnecting(t *testing.T) {
 			t.Errorf("%.60s: got %v, want %s", u, err, code)
 		}
 	}
-	if err := c.Check("https://cloud.debian.org/images/x.qcow2"); err != nil {
-		t.Error(err)
+	for _, u := range []string{"https://cloud.debian.org/images/x.qcow2", "https://1.1.1.1/x", "https://7.example.org/x", "https://0xcafe.example/x", "https://a1/x"} {
+		if err := c.Check(u); err != nil {
+			t.Errorf("%s: %v", u, err)
+		}
 	}
 }
 

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"novacron/backend/app"
 	"novacron/backend/core/fault"
@@ -16,10 +19,15 @@ func (a *API) authenticate(r *http.Request, soon bool) (who app.Access, confirm 
 	if err != nil {
 		return app.Access{}, nil, err
 	}
-	if soon {
-		return a.Accounts.Recognize(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
+	chosen := r.Header.Values(tenantHeader)
+	if len(chosen) > 1 || len(chosen) == 1 && (chosen[0] == "" || len(chosen[0]) > maxTenantRef) {
+		return app.Access{}, nil, fault.New(fault.Invalid, "tenant_header_invalid", "the header %s names one tenant, by id or name", tenantHeader)
 	}
-	who, err = a.Accounts.Authenticate(r.Context(), token, requestID(r.Context()), peer(r.Context()).Address)
+	wanted := wish(r.Context(), strings.Join(chosen, ""))
+	if soon {
+		return a.Accounts.Recognize(r.Context(), token, wanted)
+	}
+	who, err = a.Accounts.Authenticate(r.Context(), token, wanted)
 	return who, nil, err
 }
 
@@ -52,6 +60,20 @@ func (w *recorder) settle() bool {
 	clear(sent)
 	maps.Copy(sent, h.header)
 	return true
+}
+
+// tenantHeader says in which tenant a request acts.
+const (
+	tenantHeader = "Novacron-Tenant"
+	maxTenantRef = 100 // bytes of an id or a name
+)
+
+// tenantParameter describes the header to those who read the description.
+var tenantParameter = &huma.Param{Name: tenantHeader, In: "header", Description: "Tenant to act in, by id or name; absent: the account's own one",
+	Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(maxTenantRef)}}
+
+func wish(ctx context.Context, tenant string) app.Wish {
+	return app.Wish{Tenant: tenant, Request: requestID(ctx), Address: peer(ctx).Address}
 }
 
 func bearer(r *http.Request) (string, error) {

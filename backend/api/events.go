@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"novacron/backend/app"
+	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/wire"
 )
@@ -38,6 +39,7 @@ type stream struct {
 	api    *API
 	conn   *websocket.Conn
 	access app.Access
+	tenant string          // that the first message chose
 	renew  chan app.Access // the newest of the later auth messages
 }
 
@@ -86,7 +88,8 @@ func (s *stream) hello(ctx context.Context, r *http.Request) (m wire.EventsAuth,
 		if m.Type != "auth" {
 			err = fault.New(fault.Unauthenticated, "token_missing", "the first message must be auth with a token")
 		} else {
-			s.access, err = s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx), peer(ctx).Address)
+			s.tenant = m.Tenant
+			s.access, err = s.api.Accounts.Authenticate(ctx, m.Token, wish(ctx, m.Tenant))
 		}
 	}
 	if err == nil {
@@ -162,12 +165,15 @@ func (s *stream) listen(ctx context.Context) error {
 		if m.Type != "auth" {
 			continue
 		}
-		next, err := s.api.Accounts.Authenticate(ctx, m.Token, requestID(ctx), peer(ctx).Address)
+		next, err := s.api.Accounts.Authenticate(ctx, m.Token, wish(ctx, s.tenant))
 		if err != nil {
 			return err
 		}
 		if next.Caller.User != s.access.Caller.User {
 			return fault.New(fault.Unauthenticated, "token_invalid", "a renewal must be of the same account; open another connection")
+		}
+		if !auth.SameRights(next.Caller, s.access.Caller) {
+			return fault.New(fault.Unauthenticated, "rights_changed", "this token may do other things than the one that the stream was opened with; connect again")
 		}
 		s.renewed(next)
 	}

@@ -149,7 +149,31 @@ func (a *API) addUsers() {
 	}) (*struct{}, error) {
 		return nil, a.Accounts.ResetFactor(ctx, caller(ctx), in.ID, in.Body.Password)
 	})
+	a.addMemberships()
 	add(a, write, "DELETE /api/v1/users/{id}", op("deleteUser", "Delete an account; what it made stays with its tenant", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
 		return nil, a.Accounts.DeleteUser(ctx, caller(ctx), in.ID)
+	})
+}
+
+func (a *API) addMemberships() {
+	const tag = "Users"
+	type Place struct {
+		Ref
+		Tenant string `path:"tenant" maxLength:"100" doc:"Id or name"`
+	}
+	add(a, signedIn, "GET /api/auth/memberships", op("listOwnMemberships", "List the tenants that I may act in, with my role in each", tag), func(ctx context.Context, _ *struct{}) (*body[wire.List[wire.Membership]], error) {
+		return answer(a.Accounts.OwnMemberships(ctx, caller(ctx)))
+	})
+	add(a, govern(auth.ReadAccount), "GET /api/v1/users/{id}/memberships", op("listMemberships", "List the tenants that somebody may act in, with the role in each", tag), func(ctx context.Context, in *Ref) (*body[wire.List[wire.Membership]], error) {
+		return answer(a.Accounts.Memberships(ctx, caller(ctx), in.ID))
+	})
+	add(a, govern(auth.WriteAccount), "PUT /api/v1/users/{id}/memberships/{tenant}", op("putMembership", "Let somebody act in one more tenant, or give another role there", tag), func(ctx context.Context, in *struct {
+		Place
+		Body wire.PutMembership
+	}) (*body[wire.Membership], error) {
+		return answer(a.Accounts.PutMembership(ctx, caller(ctx), in.ID, in.Tenant, in.Body))
+	})
+	add(a, govern(auth.WriteAccount), "DELETE /api/v1/users/{id}/memberships/{tenant}", op("deleteMembership", "End what somebody may do in a tenant, with the API tokens that act there", tag), func(ctx context.Context, in *Place) (*struct{}, error) {
+		return nil, a.Accounts.DeleteMembership(ctx, caller(ctx), in.ID, in.Tenant)
 	})
 }

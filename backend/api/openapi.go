@@ -70,7 +70,7 @@ type docField struct {
 func (a *API) sections() []docSection {
 	var all []docSection
 	for path, item := range a.huma.OpenAPI().Paths {
-		for method, o := range map[string]*huma.Operation{"GET": item.Get, "HEAD": item.Head, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete} {
+		for method, o := range map[string]*huma.Operation{"GET": item.Get, "HEAD": item.Head, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
 			if o == nil {
 				continue
 			}

@@ -23,12 +23,12 @@ func TestRecognize_trustsATokenUntilItIsWithdrawn(t *testing.T) {
 	w.restart()
 	header := token(w.admin())
 	presented := strings.TrimPrefix(header[1], "Bearer ")
-	who, confirm, err := w.accounts.Recognize(ctx, presented, "r", "")
+	who, confirm, err := w.accounts.Recognize(ctx, presented, app.Wish{Request: "r"})
 	for end := time.Now().Add(wait); err == nil && confirm == nil; { // what the account may do is remembered for a moment only
 		if time.Now().After(end) {
 			t.Fatal("a token that is good again and again is never trusted")
 		}
-		who, confirm, err = w.accounts.Recognize(ctx, presented, "r", "")
+		who, confirm, err = w.accounts.Recognize(ctx, presented, app.Wish{Request: "r"})
 	}
 	w.must(err)
 	w.must(confirm())
@@ -39,7 +39,7 @@ func TestRecognize_trustsATokenUntilItIsWithdrawn(t *testing.T) {
 	if a.Header.Get("ETag") != "" || strings.Contains(a.text, "items") {
 		t.Errorf("a withdrawn token got %s with ETag %q, want nothing of the list", a.text, a.Header.Get("ETag"))
 	}
-	if _, confirm, err := w.accounts.Recognize(ctx, presented, "r", ""); confirm != nil || !fault.Is(err, fault.Unauthenticated) {
+	if _, confirm, err := w.accounts.Recognize(ctx, presented, app.Wish{Request: "r"}); confirm != nil || !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a token that was refused before: got %v, want a refusal at once", err)
 	}
 }

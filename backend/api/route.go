@@ -79,6 +79,7 @@ func add[I, O any](a *API, r rule, methodPath string, o huma.Operation, f func(c
 	o.Method, o.Path = method, path
 	if !r.anyone {
 		o.Security = []map[string][]string{{"token": {}}}
+		o.Parameters = append(o.Parameters, tenantParameter)
 	}
 	o.Responses = map[string]*huma.Response{"default": problemResponse(a)}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {

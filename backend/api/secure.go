@@ -43,8 +43,8 @@ func (a *API) cors(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if allowed {
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Upload-Offset, X-Request-Id")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Novacron-Tenant, Upload-Offset, X-Request-Id")
 		h.Set("Access-Control-Max-Age", strconv.Itoa(600)) // seconds: Chromium's own cap is 7200
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -148,7 +148,7 @@ func (w *world) start() {
 	}
 	w.must(err)
 	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w.app, err = app.New(app.Deps{Store: w.db, Nodes: w, Images: files{}, Tickets: w.sessions, Staging: filepath.Join(w.dir, "staging"), Log: logger})
+	w.app, err = app.New(app.Deps{Store: w.db, Nodes: w, Images: files{}, Tickets: w.sessions, Staging: filepath.Join(w.dir, "staging"), Log: logger, Quota: app.TenantQuota})
 	w.must(err)
 	w.must(w.app.Prepare(ctx, ""))
 	ring, err := keys()

@@ -184,7 +184,7 @@ func (a *Accounts) RenewCodes(ctx context.Context, c auth.Caller, password strin
 		return out, err
 	}
 	return out, a.db.Tx(ctx, func(t *store.Tx) error {
-		s, err := t.Standing(ctx, u.ID)
+		s, err := t.Standing(ctx, u.ID, "")
 		if err == nil && !s.HasFactor {
 			return fault.New(fault.Conflict, "second_factor_off", "two-factor authentication is off; turn it on first")
 		}
@@ -201,11 +201,11 @@ func (a *Accounts) RenewCodes(ctx context.Context, c auth.Caller, password strin
 
 // FactorStatus says whether two-factor authentication is on.
 func (a *Accounts) FactorStatus(ctx context.Context, c auth.Caller) (out wire.FactorStatus, err error) {
-	s, err := a.standing(ctx, c.User)
+	s, err := a.standing(ctx, placeOf(c))
 	if err != nil {
 		return out, err
 	}
-	out.Enabled, out.Required = s.HasFactor, a.requireFactor || s.TenantRequires
+	out.Enabled, out.Required = s.HasFactor, a.requireFactor || s.Requires
 	if out.Methods, err = a.methods(ctx, c.User); err != nil {
 		return out, err
 	}

@@ -47,6 +47,9 @@ func (a *Accounts) CreateToken(ctx context.Context, c auth.Caller, w wire.Create
 	rand.Read(raw)
 	secret := tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
 	k := store.APIToken{ID: id.NewToken(), User: c.User, Name: w.Name, Scopes: w.Scopes, Hash: hashSecret(secret), Created: now}
+	if c.Chosen {
+		k.Tenant = c.Tenant
+	}
 	if w.ExpiresAt != nil {
 		k.Expires = *w.ExpiresAt
 	}
@@ -72,7 +75,7 @@ func (a *Accounts) CreateToken(ctx context.Context, c auth.Caller, w wire.Create
 }
 
 func tokenView(k store.APIToken) wire.Token {
-	return wire.Token{ID: k.ID, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.Created, ExpiresAt: timeOrNil(k.Expires), LastUsedAt: timeOrNil(k.Used)}
+	return wire.Token{ID: k.ID, Name: k.Name, Tenant: k.Tenant, Scopes: k.Scopes, CreatedAt: k.Created, ExpiresAt: timeOrNil(k.Expires), LastUsedAt: timeOrNil(k.Used)}
 }
 
 // Tokens lists the caller's API tokens.
@@ -91,8 +94,9 @@ func (a *Accounts) DeleteToken(ctx context.Context, c auth.Caller, k id.Token) e
 	})
 }
 
-// byToken says who shows an API token. Its role is the account's at this moment, less what the token leaves out.
-func (a *Accounts) byToken(ctx context.Context, secret, request, address string) (Access, error) {
+// byToken says who shows an API token. It acts where it was made; its role is the account's there at this moment, less what the token
+// leaves out.
+func (a *Accounts) byToken(ctx context.Context, secret string, w Wish) (Access, error) {
 	now := a.now()
 	if len(secret) > session.MaxTokenBytes {
 		return Access{}, errToken()
@@ -104,17 +108,20 @@ func (a *Accounts) byToken(ctx context.Context, secret, request, address string)
 	if err != nil {
 		return Access{}, err
 	}
-	u, err := a.standing(ctx, k.User)
+	u, err := a.standing(ctx, place{k.User, string(k.Tenant)})
 	if err != nil {
-		return Access{}, err
+		return Access{}, a.turnedAway(ctx, k.User, w, err)
+	}
+	if w.Tenant != "" && w.Tenant != string(u.Acting) && store.Fold(w.Tenant) != store.Fold(u.ActingName) {
+		return Access{}, fault.New(fault.Forbidden, "token_tenant", "this API token acts in the tenant %s alone; make one while you act in the other", u.ActingName)
 	}
 	if now.Sub(k.Used) > tokenNotedFor {
 		if err := a.db.Tx(ctx, func(t *store.Tx) error { return t.UseAPIToken(ctx, k.ID, now) }); err != nil {
 			return Access{}, err
 		}
 	}
-	who := a.caller(u, request, address)
-	who.Token, who.Scoped, who.Scope = k.ID, k.Scopes != nil, k.Scopes
+	who := a.caller(u, w.Request, w.Address)
+	who.Token, who.Chosen, who.Scoped, who.Scope = k.ID, k.Tenant != "", k.Scopes != nil, k.Scopes
 	return Access{Token: string(k.ID), Expires: now.Add(session.AccessLifetime), Caller: who}, nil
 }
 

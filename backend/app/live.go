@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"reflect"
 	"slices"
+	"strings"
 
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
@@ -16,10 +16,10 @@ import (
 // stand. Many callers cost little more than one.
 func (a *Accounts) Live(ctx context.Context, callers []auth.Caller) ([]error, error) {
 	var sessions []id.Session
-	var users []id.User
+	var places []store.Place
 	var tokens []id.Token
 	for _, c := range callers {
-		users = append(users, c.User)
+		places = append(places, storePlace(c))
 		if c.Session != "" {
 			sessions = append(sessions, c.Session)
 		}
@@ -31,7 +31,7 @@ func (a *Accounts) Live(ctx context.Context, callers []auth.Caller) ([]error, er
 	if err != nil {
 		return nil, err
 	}
-	standings, err := a.db.Standings(ctx, distinct(users))
+	standings, err := a.db.Standings(ctx, distinctPlaces(places))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (a *Accounts) Live(ctx context.Context, callers []auth.Caller) ([]error, er
 	}
 	out := make([]error, len(callers))
 	for i, c := range callers {
-		switch s, known := standings[c.User]; {
+		switch s, known := standings[storePlace(c)]; {
 		case c.Session != "" && !signedIn[c.Session]:
 			out[i] = session.ErrEnded()
 		case c.Token != "" && !kept[c.Token]:
@@ -55,17 +55,30 @@ func (a *Accounts) Live(ctx context.Context, callers []auth.Caller) ([]error, er
 
 // stands compares a caller with its account as it is now.
 func (a *Accounts) stands(c auth.Caller, s store.Standing, known bool) error {
-	missing := error(nil)
-	if !known {
-		missing = fault.New(fault.NotFound, "", "the account is gone")
+	if !known && !c.Chosen {
+		return closed(s.User, fault.New(fault.NotFound, "", "the account is gone"))
 	}
-	if err := closed(s.User, missing); err != nil {
+	if err := closed(s.User, nil); err != nil {
 		return err
 	}
-	if now := a.caller(s, "", ""); now.Role != c.Role || now.Tenant != c.Tenant || now.Enrolling != c.Enrolling || !reflect.DeepEqual(now.Rights, c.Rights) {
+	now := a.caller(s, "", "")
+	now.Chosen, now.Scoped, now.Scope = c.Chosen, c.Scoped, c.Scope
+	if !auth.SameRights(now, c) || c.Chosen && auth.MayAct(now, s.Tenant, s.Member != "") != nil {
 		return fault.New(fault.Unauthenticated, "rights_changed", "what this account may do was changed; connect again")
 	}
 	return nil
+}
+
+func storePlace(c auth.Caller) store.Place {
+	p := placeOf(c)
+	return store.Place{User: p.user, Tenant: id.Tenant(p.chosen)}
+}
+
+func distinctPlaces(all []store.Place) []store.Place {
+	slices.SortFunc(all, func(x, y store.Place) int {
+		return strings.Compare(string(x.User+"/")+string(x.Tenant), string(y.User+"/")+string(y.Tenant))
+	})
+	return slices.Compact(all)
 }
 
 func distinct[T ~string](all []T) []T {

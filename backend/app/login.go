@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -238,7 +239,7 @@ const maxAgent = 200
 func tameAgent(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxAgent)], "") }
 
 func (a *Accounts) grant(ctx context.Context, i id.User, s id.Session, refresh string) (SignIn, error) {
-	u, err := a.standing(ctx, i)
+	u, err := a.standing(ctx, place{user: i})
 	if err != nil {
 		return SignIn{}, err
 	}
@@ -307,46 +308,66 @@ func closed(u store.User, err error) error {
 
 // enrols reports whether the account must turn a second factor on before anything else.
 func (a *Accounts) enrols(s store.Standing) bool {
-	return (a.requireFactor || s.TenantRequires) && !s.HasFactor
+	return (a.requireFactor || s.Requires) && !s.HasFactor
 }
 
-// caller is who acts for the account, with the rights of this moment.
+// caller is who acts for the account where it stands, with the rights of this moment.
 func (a *Accounts) caller(s store.Standing, request, address string) auth.Caller {
-	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Tenant, Role: s.Role, Rights: s.Rights, Enrolling: a.enrols(s), Request: request, Address: address}
+	return auth.Caller{User: s.ID, Name: s.Username, Tenant: s.Acting, Role: s.As(), Rights: s.Rights, Enrolling: a.enrols(s), Request: request, Address: address}
 }
 
 // checked asks whether the token was withdrawn, and for the standing of its account.
-func (a *Accounts) checked(ctx context.Context, c session.Claims) (store.Standing, error) {
-	if s, ok := a.kept(c.User); ok {
+func (a *Accounts) checked(ctx context.Context, c session.Claims, chosen string) (store.Standing, error) {
+	p := place{c.User, chosen}
+	if s, ok := a.kept(p); ok {
 		return s, a.check(ctx, c)
 	}
 	// Each asks an engine of its own, so neither waits for the other.
 	asked := make(chan error, 1)
 	go func() { asked <- a.check(ctx, c) }()
-	s, err := a.standing(ctx, c.User)
+	s, err := a.standing(ctx, p)
 	return s, firstError(<-asked, err)
 }
 
-// Authenticate says who shows the access token. request is the id of the request that shows it, address the client's.
-func (a *Accounts) Authenticate(ctx context.Context, token, request, address string) (Access, error) {
+// Wish is a request before it is known who asks.
+type Wish struct {
+	Tenant  string // that it shall be about, by id or name; empty: the account's own one
+	Request string // id of the request
+	Address string // the client's
+}
+
+// Authenticate says who shows the access token, and acts in the tenant of the wish.
+func (a *Accounts) Authenticate(ctx context.Context, token string, w Wish) (Access, error) {
 	if isAPIToken(token) {
-		return a.byToken(ctx, token, request, address)
+		return a.byToken(ctx, token, w)
 	}
 	c, err := a.keys.Verify(token, a.now())
 	if err != nil {
 		return Access{}, err
 	}
-	u, err := a.checked(ctx, c)
+	u, err := a.checked(ctx, c, w.Tenant)
 	if err != nil {
-		return Access{}, err
+		return Access{}, a.turnedAway(ctx, c.User, w, err)
 	}
-	return a.access(u, c, request, address), nil
+	return a.access(u, c, w), nil
 }
 
-func (a *Accounts) access(u store.Standing, c session.Claims, request, address string) Access {
-	who := a.caller(u, request, address)
-	who.Session = c.Session
+func (a *Accounts) access(u store.Standing, c session.Claims, w Wish) Access {
+	who := a.caller(u, w.Request, w.Address)
+	who.Session, who.Chosen = c.Session, w.Tenant != ""
 	return Access{Token: c.Token, Expires: c.Expires, Caller: who}
+}
+
+// turnedAway records that an account chose a tenant in which it may not act. It gives err, or why it could not be recorded.
+func (a *Accounts) turnedAway(ctx context.Context, u id.User, w Wish, err error) error {
+	if e := asFault(err); e == nil || e.Code != auth.NotMember().Code {
+		return err
+	}
+	own, again := a.standing(ctx, place{user: u})
+	if again != nil {
+		return again
+	}
+	return firstError(a.app.Refused(ctx, a.caller(own, w.Request, w.Address), fmt.Sprintf("tenant %.80q", w.Tenant), err), err)
 }
 
 // Logout withdraws the token and ends its session.
@@ -357,10 +378,12 @@ func (a *Accounts) Logout(ctx context.Context, c Access) error {
 	return a.sessions.End(ctx, c.Caller.Session)
 }
 
-// Me is the caller's own account.
+// Me is the caller's own account, with the tenant and the role in which it acts.
 func (a *Accounts) Me(ctx context.Context, c auth.Caller) (wire.User, error) {
 	u, err := a.user(ctx, c.User)
-	return account(u), err
+	out := account(u)
+	out.Tenant, out.Role = c.Tenant, c.Role
+	return out, err
 }
 
 // Create makes an account with a password.

@@ -170,7 +170,7 @@ func (a *Accounts) FinishPasskey(ctx context.Context, c auth.Caller, r wire.NewP
 	k := store.Passkey{ID: passkeyID(made.ID), User: u.ID, Name: r.Name, Credential: credential, Created: a.now()}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		out = wire.PasskeyMade{Passkey: passkeyView(k)}
-		before, err := t.Standing(ctx, u.ID)
+		before, err := t.Standing(ctx, u.ID, "")
 		if err != nil {
 			return err
 		}

@@ -11,19 +11,19 @@ import (
 // nothing of it until then: asking an engine over the network costs a good part of a short request. confirm waits for its word and is called once,
 // whatever becomes of the answer; nil: the token is known to be good. Only a token that passed when it was last asked for here is
 // trusted so far, so that a withdrawn one causes work once.
-func (a *Accounts) Recognize(ctx context.Context, token, request, address string) (who Access, confirm func() error, err error) {
+func (a *Accounts) Recognize(ctx context.Context, token string, w Wish) (who Access, confirm func() error, err error) {
 	if a.far && !isAPIToken(token) {
 		c, err := a.keys.Verify(token, a.now())
 		if err != nil {
 			return Access{}, nil, err
 		}
-		if u, ok := a.kept(c.User); ok && a.trusted.has(c.Token) {
+		if u, ok := a.kept(place{c.User, w.Tenant}); ok && a.trusted.has(c.Token) {
 			asked := make(chan error, 1)
 			go func() { asked <- a.check(ctx, c) }()
-			return a.access(u, c, request, address), func() error { return <-asked }, nil
+			return a.access(u, c, w), func() error { return <-asked }, nil
 		}
 	}
-	who, err = a.Authenticate(ctx, token, request, address)
+	who, err = a.Authenticate(ctx, token, w)
 	return who, nil, err
 }
 

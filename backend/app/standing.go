@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"novacron/backend/core/auth"
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/store"
 )
@@ -19,34 +21,65 @@ const (
 // another server when its notification arrives, and after standingLife at the latest.
 type standings struct {
 	mu   sync.Mutex
-	kept map[id.User]standing
+	kept map[place]standing
+}
+
+// place is an account and the tenant that it chose, by id or name as it was asked for; empty: its own one.
+type place struct {
+	user   id.User
+	chosen string
+}
+
+func placeOf(c auth.Caller) place {
+	if c.Chosen {
+		return place{c.User, string(c.Tenant)}
+	}
+	return place{user: c.User}
 }
 
 type standing struct {
 	store.Standing
+	place   place
 	version uint64    // of the database's standings, from before it was read
 	at      time.Time // likewise
 }
 
-// standing reads an account that may act, with what decides what it may do, or gives what was read a moment ago.
-func (a *Accounts) standing(ctx context.Context, i id.User) (store.Standing, error) {
-	if s, ok := a.kept(i); ok {
+// standing reads an account that may act, with what decides what it may do where it chose to, or gives what was read a moment ago.
+func (a *Accounts) standing(ctx context.Context, p place) (store.Standing, error) {
+	if s, ok := a.kept(p); ok {
 		return s, nil
 	}
-	now := standing{version: a.db.StandingVersion(), at: time.Now()}
+	now := standing{place: p, version: a.db.StandingVersion(), at: time.Now()}
 	var err error
-	if now.Standing, err = a.db.Standing(ctx, i); err == nil && !now.Disabled {
+	if now.Standing, err = a.db.Standing(ctx, p.user, p.chosen); p.chosen == "" {
+		err = closed(now.User, err)
+	} else if err == nil || fault.Is(err, fault.NotFound) {
+		err = a.chose(ctx, p.user, now.Standing, err == nil)
+	}
+	if err == nil {
 		a.standings.keep(now)
 	}
-	return now.Standing, closed(now.User, err)
+	return now.Standing, err
+}
+
+// chose refuses who may not act in the tenant that it chose. there: both are there. The work is the same whether there is such a tenant or
+// not, and so is the answer.
+func (a *Accounts) chose(ctx context.Context, u id.User, s store.Standing, there bool) error {
+	if _, err := a.standing(ctx, place{user: u}); err != nil {
+		return err
+	}
+	if !there {
+		return auth.NotMember()
+	}
+	return auth.MayAct(a.caller(s, "", ""), s.Tenant, s.Member != "")
 }
 
 // kept gives what was read a moment ago, if nothing changed since.
-func (a *Accounts) kept(i id.User) (store.Standing, bool) {
+func (a *Accounts) kept(p place) (store.Standing, bool) {
 	s := &a.standings
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, ok := s.kept[i]
+	k, ok := s.kept[p]
 	return k.Standing, ok && k.version == a.db.StandingVersion() && time.Since(k.at) < standingLife
 }
 
@@ -54,8 +87,8 @@ func (s *standings) keep(k standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil || len(s.kept) >= maxStandings {
-		s.kept = map[id.User]standing{}
+		s.kept = map[place]standing{}
 	}
 	k.PasswordHash = "" // nobody needs it in memory
-	s.kept[k.ID] = k
+	s.kept[k.place] = k
 }

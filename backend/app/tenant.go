@@ -66,7 +66,7 @@ func (a *App) Tenant(ctx context.Context, c auth.Caller, ref string) (wire.Tenan
 }
 
 func findTenant(ctx context.Context, r *store.Reader, c auth.Caller, ref string) (t store.Tenant, err error) {
-	if strings.HasPrefix(ref, "ten-") && id.Is(ref) {
+	if store.IsTenantID(ref) {
 		t, err = r.Tenant(ctx, id.Tenant(ref))
 	} else {
 		t, err = r.TenantByName(ctx, ref)

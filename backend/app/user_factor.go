@@ -49,7 +49,7 @@ func (a *Accounts) ResetFactor(ctx context.Context, c auth.Caller, ref, password
 }
 
 func (a *Accounts) hasFactor(ctx context.Context, r *store.Reader, u store.User) error {
-	s, err := r.Standing(ctx, u.ID)
+	s, err := r.Standing(ctx, u.ID, "")
 	if err == nil && !s.HasFactor {
 		return fault.New(fault.Conflict, "second_factor_off", "%s has no second factor; there is nothing to reset", u.Username)
 	}

@@ -50,10 +50,11 @@ func (a *App) ListVMs(ctx context.Context, c auth.Caller, r ListVMs) (wire.List[
 	return mapped(page, func(v store.VMSummary) wire.VMSummary { return summaryView(v, c) }), nil
 }
 
-// scope gives the tenant whose things a list shows: the caller's own, or for those who see all, the one asked for or every one.
+// scope gives the tenant whose things a list shows: the one that the caller acts in, or for those who see all and chose none, the one
+// asked for or every one.
 func scope(c auth.Caller, action auth.Action, asked id.Tenant) (id.Tenant, error) {
 	tenant := c.Tenant
-	if auth.SeesAll(c, action) || asked != "" {
+	if auth.SeesAll(c, action) && !c.Chosen || asked != "" {
 		tenant = asked
 	}
 	return tenant, auth.May(c, action, tenant)

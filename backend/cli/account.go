@@ -13,7 +13,7 @@ import (
 
 func accountCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "Change the account that is signed in", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(accountEmail(s), accountFactor(s), accountPasskey(s))
+	c.AddCommand(accountEmail(s), accountFactor(s), accountPasskey(s), accountTenants(s))
 	return c
 }
 

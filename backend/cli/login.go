@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,6 +70,7 @@ func (s *session) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.ActsIn = cmp.Or(s.tenant, os.Getenv("NOVACRON_TENANT"))
 	c.Limited = func(d time.Duration) {
 		fmt.Fprintf(s.err, "The server takes no more requests of this account for %s; waiting.\n", d)
 	}

@@ -29,6 +29,7 @@ type session struct {
 	in       io.Reader
 	out, err io.Writer
 	format   format
+	tenant   string // to act in; empty: the account's own one
 }
 
 // Main runs the command line and returns its exit code.
@@ -83,6 +84,7 @@ func newRoot(s *session) *cobra.Command {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
 	})
 	root.PersistentFlags().VarP(&s.format, "output", "o", "how to print answers")
+	root.PersistentFlags().StringVar(&s.tenant, "tenant", "", "act in the tenant of this `NAME` or id (default NOVACRON_TENANT, or the account's own one)")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddGroup(
 		&cobra.Group{ID: "use", Title: "Working with the cloud:"},

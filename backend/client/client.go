@@ -48,6 +48,9 @@ type Client struct {
 	mu     sync.Mutex // held while refreshing, so that one refresh serves all
 	tokens Tokens
 
+	// ActsIn is the tenant that requests act in, by id or name; empty: the account's own one. Set it before the first request.
+	ActsIn string
+
 	// Saved is called with the new tokens after a refresh. nil: they live as long as the client.
 	Saved func(Tokens)
 	// Limited is called when the server takes no more requests of this account for a while, before the client waits so long and asks
@@ -216,6 +219,9 @@ func (c *Client) request(ctx context.Context, r call, token string) (*http.Reque
 	}
 	if token != "" && !r.open {
 		req.Header.Set("Authorization", "Bearer "+token)
+		if c.ActsIn != "" {
+			req.Header.Set("Novacron-Tenant", c.ActsIn)
+		}
 	}
 	if r.version != 0 {
 		req.Header.Set("If-Match", fmt.Sprintf("%q", fmt.Sprint(r.version)))

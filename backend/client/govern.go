@@ -84,3 +84,27 @@ func (c *Client) DeleteTenant(ctx context.Context, ref string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/tenants", ref)})
 	return err
 }
+
+// OwnMemberships are the tenants that the account may act in, its own one first.
+func (c *Client) OwnMemberships(ctx context.Context) (out wire.List[wire.Membership], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/auth/memberships", out: &out})
+	return out, err
+}
+
+// Memberships are the tenants that somebody may act in, the own one first.
+func (c *Client) Memberships(ctx context.Context, ref string) (out wire.List[wire.Membership], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: path("/api/v1/users", ref, "memberships"), out: &out})
+	return out, err
+}
+
+// PutMembership lets somebody act in one more tenant, or gives another role there.
+func (c *Client) PutMembership(ctx context.Context, ref, tenant string, r wire.PutMembership) (out wire.Membership, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPut, path: path("/api/v1/users", ref, "memberships", tenant), body: r, out: &out})
+	return out, err
+}
+
+// DeleteMembership ends what somebody may do in a tenant; absent is success.
+func (c *Client) DeleteMembership(ctx context.Context, ref, tenant string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/users", ref, "memberships", tenant)})
+	return err
+}

@@ -42,7 +42,7 @@ func (c *Client) Events(ctx context.Context, since string, topics []string) (*Ev
 		return nil, err
 	}
 	var ready struct{ Type, Cursor string }
-	err = wsjson.Write(ctx, conn, wire.EventsAuth{Type: "auth", Token: token, Since: since, Topics: topics})
+	err = wsjson.Write(ctx, conn, wire.EventsAuth{Type: "auth", Token: token, Tenant: c.ActsIn, Since: since, Topics: topics})
 	if err == nil {
 		err = wsjson.Read(ctx, conn, &ready)
 	}

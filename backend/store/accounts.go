@@ -20,11 +20,15 @@ type Roles struct{ db *DB }
 // Tenants is the database as auth.Tenants.
 type Tenants struct{ db *DB }
 
+// Memberships is the database as auth.Memberships.
+type Memberships struct{ db *DB }
+
 var (
-	_ auth.Accounts  = Accounts{}
-	_ auth.RoleStore = Accounts{}
-	_ auth.OwnRoles  = Roles{}
-	_ auth.Tenants   = Tenants{}
+	_ auth.Accounts    = Accounts{}
+	_ auth.RoleStore   = Accounts{}
+	_ auth.OwnRoles    = Roles{}
+	_ auth.Tenants     = Tenants{}
+	_ auth.Memberships = Memberships{}
 )
 
 // Accounts keeps accounts in the database. params are those of new password hashes.
@@ -38,6 +42,9 @@ func (db *DB) OwnRoles() Roles { return Roles{db} }
 
 // Tenants keeps tenants in the database.
 func (db *DB) Tenants() Tenants { return Tenants{db} }
+
+// Memberships keeps memberships in the database.
+func (db *DB) Memberships() Memberships { return Memberships{db} }
 
 func accountOf(u User) auth.Account {
 	return auth.Account{ID: u.ID, Tenant: u.Tenant, Username: u.Username, Email: u.Email, Role: u.Role, Disabled: u.Disabled, Version: u.Version, Created: u.Created, Updated: u.Updated}
@@ -292,4 +299,19 @@ func (s Tenants) Update(ctx context.Context, n *auth.Tenant) error {
 // Delete implements auth.Tenants.
 func (s Tenants) Delete(ctx context.Context, i id.Tenant) error {
 	return s.db.Tx(ctx, func(x *Tx) error { return x.DeleteTenant(ctx, i) })
+}
+
+// Put implements auth.Memberships.
+func (s Memberships) Put(ctx context.Context, m *auth.Membership) error {
+	return s.db.Tx(ctx, func(t *Tx) error { return t.PutMembership(ctx, m) })
+}
+
+// Of implements auth.Memberships.
+func (s Memberships) Of(ctx context.Context, u id.User) ([]auth.Membership, error) {
+	return s.db.MembershipsOf(ctx, u)
+}
+
+// Remove implements auth.Memberships.
+func (s Memberships) Remove(ctx context.Context, u id.User, n id.Tenant) error {
+	return s.db.Tx(ctx, func(t *Tx) error { return t.DeleteMembership(ctx, u, n) })
 }

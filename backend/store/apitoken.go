@@ -14,6 +14,7 @@ import (
 type APIToken struct {
 	ID      id.Token
 	User    id.User
+	Tenant  id.Tenant     // where it acts; empty: in the own tenant of its account
 	Name    string        // unique for the user
 	Scopes  []auth.Action // nil: all that the account may do
 	Hash    string
@@ -22,17 +23,17 @@ type APIToken struct {
 	Used    time.Time // zero: never; kept to the minute
 }
 
-const apiTokenColumns = "id, user_id, name, scopes, hash, created_at, expires_at, used_at"
+const apiTokenColumns = "id, user_id, tenant, name, scopes, hash, created_at, expires_at, used_at"
 
 func scanAPIToken(r row) (k APIToken, err error) {
-	return k, r.Scan(&k.ID, &k.User, &k.Name, decoded{&k.Scopes}, &k.Hash, stamped{&k.Created}, stamped{&k.Expires}, stamped{&k.Used})
+	return k, r.Scan(&k.ID, &k.User, &k.Tenant, &k.Name, decoded{&k.Scopes}, &k.Hash, stamped{&k.Created}, stamped{&k.Expires}, stamped{&k.Used})
 }
 
 // InsertAPIToken adds a token. fault.Conflict with code token_name_taken: the user has one of this name.
 func (t *Tx) InsertAPIToken(ctx context.Context, k *APIToken) error {
 	k.Created = orNow(k.Created)
-	n, err := t.exec(ctx, "insert into api_tokens (id, user_id, name, scopes, hash, created_at, expires_at) values ("+places(1, 7)+") on conflict do nothing",
-		k.ID, k.User, k.Name, encode(k.Scopes), k.Hash, stamp(k.Created), stamp(k.Expires))
+	n, err := t.exec(ctx, "insert into api_tokens (id, user_id, tenant, name, scopes, hash, created_at, expires_at) values ("+places(1, 8)+") on conflict do nothing",
+		k.ID, k.User, k.Tenant, k.Name, encode(k.Scopes), k.Hash, stamp(k.Created), stamp(k.Expires))
 	if err == nil && n == 0 {
 		return fault.New(fault.Conflict, "token_name_taken", "you have a token named %q; pick another name or delete that one", k.Name).On("name")
 	}

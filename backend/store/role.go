@@ -82,7 +82,7 @@ func (t *Tx) DeleteRole(ctx context.Context, name auth.Role) error {
 		return err
 	}
 	holders, err := many(ctx, &t.Reader, func(r row) (s string, err error) { return s, r.Scan(&s) },
-		"select username from users where role = $1 order by username_folded limit $2", name, maxHolders+1)
+		`select username from users where role = $1 or id in (select m.user_id from memberships m where m.role = $1) order by username_folded limit $2`, name, maxHolders+1)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (t *Tx) UpdateTenant(ctx context.Context, n *Tenant) error {
 // TenantThings counts what a tenant still has, by noun in the plural.
 func (r *Reader) TenantThings(ctx context.Context, n id.Tenant) (map[string]int, error) {
 	things := map[string]int{}
-	for noun, table := range map[string]string{"users": "users", "VMs": "vms", "images": "images", "networks": "networks", "uploads": "uploads"} {
+	for noun, table := range map[string]string{"users": "users", "members of other tenants": "memberships", "VMs": "vms", "images": "images", "networks": "networks", "uploads": "uploads"} {
 		count, err := one(ctx, r, nil, func(row row) (n int, err error) { return n, row.Scan(&n) }, "select count(*) from "+table+" where tenant = $1", n)
 		if err != nil {
 			return nil, err
@@ -102,10 +102,13 @@ func (r *Reader) TenantThings(ctx context.Context, n id.Tenant) (map[string]int,
 	return things, nil
 }
 
-// DeleteTenant removes a tenant. fault.Conflict: users or VMs of it are left.
+// DeleteTenant removes a tenant, and the API tokens that act there. fault.Conflict: users, members or VMs of it are left.
 func (t *Tx) DeleteTenant(ctx context.Context, n id.Tenant) error {
 	_, err := t.exec(ctx, "delete from tenants where id = $1", n)
 	if err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, "delete from api_tokens where tenant = $1", n); err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, "delete from totals where owner = $1", tenantTotals+string(n))

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"novacron/backend/core/auth"
@@ -37,34 +39,77 @@ func (r *Reader) User(ctx context.Context, u id.User) (User, error) {
 	return one(ctx, r, notFound("user", "user", u), scanUser, "select "+userColumns+" from users u where u.id = $1"+r.lock, u)
 }
 
-// Standing is an account with what decides, on each of its requests, what it may do.
+// Standing is an account with what decides, on each of its requests, what it may do in the tenant that it acts in.
 type Standing struct {
 	User
-	Rights         auth.Rights // of an own role
-	TenantRequires bool        // a second factor, of all its accounts
-	HasFactor      bool        // a TOTP secret that is turned on, or a passkey
+	Acting     id.Tenant // its own one, or the one that was chosen
+	ActingName string
+	Member     auth.Role   // of its membership in Acting; empty: it has none, as in its own tenant
+	Rights     auth.Rights // of an own role, that of the membership where there is one
+	Requires   bool        // a second factor, by its own tenant or Acting
+	HasFactor  bool        // a TOTP secret that is turned on, or a passkey
 }
 
-// Standing reads an account as it stands at this moment. fault.NotFound: there is none.
-func (r *Reader) Standing(ctx context.Context, u id.User) (Standing, error) {
-	return one(ctx, r, notFound("user", "user", u), scanStanding, standingQuery+"u.id = $2", true, u)
+// As is the role in which it acts.
+func (s Standing) As() auth.Role {
+	if s.Member != "" {
+		return s.Member
+	}
+	return s.Role
 }
 
-const standingQuery = "select " + userColumns + `, t.require_factor,
+// Place is an account and the tenant that it chose to act in, empty for its own one.
+type Place struct {
+	User   id.User
+	Tenant id.Tenant
+}
+
+// Standing reads an account as it stands at this moment in its own tenant, or in the one that it chose by id or name. That it may is not
+// said by this. fault.NotFound: there is no such account, or no such tenant.
+func (r *Reader) Standing(ctx context.Context, u id.User, chosen string) (Standing, error) {
+	tenant, name := "", ""
+	if IsTenantID(chosen) {
+		tenant = chosen
+	} else {
+		name = Fold(chosen)
+	}
+	return one(ctx, r, notFound("user", "user", u), scanStanding, standingQuery(1), true, u, tenant, name)
+}
+
+// IsTenantID reports whether a tenant is named by its id and not by its name.
+func IsTenantID(ref string) bool { return strings.HasPrefix(ref, "ten-") && id.Is(ref) }
+
+// standingQuery asks for so many places: an account, and the id or the name of a tenant.
+func standingQuery(places int) string {
+	rows := make([]string, places)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("($%d, $%d, $%d)", 3*i+2, 3*i+3, 3*i+4)
+	}
+	return "select " + userColumns + `, c.id, c.name, coalesce(m.role, ''), h.require_factor or c.require_factor,
 	exists (select 1 from second_factors f where f.user_id = u.id and f.enabled = $1) or exists (select 1 from passkeys k where k.user_id = u.id),
 	coalesce(r.actions, ''), coalesce(r.reach, ''), coalesce(r.tenants, '')
-	from users u join tenants t on t.id = u.tenant left join roles r on r.name = u.role where `
+	from (values ` + strings.Join(rows, ", ") + `) p join users u on u.id = p.column1 join tenants h on h.id = u.tenant
+	join tenants c on c.id = case when p.column2 <> '' then p.column2 when p.column3 <> '' then (select n.id from tenants n where n.name_folded = p.column3) else u.tenant end
+	left join memberships m on m.user_id = u.id and m.tenant = c.id and c.id <> u.tenant left join roles r on r.name = coalesce(m.role, u.role)`
+}
 
-// Standings reads many accounts at once; absent ones are left out.
-func (r *Reader) Standings(ctx context.Context, users []id.User) (map[id.User]Standing, error) {
-	out := map[id.User]Standing{}
-	for part := range slices.Chunk(users, inList) {
-		all, err := many(ctx, r, scanStanding, standingQuery+"u.id in ("+places(2, len(part))+")", append([]any{true}, anys(part)...)...)
+// Standings reads many accounts at once, each as it stands in its place; absent ones are left out.
+func (r *Reader) Standings(ctx context.Context, at []Place) (map[Place]Standing, error) {
+	out := map[Place]Standing{}
+	for part := range slices.Chunk(at, inList) {
+		args := []any{true}
+		for _, p := range part {
+			args = append(args, p.User, p.Tenant, "")
+		}
+		all, err := many(ctx, r, scanStanding, standingQuery(len(part)), args...)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range all {
-			out[s.ID] = s
+			out[Place{s.ID, s.Acting}] = s
+			if s.Acting == s.Tenant {
+				out[Place{s.ID, ""}] = s
+			}
 		}
 	}
 	return out, nil
@@ -82,7 +127,7 @@ func anys[T any](all []T) []any {
 }
 
 func scanStanding(r row) (s Standing, err error) {
-	s.User, err = scanUser(behind{r, []any{&s.TenantRequires, &s.HasFactor, decoded{&s.Rights.Actions}, &s.Rights.Reach, decoded{&s.Rights.Tenants}}})
+	s.User, err = scanUser(behind{r, []any{&s.Acting, &s.ActingName, &s.Member, &s.Requires, &s.HasFactor, decoded{&s.Rights.Actions}, &s.Rights.Reach, decoded{&s.Rights.Tenants}}})
 	return s, err
 }
 
@@ -219,9 +264,12 @@ func (t *Tx) UpdateUser(ctx context.Context, u *User) error {
 	if err == nil && n == 0 {
 		return edited("user", u.Username)
 	}
-	if err == nil {
-		u.Version++
+	if err != nil {
+		return err
 	}
+	u.Version++
+	// What an account is in its own tenant stands in itself.
+	_, err = t.exec(ctx, "delete from memberships where user_id = $1 and tenant = $2", u.ID, u.Tenant)
 	return err
 }
 

@@ -64,7 +64,7 @@ func writesStanding(query string) bool {
 	for _, verb := range []string{"insert into ", "update ", "delete from "} {
 		if rest, ok := strings.CutPrefix(query, verb); ok {
 			table, _, _ := strings.Cut(rest, " ")
-			return slices.Contains([]string{"users", "tenants", "roles", "second_factors", "passkeys"}, table)
+			return slices.Contains([]string{"users", "memberships", "tenants", "roles", "second_factors", "passkeys"}, table)
 		}
 	}
 	return false

@@ -8,6 +8,7 @@ func TestWritesStanding_ofTheTablesOfAStandingAlone(t *testing.T) {
 		"update users set role = ? where id = ?":               true,
 		"insert into tenants (id, name) values (?, ?)":         true,
 		"delete from roles where name = ?":                     true,
+		"insert into memberships (user_id) values (?)":         true,
 		"delete from second_factors where user_id = ?":         true,
 		"insert into passkeys (id, user_id) values (?, ?)":     true,
 		"insert into vms (id, name) values (?, ?)":             false,

@@ -310,7 +310,7 @@ func TestSessions_thatEndOnOneServerAreDeadOnAllWithinASecond(t *testing.T) {
 		user := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
 		token := a.user(user, auth.Developer, "")
 		b.as(token, "GET", "/api/auth/me", nil).wants(t, name+": before", http.StatusOK, "")
-		stream := b.listen(token)
+		stream := b.listen(token, "")
 		if res := end(token, user); res.StatusCode >= 300 {
 			t.Fatalf("%s: got %d %s", name, res.StatusCode, res.text)
 		}
@@ -331,17 +331,51 @@ func TestTokens_thatAreDeletedEndTheirStreamsOnAllServersWithinASecond(t *testin
 	a, b := servers[0], servers[1]
 	var made wire.Token
 	a.as(a.admin, "POST", "/api/v1/tokens", `{"name":"watcher"}`).decode(t, &made)
-	stream := b.listen(made.Secret)
+	stream := b.listen(made.Secret, "")
 	a.as(a.admin, "DELETE", "/api/v1/tokens/"+string(made.ID), nil).wants(t, "delete the token", http.StatusNoContent, "")
 	wantEnded(t, "a deleted token", stream, time.Now())
 }
 
-// listen opens the event stream with a token.
-func (w *world) listen(token string) *websocket.Conn {
+// A membership that ends or becomes less takes what was opened in its tenant along, on the other server too.
+func TestMemberships_thatEndAreDeadOnAllServersWithinASecond(t *testing.T) {
+	servers := shared(t, nil)
+	a, b := servers[0], servers[1]
+	a.tenant("lab", wire.Quota{})
+	token := a.user("member", auth.Developer, "")
+	const place = "/api/v1/users/member/memberships/lab"
+	for name, end := range map[string]func() answer{
+		"ended": func() answer { return a.as(a.admin, "DELETE", place, nil) },
+		"less":  func() answer { return a.as(a.admin, "PUT", place, `{"role":"viewer"}`) },
+	} {
+		a.as(a.admin, "PUT", place, `{"role":"developer"}`).wants(t, "a membership", http.StatusOK, "")
+		make := func(w *world) answer {
+			return w.as(token, "POST", "/api/v1/images", `{"name":"image-`+name+`","bytes":512}`, "Novacron-Tenant", "lab")
+		}
+		make(a).wants(t, name+": before", http.StatusCreated, "")
+		var made wire.Token
+		a.as(token, "POST", "/api/v1/tokens", `{"name":"`+name+`"}`, "Novacron-Tenant", "lab").decode(t, &made)
+		stream, byToken := b.listen(token, "lab"), b.listen(made.Secret, "")
+		if res := end(); res.StatusCode >= 300 {
+			t.Fatalf("%s: got %d %s", name, res.StatusCode, res.text)
+		}
+		ended := time.Now()
+		for make(b).StatusCode != http.StatusForbidden {
+			if time.Since(ended) > promptly {
+				t.Fatalf("%s: it is alive on the other server", name)
+			}
+		}
+		wantEnded(t, name, stream, ended)
+		wantEnded(t, name+", by API token", byToken, ended)
+		b.as(token, "GET", "/api/v1/vms", nil).wants(t, name+": in the own tenant", http.StatusOK, "")
+	}
+}
+
+// listen opens the event stream with a token, in a tenant of its choice.
+func (w *world) listen(token, tenant string) *websocket.Conn {
 	w.t.Helper()
 	c, err := w.socket("/ws/events/v1", nil)
 	w.must(err)
-	w.must(wsjson.Write(w.t.Context(), c, wire.EventsAuth{Type: "auth", Token: token}))
+	w.must(wsjson.Write(w.t.Context(), c, wire.EventsAuth{Type: "auth", Token: token, Tenant: tenant}))
 	_, _, err = c.Read(w.t.Context()) // ready
 	w.must(err)
 	return c

@@ -91,7 +91,9 @@ var routes = map[string]row{
 	"GET /api/v1/tenants": {viewer, 200, 200, ""}, "GET /api/v1/tenants/{id}": {viewer, 200, 404, ""}, "POST /api/v1/tenants": {admin, 201, 0, `{"name":"tenant-$"}`},
 	"PATCH /api/v1/tenants/{id}": {admin, 412, 0, `{"name":"gamma"}`}, "DELETE /api/v1/tenants/{id}": {admin, 409, 0, ""},
 	"GET /api/v1/users": {admin, 200, 0, ""}, "GET /api/v1/users/{id}": {admin, 200, 0, ""}, "PATCH /api/v1/users/{id}": {admin, 412, 0, `{"disabled":true}`},
-	"POST /api/v1/users":              {admin, 201, 0, `{"username":"u$","email":"u$@example.org","password":"correct horse battery","role":"viewer"}`},
+	"POST /api/v1/users":                 {admin, 201, 0, `{"username":"u$","email":"u$@example.org","password":"correct horse battery","role":"viewer"}`},
+	"GET /api/auth/memberships":          {signed, 200, 0, ""},
+	"GET /api/v1/users/{id}/memberships": {admin, 200, 0, ""}, "PUT /api/v1/users/{id}/memberships/{tenant}": {admin, 409, 0, `{"role":"viewer"}`}, "DELETE /api/v1/users/{id}/memberships/{tenant}": {admin, 409, 0, ""},
 	"GET /api/v1/users/{id}/sessions": {admin, 200, 0, ""}, "DELETE /api/v1/users/{id}/sessions": {admin, 204, 0, ""}, "DELETE /api/v1/users/{id}/sessions/{session}": {admin, 404, 0, ""},
 	"POST /api/v1/users/{id}/reset-second-factor": {admin, 409, 0, `{"password":"correct horse battery"}`},
 	"DELETE /api/v1/users/{id}":                   {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
@@ -106,7 +108,20 @@ type visitor struct {
 	foreign bool      // of another tenant than the things
 	api     bool      // an API token
 	scope   auth.Action
-	enrols  bool // must turn a second factor on first
+	enrols  bool   // must turn a second factor on first
+	acts    string // the tenant that it chooses; empty: none
+	barred  bool   // it may not act there
+}
+
+// headers say who asks, and where it acts.
+func (v *visitor) headers() (h []string) {
+	if v.token != "" {
+		h = append(h, bearer(v.token)...)
+	}
+	if v.acts != "" {
+		h = append(h, "Novacron-Tenant", v.acts)
+	}
+	return h
 }
 
 // enrolment is what somebody may do who must turn a second factor on first, beside what is for anyone.
@@ -122,6 +137,8 @@ func (r row) wants(v *visitor, key string) (status int, code string) {
 		return r.home, ""
 	case v.role == "":
 		return 401, "token_missing"
+	case v.barred:
+		return 403, "not_a_member"
 	case v.enrols && !slices.Contains(enrolment, key):
 		return 403, "second_factor_needed"
 	case (r.who == person || r.who == ends) && v.api:
@@ -160,6 +177,7 @@ func (g *things) path(pattern string, fresh bool) string {
 		pattern = strings.Replace(pattern, "{snapshot}", g.snapshot(vm), 1)
 	}
 	pattern = strings.Replace(pattern, "{session}", g.one("sessions", false), 1) // of somebody else
+	pattern = strings.Replace(pattern, "{tenant}", g.one("tenants", false), 1)   // the own one of the account
 	pattern = strings.Replace(pattern, "{vm}", g.one("vms", false), 1)
 	if strings.Contains(pattern, "{") {
 		g.w.t.Fatalf("nobody knows what stands behind a name in %s: teach things.one", pattern)
@@ -271,7 +289,37 @@ func visitors(w *world, alpha, beta wire.Tenant) []*visitor {
 	scoped.token = w.apiToken(scoped.token, []auth.Action{auth.ReadNetwork})
 	w.as(w.admin, "POST", "/api/v1/tenants", `{"name":"strict","require_second_factor":true}`).wants(w.t, "a tenant", 201, "")
 	enrols := visitor{name: "administrator without the factor that is required", account: "late", role: auth.Administrator, enrols: true, token: w.user("late", auth.Administrator, "strict")}
-	return append(all, &scoped, &enrols)
+	return append(append(all, &scoped, &enrols), members(w, alpha, beta)...)
+}
+
+// members act in a tenant that is not their own one, in the role that they have there; and once at home, and once where they may not.
+func members(w *world, alpha, beta wire.Tenant) []*visitor {
+	w.t.Helper()
+	made := func(account string, own auth.Role, home, tenant wire.Tenant, role auth.Role) *visitor {
+		v := &visitor{account: account, token: w.user(account, own, home.Name), role: own}
+		if role != "" {
+			w.as(w.admin, "PUT", "/api/v1/users/"+account+"/memberships/"+string(tenant.ID), wire.PutMembership{Role: role}).wants(w.t, account, 200, "")
+			v.role, v.acts = role, tenant.Name
+		}
+		v.name = fmt.Sprintf("%s: %s of %s, %s of %s", account, own, home.Name, role, tenant.Name)
+		return v
+	}
+	guest := made("guest", auth.Operator, beta, alpha, auth.Viewer)
+	host := made("host", auth.Viewer, alpha, beta, auth.Developer)
+	host.foreign = true
+	program := made("program", auth.Viewer, alpha, beta, auth.Developer)
+	var k wire.Token
+	w.as(program.token, "POST", "/api/v1/tokens", `{"name":"in beta"}`, "Novacron-Tenant", beta.Name).decode(w.t, &k)
+	program.token, program.api, program.acts, program.foreign = k.Secret, true, "", true
+	home := made("home", auth.Viewer, alpha, beta, auth.Developer)
+	home.role, home.acts = auth.Viewer, ""
+	roamer := made("roamer", auth.Administrator, beta, alpha, "")
+	roamer.acts = string(alpha.ID)
+	loner := made("loner", auth.Developer, beta, alpha, "")
+	loner.acts, loner.barred = alpha.Name, true
+	lost := *loner
+	lost.name, lost.acts = "loner in a tenant that is none", "nowhere"
+	return []*visitor{guest, host, program, home, roamer, loner, &lost}
 }
 
 func (w *world) apiToken(token string, scopes []auth.Action) string {
@@ -339,12 +387,10 @@ func (g *things) visit(key string, r row, v *visitor, n int) {
 	if method == "PATCH" {
 		headers = []string{"If-Match", `"999"`}
 	}
-	if r.who == ends && v.role != "" && !v.api {
+	if r.who == ends && v.role != "" && !v.api && !v.barred {
 		defer func() { v.token = g.w.signIn(v.account) }()
 	}
-	if v.token != "" {
-		headers = append(headers, bearer(v.token)...)
-	}
+	headers = append(headers, v.headers()...)
 	if method == "PATCH" && strings.HasSuffix(pattern, "/data") {
 		headers = append(headers, "Content-Type", "application/offset+octet-stream")
 	}

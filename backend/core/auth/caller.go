@@ -29,9 +29,10 @@ func (r Role) Valid() bool { return slices.Contains(Roles, r) }
 // Caller is who asks for something, as the edge that authenticated them knows it. The zero value is nobody.
 type Caller struct {
 	User      id.User
-	Name      string // for records and logs
-	Tenant    id.Tenant
-	Role      Role
+	Name      string     // for records and logs
+	Tenant    id.Tenant  // that it acts in: whose things a name means, whose lists it reads and whose quota it uses
+	Chosen    bool       // Tenant was asked for, so lists keep to it even for who sees all; else it is the account's own one
+	Role      Role       // in Tenant
 	Rights    Rights     // of an own role
 	Session   id.Session // the sign-in; empty for an API token and the local socket
 	Token     id.Token   // the API token; empty: a sign-in

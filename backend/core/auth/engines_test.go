@@ -65,6 +65,7 @@ type world struct {
 	roles    auth.RoleStore
 	own      auth.OwnRoles
 	tenants  auth.Tenants
+	members  auth.Memberships
 	tenant   id.Tenant
 }
 
@@ -88,11 +89,14 @@ func stores(t *testing.T, open func(*testing.T) *store.DB) {
 		"of giving a role and deleting it at once one happens":         roleRace,
 		"tenants are kept by unique names":                             tenants,
 		"a tenant with accounts is not deleted":                        owned,
+		"an account has a role in each tenant that it is a member of":  members,
+		"what cannot be a membership is refused":                       noMember,
+		"a tenant with members and a role of members are not deleted":  held,
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)
 			a := db.Accounts(cheap)
-			w := world{accounts: a, roles: a, own: db.OwnRoles(), tenants: db.Tenants()}
+			w := world{accounts: a, roles: a, own: db.OwnRoles(), tenants: db.Tenants(), members: db.Memberships()}
 			home := auth.Tenant{Name: "home"}
 			must(t, w.tenants.Create(t.Context(), &home))
 			w.tenant = home.ID
@@ -459,4 +463,78 @@ func owned(t *testing.T, w world) {
 	if _, err := w.tenants.Get(t.Context(), w.tenant); err != nil {
 		t.Error(err)
 	}
+}
+
+// another makes a second tenant.
+func (w world) another(t *testing.T, name string) id.Tenant {
+	t.Helper()
+	n := auth.Tenant{Name: name}
+	must(t, w.tenants.Create(t.Context(), &n))
+	return n.ID
+}
+
+func members(t *testing.T, w world) {
+	a, lab, attic := w.create(t, "grace"), w.another(t, "lab"), w.another(t, "attic")
+	in := func() (out []auth.Membership) {
+		t.Helper()
+		out, err := w.members.Of(t.Context(), a.ID)
+		must(t, err)
+		return out
+	}
+	first, second := auth.Membership{User: a.ID, Tenant: lab, Role: auth.Viewer}, auth.Membership{User: a.ID, Tenant: attic, Role: auth.Operator}
+	must(t, w.members.Put(t.Context(), &first))
+	must(t, w.members.Put(t.Context(), &second))
+	if got := in(); !slices.Equal(got, []auth.Membership{second, first}) {
+		t.Errorf("got %+v, want those of attic and lab", got)
+	}
+	again := auth.Membership{User: a.ID, Tenant: lab, Role: auth.Developer}
+	must(t, w.members.Put(t.Context(), &again))
+	if got := in(); len(got) != 2 || got[1].Role != auth.Developer || got[1].Created != first.Created {
+		t.Errorf("another role: got %+v", got)
+	}
+	if role, err := w.roles.RoleOf(t.Context(), a.ID); err != nil || role != auth.Developer {
+		t.Errorf("the account's own role: got %s, %v", role, err)
+	}
+	must(t, w.members.Remove(t.Context(), a.ID, attic))
+	must(t, w.members.Remove(t.Context(), a.ID, attic))
+	if got := in(); len(got) != 1 {
+		t.Errorf("after one ended: got %+v", got)
+	}
+	must(t, w.accounts.Delete(t.Context(), a.ID))
+	if got := in(); len(got) != 0 {
+		t.Errorf("of a deleted account: got %+v", got)
+	}
+}
+
+func noMember(t *testing.T, w world) {
+	a, lab := w.create(t, "grace"), w.another(t, "lab")
+	for what, c := range map[string]struct {
+		m    auth.Membership
+		kind fault.Kind
+	}{
+		"in the own tenant":           {auth.Membership{User: a.ID, Tenant: w.tenant, Role: auth.Viewer}, fault.Conflict},
+		"as administrator":            {auth.Membership{User: a.ID, Tenant: lab, Role: auth.Administrator}, fault.Invalid},
+		"as the platform":             {auth.Membership{User: a.ID, Tenant: lab, Role: auth.System}, fault.Invalid},
+		"in a role that is not there": {auth.Membership{User: a.ID, Tenant: lab, Role: "emperor"}, fault.Invalid},
+		"in no tenant":                {auth.Membership{User: a.ID, Tenant: id.NewTenant(), Role: auth.Viewer}, fault.NotFound},
+		"of nobody":                   {auth.Membership{User: id.NewUser(), Tenant: lab, Role: auth.Viewer}, fault.NotFound},
+	} {
+		wantKind(t, what, w.members.Put(t.Context(), &c.m), c.kind)
+	}
+	for i := range auth.MaxMemberships {
+		must(t, w.members.Put(t.Context(), &auth.Membership{User: a.ID, Tenant: w.another(t, fmt.Sprintf("t%d", i)), Role: auth.Viewer}))
+	}
+	wantKind(t, "one too many", w.members.Put(t.Context(), &auth.Membership{User: a.ID, Tenant: lab, Role: auth.Viewer}), fault.Exhausted)
+}
+
+func held(t *testing.T, w world) {
+	a, lab := w.create(t, "grace"), w.another(t, "lab")
+	r := auditor()
+	must(t, w.own.Create(t.Context(), &r))
+	must(t, w.members.Put(t.Context(), &auth.Membership{User: a.ID, Tenant: lab, Role: r.Name}))
+	wantKind(t, "a tenant with a member", w.tenants.Delete(t.Context(), lab), fault.Conflict)
+	wantCode(t, "a role of a member", w.own.Delete(t.Context(), r.Name), "role_in_use")
+	must(t, w.members.Remove(t.Context(), a.ID, lab))
+	must(t, w.own.Delete(t.Context(), r.Name))
+	must(t, w.tenants.Delete(t.Context(), lab))
 }

@@ -52,7 +52,7 @@ type RoleStore interface {
 	Assign(ctx context.Context, u id.User, r Role) error
 	// RoleOf reads it; fault.NotFound: there is no such account.
 	RoleOf(ctx context.Context, u id.User) (Role, error)
-	// CountRole counts the accounts with the role that are not disabled.
+	// CountRole counts the accounts with the role in their own tenant that are not disabled.
 	CountRole(ctx context.Context, r Role) (int, error)
 }
 
@@ -66,7 +66,7 @@ type OwnRoles interface {
 	List(ctx context.Context) ([]OwnRole, error)
 	// Update writes description and rights. fault.Precondition: the role was changed since r was read.
 	Update(ctx context.Context, r *OwnRole) error
-	// Delete removes a role; absent is success. fault.Conflict: somebody has it.
+	// Delete removes a role; absent is success. fault.Conflict: somebody has it, be it by a membership.
 	Delete(ctx context.Context, name Role) error
 }
 
@@ -90,8 +90,19 @@ type Tenants interface {
 	List(ctx context.Context, cursor string, limit int) (page []Tenant, next string, err error)
 	// Update writes the name. fault.Precondition: the tenant was changed since t was read.
 	Update(ctx context.Context, t *Tenant) error
-	// Delete removes a tenant; absent is success. fault.Conflict: it still owns something.
+	// Delete removes a tenant; absent is success. fault.Conflict: it still owns something or has members.
 	Delete(ctx context.Context, t id.Tenant) error
+}
+
+// Memberships keeps in which tenants accounts act beside their own one.
+type Memberships interface {
+	// Put gives an account a role in a tenant, or another role there, and sets Created. fault.Invalid and fault.Conflict: it cannot be
+	// one; fault.NotFound: there is no such account or tenant; fault.Exhausted: the account has MaxMemberships.
+	Put(ctx context.Context, m *Membership) error
+	// Of lists the memberships of an account, sorted by the tenant's name.
+	Of(ctx context.Context, u id.User) ([]Membership, error)
+	// Remove ends one, and the API tokens that act there; absent is success.
+	Remove(ctx context.Context, u id.User, t id.Tenant) error
 }
 
 // Login is a sign-in: what a session list shows.

@@ -28,7 +28,7 @@ func TopicOf(event string) string { kind, _, _ := strings.Cut(event, "."); retur
 // listen at all: that is ReadEvent.
 func MayHear(c Caller) (own, platform []string) {
 	tenant := c.Tenant
-	if SeesAll(c, ReadEvent) {
+	if SeesAll(c, ReadEvent) && !c.Chosen {
 		tenant = ""
 	}
 	for _, kind := range Topics() {

@@ -242,6 +242,7 @@ type CreateToken struct {
 type Token struct {
 	ID         id.Token      `json:"id"`
 	Name       string        `json:"name"`
+	Tenant     id.Tenant     `json:"tenant,omitempty" doc:"Where it acts; absent: in the own tenant of the account"`
 	Scopes     []auth.Action `json:"scopes" doc:"null: all that the account may do"`
 	Secret     string        `json:"token,omitempty" doc:"Shown once, when it is made; send it as Authorization: Bearer"`
 	CreatedAt  time.Time     `json:"created_at"`

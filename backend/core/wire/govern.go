@@ -50,6 +50,20 @@ type UpdateUser struct {
 	Disabled *bool      `json:"disabled,omitempty"`
 }
 
+// Membership says in which role an account acts in a tenant.
+type Membership struct {
+	Tenant     id.Tenant `json:"tenant"`
+	TenantName string    `json:"tenant_name"`
+	Role       auth.Role `json:"role"`
+	Own        bool      `json:"own" doc:"The account's own tenant, where it acts unless a request says another one"`
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+// PutMembership gives an account a role in a tenant.
+type PutMembership struct {
+	Role auth.Role `json:"role" minLength:"1" maxLength:"32" doc:"Built-in but not administrator, or own"`
+}
+
 // Role says what an account of the role may do.
 type Role struct {
 	Name        auth.Role     `json:"name"`

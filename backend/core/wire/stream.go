@@ -17,6 +17,7 @@ const TicketProtocol = "novacron.ticket."
 type EventsAuth struct {
 	Type   string   `json:"type"` // auth
 	Token  string   `json:"token"`
+	Tenant string   `json:"tenant,omitempty"` // to act in, by id or name; a renewal keeps that of the first
 	Since  string   `json:"since,omitempty"`
 	Topics []string `json:"topics,omitempty"`
 }

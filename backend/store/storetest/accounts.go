@@ -59,9 +59,9 @@ func testAudit(t *testing.T, s *suite) {
 func testStanding(t *testing.T, s *suite) {
 	u := s.user("ada")
 	standing := func() []bool {
-		st := must[store.Standing](t)(s.db.Standing(s.ctx, u.ID))
+		st := must[store.Standing](t)(s.db.Standing(s.ctx, u.ID, ""))
 		same(t, "its account", st.ID, u.ID)
-		return []bool{st.TenantRequires, st.HasFactor}
+		return []bool{st.Requires, st.HasFactor}
 	}
 	same(t, "tenant requires, has a factor", standing(), []bool{false, false})
 	s.tx(func(x *store.Tx) error { return x.PutFactor(s.ctx, store.Factor{User: u.ID, Sealed: []byte("x")}) })
@@ -73,9 +73,48 @@ func testStanding(t *testing.T, s *suite) {
 	n.RequireFactor = true
 	s.tx(func(x *store.Tx) error { return x.UpdateTenant(s.ctx, &n) })
 	same(t, "tenant requires, has a factor", standing(), []bool{true, true})
-	if _, err := s.db.Standing(s.ctx, id.NewUser()); !fault.Is(err, fault.NotFound) {
+	if _, err := s.db.Standing(s.ctx, id.NewUser(), ""); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an absent account: got %v", err)
 	}
+}
+
+// testStandingElsewhere: what an account is in a tenant that it chose, by id and by name in any case, alone and among many.
+func testStandingElsewhere(t *testing.T, s *suite) {
+	u, lab := s.user("ada"), store.Tenant{ID: id.NewTenant(), Name: "Lab", RequireFactor: true}
+	role := auth.OwnRole{Name: "auditor", Rights: auth.Rights{Actions: []auth.Action{auth.ReadVM}, Reach: auth.OwnTenant}}
+	s.tx(func(x *store.Tx) error {
+		if err := x.InsertTenant(s.ctx, &lab); err != nil {
+			return err
+		}
+		return x.InsertRole(s.ctx, &role)
+	})
+	stands := func(what, chosen string, member, as auth.Role, actions []auth.Action) {
+		t.Helper()
+		st := must[store.Standing](t)(s.db.Standing(s.ctx, u.ID, chosen))
+		same(t, what+": where, and whether a factor is required", []any{st.Tenant, st.Acting, st.ActingName, st.Requires}, []any{s.tenant, lab.ID, "Lab", true})
+		same(t, what+": roles", []auth.Role{st.Member, st.As()}, []auth.Role{member, as})
+		same(t, what+": rights", st.Rights.Actions, actions)
+	}
+	stands("no member", string(lab.ID), "", auth.Developer, nil)
+	s.tx(func(x *store.Tx) error {
+		return x.PutMembership(s.ctx, &auth.Membership{User: u.ID, Tenant: lab.ID, Role: "auditor"})
+	})
+	stands("by id", string(lab.ID), "auditor", "auditor", role.Rights.Actions)
+	stands("by name", "lAB", "auditor", "auditor", role.Rights.Actions)
+	home := must[store.Standing](t)(s.db.Standing(s.ctx, u.ID, string(s.tenant)))
+	same(t, "at home by its id", []any{home.Acting, home.As(), home.Requires}, []any{s.tenant, auth.Developer, false})
+	for _, ref := range []string{"nowhere", string(id.NewTenant())} {
+		if _, err := s.db.Standing(s.ctx, u.ID, ref); !fault.Is(err, fault.NotFound) {
+			t.Errorf("tenant %s: got %v", ref, err)
+		}
+	}
+	there, here, absent := store.Place{User: u.ID, Tenant: lab.ID}, store.Place{User: u.ID}, store.Place{User: u.ID, Tenant: id.NewTenant()}
+	many := must[map[store.Place]store.Standing](t)(s.db.Standings(s.ctx, []store.Place{there, here, absent}))
+	_, known := many[absent]
+	same(t, "among many", []any{many[there].As(), many[here].As(), many[here].Acting, known}, []any{auth.Role("auditor"), auth.Developer, s.tenant, false})
+	u.Tenant = lab.ID
+	s.tx(func(x *store.Tx) error { return x.UpdateUser(s.ctx, &u) })
+	same(t, "memberships when it becomes the own tenant", len(must[[]auth.Membership](t)(s.db.MembershipsOf(s.ctx, u.ID))), 0)
 }
 
 // testStandings: whoever keeps a standing learns of every commit that may change one. That others stay silent cannot be seen here: PostgreSQL
@@ -92,6 +131,12 @@ func testStandings(t *testing.T, s *suite) {
 	n := must[store.Tenant](t)(s.db.Tenant(s.ctx, s.tenant))
 	tells("a tenant", func(x *store.Tx) error { n.RequireFactor = true; return x.UpdateTenant(s.ctx, &n) })
 	role := auth.OwnRole{Name: "auditor", Rights: auth.Rights{Actions: []auth.Action{auth.ReadVM}, Reach: auth.OwnTenant}}
+	lab := store.Tenant{ID: id.NewTenant(), Name: "lab"}
+	s.tx(func(x *store.Tx) error { return x.InsertTenant(s.ctx, &lab) })
+	tells("a membership", func(x *store.Tx) error {
+		return x.PutMembership(s.ctx, &auth.Membership{User: u.ID, Tenant: lab.ID, Role: auth.Viewer})
+	})
+	tells("the end of a membership", func(x *store.Tx) error { return x.DeleteMembership(s.ctx, u.ID, lab.ID) })
 	tells("a role", func(x *store.Tx) error { return x.InsertRole(s.ctx, &role) })
 	tells("a changed role", func(x *store.Tx) error { return x.UpdateRole(s.ctx, &role) })
 	tells("a deleted role", func(x *store.Tx) error { return x.DeleteRole(s.ctx, role.Name) })
@@ -114,7 +159,7 @@ func testPasskeys(t *testing.T, s *suite) {
 	stolen := store.Passkey{ID: "a-1", User: eve.ID, Name: "mine", Credential: []byte(`{}`)}
 	s.refused("a passkey that is somebody's", fault.Conflict, "passkey_known", func(x *store.Tx) error { return x.InsertPasskey(s.ctx, &stolen) })
 	s.refused("removing somebody else's", fault.NotFound, "passkey_not_found", func(x *store.Tx) error { return x.DeletePasskey(s.ctx, eve.ID, "a-1") })
-	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, true)
+	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID, "")).HasFactor, true)
 	s.tx(func(x *store.Tx) error { return x.UsePasskey(s.ctx, "a-1", []byte(`{"n":2}`), at) })
 	k.Credential, k.Used = []byte(`{"n":2}`), at
 	same(t, "the passkeys", must[[]store.Passkey](t)(s.db.PasskeysOf(s.ctx, ada.ID)), []store.Passkey{k})
@@ -129,7 +174,7 @@ func testPasskeys(t *testing.T, s *suite) {
 	same(t, "backup codes beside a passkey", codes(), 2)
 	s.tx(func(x *store.Tx) error { return x.DeletePasskey(s.ctx, ada.ID, "a-1") })
 	same(t, "backup codes without any second factor", codes(), 0)
-	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
+	same(t, "has a factor", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID, "")).HasFactor, false)
 
 	s.tx(func(x *store.Tx) error {
 		again := store.Passkey{ID: "a-2", User: ada.ID, Name: "phone", Credential: []byte(`{}`)}
@@ -143,7 +188,7 @@ func testPasskeys(t *testing.T, s *suite) {
 	})
 	for range 2 { // absent is success
 		s.tx(func(x *store.Tx) error { return x.DeleteFactors(s.ctx, ada.ID) })
-		same(t, "has a factor after all were removed", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID)).HasFactor, false)
+		same(t, "has a factor after all were removed", must[store.Standing](t)(s.db.Standing(s.ctx, ada.ID, "")).HasFactor, false)
 		same(t, "backup codes after all were removed", codes(), 0)
 	}
 }

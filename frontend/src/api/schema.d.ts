@@ -221,6 +221,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tenants that I may act in, with my role in each */
+        get: operations["listOwnMemberships"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/methods": {
         parameters: {
             query?: never;
@@ -1038,6 +1055,41 @@ export interface paths {
         patch: operations["updateUser"];
         trace?: never;
     };
+    "/api/v1/users/{id}/memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tenants that somebody may act in, with the role in each */
+        get: operations["listMemberships"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/memberships/{tenant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Let somebody act in one more tenant, or give another role there */
+        put: operations["putMembership"];
+        post?: never;
+        /** End what somebody may do in a tenant, with the API tokens that act there */
+        delete: operations["deleteMembership"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{id}/reset-second-factor": {
         parameters: {
             query?: never;
@@ -1805,6 +1857,16 @@ export interface components {
              */
             total: number;
         };
+        ListMembership: {
+            items: components["schemas"]["Membership"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
         ListNetwork: {
             items: components["schemas"]["Network"][];
             /** @description Ask for the next page with it; empty: this was the last */
@@ -1950,6 +2012,15 @@ export interface components {
             /** @description Then there is nothing else but challenge_token: end the sign-in at /api/auth/2fa/verify-login */
             two_factor_required?: boolean;
             user?: components["schemas"]["User"];
+        };
+        Membership: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The account's own tenant, where it acts unless a request says another one */
+            own: boolean;
+            role: string;
+            tenant: string;
+            tenant_name: string;
         };
         NIC: {
             address: string;
@@ -2172,6 +2243,10 @@ export interface components {
             /** @description about:blank */
             type: string;
         };
+        PutMembership: {
+            /** @description Built-in but not administrator, or own */
+            role: string;
+        };
         Quota: {
             /**
              * Format: int64
@@ -2353,6 +2428,8 @@ export interface components {
             name: string;
             /** @description null: all that the account may do */
             scopes: string[] | null;
+            /** @description Where it acts; absent: in the own tenant of the account */
+            tenant?: string;
             /** @description Shown once, when it is made; send it as Authorization: Bearer */
             token?: string;
         };
@@ -2666,7 +2743,10 @@ export interface operations {
     renewBackupCodes: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2700,7 +2780,10 @@ export interface operations {
     disableFactor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2731,7 +2814,10 @@ export interface operations {
     enableFactor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2765,7 +2851,10 @@ export interface operations {
     setupFactor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2795,7 +2884,10 @@ export interface operations {
     factorStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2859,7 +2951,10 @@ export interface operations {
     changeEmail: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2892,7 +2987,10 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3021,7 +3119,10 @@ export interface operations {
     logout: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3051,7 +3152,10 @@ export interface operations {
     me: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3065,6 +3169,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnMemberships: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMembership"];
                 };
             };
             /** @description Why not */
@@ -3144,7 +3281,10 @@ export interface operations {
     oidcLink: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3174,7 +3314,10 @@ export interface operations {
     linkOIDC: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3237,7 +3380,10 @@ export interface operations {
     unlinkOIDC: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3268,7 +3414,10 @@ export interface operations {
     listPasskeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3366,7 +3515,10 @@ export interface operations {
     beginPasskey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3400,7 +3552,10 @@ export interface operations {
     finishPasskey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3434,7 +3589,10 @@ export interface operations {
     removePasskey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description 1023 bytes in base64url at most */
                 id: string;
@@ -3600,7 +3758,10 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3633,7 +3794,10 @@ export interface operations {
                 /** @description Stay signed in here; absent: sign out here too */
                 others?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3660,7 +3824,10 @@ export interface operations {
     endSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -3827,7 +3994,10 @@ export interface operations {
                 /** @description For example vm/ID */
                 subject?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3857,7 +4027,10 @@ export interface operations {
     checkAudit: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3887,7 +4060,10 @@ export interface operations {
     listCatalogue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3928,7 +4104,10 @@ export interface operations {
                 /** @description More than 1000 is capped */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3967,7 +4146,10 @@ export interface operations {
                 /** @description Part of the name */
                 name?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4000,7 +4182,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4044,7 +4229,10 @@ export interface operations {
     getImage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4080,7 +4268,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4205,7 +4396,10 @@ export interface operations {
     createInvite: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4246,7 +4440,10 @@ export interface operations {
                 /** @description A field, with - in front for descending */
                 sort?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4276,7 +4473,10 @@ export interface operations {
     getNetwork: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4316,7 +4516,10 @@ export interface operations {
                 /** @description A field, with - in front for descending */
                 sort?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4349,7 +4552,10 @@ export interface operations {
                 /** @description How long it is good, up to 24h; absent: 1h */
                 lifetime?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4379,7 +4585,10 @@ export interface operations {
     getNode: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4412,7 +4621,10 @@ export interface operations {
     removeNode: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4443,6 +4655,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -4482,7 +4696,10 @@ export interface operations {
     confirmNodeDead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4527,7 +4744,10 @@ export interface operations {
                 /** @description open: all that have not ended */
                 status?: "open" | "queued" | "running" | "undoing" | "succeeded" | "failed" | "canceled" | "stuck";
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4560,7 +4780,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4593,7 +4816,10 @@ export interface operations {
     cancelOperation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4625,7 +4851,10 @@ export interface operations {
     previewVM: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4659,7 +4888,10 @@ export interface operations {
     listRoles: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4689,7 +4921,10 @@ export interface operations {
     createRole: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4723,7 +4958,10 @@ export interface operations {
     getRole: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4756,7 +4994,10 @@ export interface operations {
     deleteRole: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4787,6 +5028,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -4826,7 +5069,10 @@ export interface operations {
     listServers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4863,7 +5109,10 @@ export interface operations {
                 /** @description A field, with - in front for descending */
                 sort?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4893,7 +5142,10 @@ export interface operations {
     createTenant: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4927,7 +5179,10 @@ export interface operations {
     getTenant: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4960,7 +5215,10 @@ export interface operations {
     deleteTenant: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -4991,6 +5249,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -5030,7 +5290,10 @@ export interface operations {
     listTokens: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5060,7 +5323,10 @@ export interface operations {
     createToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5094,7 +5360,10 @@ export interface operations {
     deleteToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5131,7 +5400,10 @@ export interface operations {
                 /** @description A field, with - in front for descending */
                 sort?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5161,7 +5433,10 @@ export interface operations {
     createUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5195,7 +5470,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5228,7 +5506,10 @@ export interface operations {
     deleteUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5259,6 +5540,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -5295,10 +5578,126 @@ export interface operations {
             };
         };
     };
+    listMemberships: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMembership"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putMembership: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+                /** @description Id or name */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutMembership"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteMembership: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+                /** @description Id or name */
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resetUserFactor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5332,7 +5731,10 @@ export interface operations {
     listUserSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5365,7 +5767,10 @@ export interface operations {
     endUserSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5395,7 +5800,10 @@ export interface operations {
     endUserSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5441,7 +5849,10 @@ export interface operations {
                 image?: string;
                 tenant?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5474,7 +5885,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5520,7 +5934,10 @@ export interface operations {
     getVM: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5557,6 +5974,8 @@ export interface operations {
                 wait?: string;
             };
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -5606,6 +6025,8 @@ export interface operations {
                 wait?: string;
             };
             header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
                 /** @description The ETag that was read; 412 when somebody changed it since */
                 "If-Match"?: string;
             };
@@ -5660,7 +6081,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5709,7 +6133,10 @@ export interface operations {
     openConsole: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5749,7 +6176,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5797,7 +6227,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5849,7 +6282,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5894,7 +6330,10 @@ export interface operations {
     listSnapshots: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5930,7 +6369,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -5977,7 +6419,10 @@ export interface operations {
     getSnapshot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -6015,7 +6460,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -6063,7 +6511,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -6111,7 +6562,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -6159,7 +6613,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;
@@ -6211,7 +6668,10 @@ export interface operations {
                 /** @description Hold the answer until the operation has ended, at most this long (up to 300s): 200 when it succeeded, 202 when it still runs, 409 when it failed */
                 wait?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
             path: {
                 /** @description Id or name */
                 id: string;

@@ -141,8 +141,3 @@ func (t *Tx) DeleteImage(ctx context.Context, i id.Image) error {
 	_, err := t.exec(ctx, "delete from images where id = $1", i)
 	return err
 }
-
-// CountVMsOfImage counts the VMs that start from the content.
-func (r *Reader) CountVMsOfImage(ctx context.Context, digest string) (int, error) {
-	return one(ctx, r, nil, func(row row) (n int, err error) { return n, row.Scan(&n) }, "select count(*) from vms where image = $1", digest)
-}

@@ -77,26 +77,3 @@ func (t *Tx) InsertNetwork(ctx context.Context, w *Network) error {
 func networkNameTaken(name string) *fault.Error {
 	return fault.New(fault.Conflict, "network_name_taken", "there is already a network named %q; pick another name", name).On("name")
 }
-
-// UpdateNetwork writes name, DNS and MTU and counts w.Version up. fault.Precondition: the stored version is not w.Version.
-func (t *Tx) UpdateNetwork(ctx context.Context, w *Network) error {
-	w.Updated = now()
-	n, err := t.exec(ctx, `update networks set name = $3, name_folded = $4, dns = $5, mtu = $6, updated_at = $7, version = version + 1
-		where id = $1 and version = $2`, w.ID, w.Version, w.Name, Fold(w.Name), encode(w.DNS), w.MTU, stamp(w.Updated))
-	if err != nil && t.db.dialect.classify(err) == unique {
-		return networkNameTaken(w.Name)
-	}
-	if err == nil && n == 0 {
-		return edited("network", w.Name)
-	}
-	if err == nil {
-		w.Version++
-	}
-	return err
-}
-
-// DeleteNetwork removes a network. fault.Conflict: addresses of it are in use.
-func (t *Tx) DeleteNetwork(ctx context.Context, w id.Network) error {
-	_, err := t.exec(ctx, "delete from networks where id = $1", w)
-	return err
-}

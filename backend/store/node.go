@@ -19,9 +19,8 @@ type Node struct {
 	StateReason  string
 	Facts        json.RawMessage // agent.Facts as last reported; empty: no report
 	Labels       map[string]string
-	Cordoned     bool   // nothing new is placed here
-	CertSerial   string // of the certificate in force
-	LeaseSeq     int64  // how many renewals were granted
+	Cordoned     bool  // nothing new is placed here
+	LeaseSeq     int64 // how many renewals were granted
 	LeaseGranted time.Time
 	LeaseEnds    time.Time // zero: never held
 	LastSeen     time.Time
@@ -30,12 +29,12 @@ type Node struct {
 	Updated      time.Time
 }
 
-const nodeColumns = `n.id, n.name, n.state, n.state_reason, n.facts, n.labels, n.cordoned, n.cert_serial, n.lease_seq,
+const nodeColumns = `n.id, n.name, n.state, n.state_reason, n.facts, n.labels, n.cordoned, n.lease_seq,
 	n.lease_granted, n.lease_ends, n.last_seen, n.version, n.created_at, n.updated_at`
 
 func scanNode(r row) (n Node, err error) {
 	var facts []byte
-	err = r.Scan(&n.ID, &n.Name, &n.State, &n.StateReason, &facts, decoded{&n.Labels}, &n.Cordoned, &n.CertSerial,
+	err = r.Scan(&n.ID, &n.Name, &n.State, &n.StateReason, &facts, decoded{&n.Labels}, &n.Cordoned,
 		&n.LeaseSeq, stamped{&n.LeaseGranted}, stamped{&n.LeaseEnds}, stamped{&n.LastSeen}, &n.Version, stamped{&n.Created},
 		stamped{&n.Updated})
 	n.Facts = facts
@@ -87,8 +86,8 @@ func (t *Tx) InsertNode(ctx context.Context, n *Node) error {
 	n.Version, n.Created = 1, orNow(n.Created)
 	n.Updated = n.Created
 	rows, err := t.exec(ctx, `insert into nodes (id, name, name_folded, state, state_reason, facts, labels, cordoned, cert_serial,
-		lease_seq, lease_granted, lease_ends, last_seen, version, created_at, updated_at) values (`+places(1, 16)+`) on conflict do nothing`,
-		n.ID, n.Name, Fold(n.Name), n.State, n.StateReason, string(n.Facts), encode(n.Labels), n.Cordoned, n.CertSerial, n.LeaseSeq,
+		lease_seq, lease_granted, lease_ends, last_seen, version, created_at, updated_at) values (`+places(1, 8)+`, '', `+places(9, 7)+`) on conflict do nothing`,
+		n.ID, n.Name, Fold(n.Name), n.State, n.StateReason, string(n.Facts), encode(n.Labels), n.Cordoned, n.LeaseSeq,
 		stamp(n.LeaseGranted), stamp(n.LeaseEnds), stamp(n.LastSeen), n.Version, stamp(n.Created), stamp(n.Updated))
 	if err == nil && rows == 0 {
 		return nodeNameTaken(n.Name)
@@ -127,11 +126,6 @@ func (t *Tx) SetNodeState(ctx context.Context, n id.Node, from, to node.State, r
 // SetNodeFacts stores what the node reports of itself.
 func (t *Tx) SetNodeFacts(ctx context.Context, n id.Node, facts json.RawMessage) error {
 	return t.execOne(ctx, notFound("node", "node", n), "update nodes set facts = $2, last_seen = $3 where id = $1", n, string(facts), stamp(now()))
-}
-
-// SetNodeCert stores the serial number of the node's new certificate; earlier ones are then refused.
-func (t *Tx) SetNodeCert(ctx context.Context, n id.Node, serial string) error {
-	return t.execOne(ctx, notFound("node", "node", n), "update nodes set cert_serial = $2 where id = $1", n, serial)
 }
 
 // DeleteNode removes the row of a node. fault.Conflict: VMs are placed on it.
@@ -185,9 +179,4 @@ func (t *Tx) renew(ctx context.Context, nodes []id.Node, granted time.Time, dura
 	return many(ctx, &t.Reader, func(r row) (n Renewed, err error) { return n, r.Scan(&n.Node, &n.State) },
 		`update nodes set lease_seq = lease_seq + 1, lease_granted = $1, lease_ends = $2, last_seen = $1
 		where id in (`+places(4, len(nodes))+`) and state <> $3 returning id, state`, args...)
-}
-
-// ExpiredLeases reads the nodes in the state whose lease ended before t.
-func (r *Reader) ExpiredLeases(ctx context.Context, state node.State, before time.Time) ([]Node, error) {
-	return many(ctx, r, scanNode, "select "+nodeColumns+" from nodes n where n.state = $1 and n.lease_ends < $2 order by n.lease_ends", state, stamp(before))
 }

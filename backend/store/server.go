@@ -128,8 +128,3 @@ func scanHeld(r row) (h Held, err error) {
 func (r *Reader) Holder(ctx context.Context, n id.Node) (Held, error) {
 	return one(ctx, r, fault.New(fault.NotFound, "node_not_held", "no server holds a connection of this node"), scanHeld, heldColumns+"where h.node = $1", n)
 }
-
-// HeldBy reads what the server holds.
-func (r *Reader) HeldBy(ctx context.Context, s id.Server) ([]Held, error) {
-	return many(ctx, r, scanHeld, heldColumns+"where h.server = $1", s)
-}

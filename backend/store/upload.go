@@ -69,11 +69,3 @@ func (t *Tx) DeleteUpload(ctx context.Context, u id.Upload) error {
 func (r *Reader) ExpiredUploads(ctx context.Context, at time.Time) ([]Upload, error) {
 	return many(ctx, r, scanUpload, "select "+uploadColumns+" from uploads where expires_at < $1 order by expires_at limit $2", stamp(at), MaxLimit)
 }
-
-// Uploads reads all uploads, to compare with the staging folder; at most MaxUploads.
-func (r *Reader) Uploads(ctx context.Context) ([]Upload, error) {
-	return many(ctx, r, scanUpload, "select "+uploadColumns+" from uploads order by id limit $1", MaxUploads)
-}
-
-// MaxUploads bounds the uploads that Uploads reads.
-const MaxUploads = 10_000

@@ -10,28 +10,19 @@ import (
 	"novacron/backend/store"
 )
 
-// testOnce: tokens, tickets and keys have one winner however many try at once.
+// testOnce: tokens and keys have one winner however many try at once.
 func testOnce(t *testing.T, s *suite) {
 	const n = 20
 	soon := time.Now().Add(time.Hour)
 	s.tx(func(x *store.Tx) error { return x.InsertJoinToken(s.ctx, &store.JoinToken{Hash: "j", Expires: soon}) })
-	s.tx(func(x *store.Tx) error {
-		return x.InsertTicket(s.ctx, &store.Ticket{Hash: "k", VM: id.NewVM(), Kind: "serial", Expires: soon})
-	})
 	joined := together(n, func(int) error {
 		return s.db.Tx(s.ctx, func(x *store.Tx) error { _, err := x.UseJoinToken(s.ctx, "j", id.NewNode()); return err })
 	})
 	same(t, "nodes that spent the join token, and that were refused", []int{count(joined, succeeded), count(joined, hasKind(fault.Forbidden))}, []int{1, n - 1})
-	opened := together(n, func(int) error {
-		return s.db.Tx(s.ctx, func(x *store.Tx) error { _, err := x.UseTicket(s.ctx, "k"); return err })
-	})
-	same(t, "consoles that the ticket opened, and that were refused", []int{count(opened, succeeded), count(opened, hasKind(fault.Unauthenticated))}, []int{1, n - 1})
 
 	past := time.Now().Add(-time.Minute)
 	s.tx(func(x *store.Tx) error { return x.InsertJoinToken(s.ctx, &store.JoinToken{Hash: "old", Expires: past}) })
-	s.tx(func(x *store.Tx) error { return x.InsertTicket(s.ctx, &store.Ticket{Hash: "old", Expires: past}) })
 	s.refused("a join token out of date", fault.Forbidden, "join_token_refused", func(x *store.Tx) error { _, err := x.UseJoinToken(s.ctx, "old", id.NewNode()); return err })
-	s.refused("a ticket out of date", fault.Unauthenticated, "ticket_refused", func(x *store.Tx) error { _, err := x.UseTicket(s.ctx, "old"); return err })
 
 	s.idempotency(soon)
 	s.settings(n)

@@ -7,4 +7,4 @@ import (
 )
 
 func TestSQLite(t *testing.T)   { storetest.Run(t, storetest.SQLite) }
-func TestPostgres(t *testing.T) { storetest.Run(t, storetest.Postgres) }
+func TestPostgres(t *testing.T) { storetest.Run(t, storetest.PostgresCopies(t)) }

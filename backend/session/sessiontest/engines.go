@@ -46,6 +46,9 @@ func PostgresURL(t testing.TB) string {
 	}
 	q := u.Query()
 	q.Set("search_path", name)
+	if _, measured := t.(*testing.B); !measured {
+		q.Set("synchronous_commit", "off") // as storetest does: no test cuts the power of PostgreSQL
+	}
 	u.RawQuery = q.Encode()
 	return u.String()
 }

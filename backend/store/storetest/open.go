@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -30,6 +31,24 @@ func Postgres(t testing.TB) *store.DB {
 	return Open(t, store.Options{URL: PostgresURL(t)})
 }
 
+// PostgresCopies opens new databases that are copies of one: to make the schema is most of what a new database costs.
+func PostgresCopies(t testing.TB) func(t testing.TB) *store.DB {
+	t.Helper()
+	u, name := database(t, "")
+	db, err := store.Open(context.Background(), store.Options{URL: u})
+	if err != nil {
+		t.Fatalf("open the database: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatalf("close the database: %v", err)
+	}
+	return func(t testing.TB) *store.DB {
+		t.Helper()
+		u, _ := database(t, name)
+		return Open(t, store.Options{URL: u})
+	}
+}
+
 // Open opens a database and closes it at the end of the test.
 func Open(t testing.TB, o store.Options) *store.DB {
 	t.Helper()
@@ -49,6 +68,13 @@ func Open(t testing.TB, o store.Options) *store.DB {
 // scripts/services.sh starts, and drops it at the end of the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	u, _ := database(t, "")
+	return u
+}
+
+// database makes one, empty or a copy of the template, to which nobody may be connected.
+func database(t testing.TB, template string) (address, name string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: needs PostgreSQL")
 	}
@@ -60,11 +86,17 @@ func PostgresURL(t testing.TB) string {
 	if err != nil {
 		t.Fatal(services.PostgresEnv + " cannot be read") // the cause would print the password
 	}
-	name := "novacron_test_" + strings.ToLower(rand.Text()[:16])
-	Admin(t, server, "create database "+name)
+	name = "novacron_test_" + strings.ToLower(rand.Text()[:16])
+	Admin(t, server, "create database "+name+" template "+cmp.Or(template, "template1"))
 	t.Cleanup(func() { Admin(t, server, "drop database if exists "+name+" with (force)") })
 	u.Path = "/" + name
-	return u.String()
+	if _, measured := t.(*testing.B); !measured {
+		// No test cuts the power of PostgreSQL, so none has to wait for the disk that other suites use at the same time.
+		q := u.Query()
+		q.Set("synchronous_commit", "off")
+		u.RawQuery = q.Encode()
+	}
+	return u.String(), name
 }
 
 // Admin runs a statement on the server for tests, outside of any transaction.

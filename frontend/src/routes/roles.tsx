@@ -1,14 +1,14 @@
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { Schemas } from '../api/client.ts'
+import { api, type Schemas } from '../api/client.ts'
 import { roles, tenants, users } from '../api/queries.ts'
 import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/roles.ts'
 import { names } from '../lib/names.ts'
 import { useStore } from '../lib/store.ts'
-import { DeleteRole } from '../roles/delete.tsx'
 import { EditRole } from '../roles/edit.tsx'
 import { Action } from '../ui/action.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Empty, Loaded } from '../ui/views.tsx'
 
@@ -38,7 +38,7 @@ export function RolesPage() {
       </Loaded>
       {asked?.what === 'create' ? <EditRole onClose={close} /> : null}
       {asked?.what === 'edit' ? <EditRole role={asked.role} onClose={close} /> : null}
-      {asked?.what === 'delete' ? <DeleteRole role={asked.role} onClose={close} /> : null}
+      {asked?.what === 'delete' ? <Remove role={asked.role} onClose={close} /> : null}
     </>
   )
 }
@@ -71,6 +71,21 @@ function Own({ roles: list, why, ask }: { roles: Role[]; why: string | undefined
         )
       })}
     </div>
+  )
+}
+
+/** The server refuses while somebody has it, and names who. */
+function Remove({ role, onClose }: { role: Role; onClose: () => void }) {
+  const client = useQueryClient()
+  return (
+    <ConfirmDialog
+      title={w.deleteTitle(role.name)}
+      submit={w.delete}
+      text={w.deleteText}
+      act={() => api.DELETE('/api/v1/roles/{id}', { params: { path: { id: role.name } } })}
+      onDone={() => void client.invalidateQueries({ queryKey: ['roles'] })}
+      onClose={onClose}
+    />
   )
 }
 

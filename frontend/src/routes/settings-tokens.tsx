@@ -1,13 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, type Schemas } from '../api/client.ts'
 import { tokens } from '../api/queries.ts'
 import { words } from '../i18n/en/settings.ts'
 import { CreateToken } from '../tokens/create.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { Copy } from '../ui/copy.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Dialog } from '../ui/dialog.tsx'
-import { FormDialog } from '../ui/form.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { toastDone } from '../ui/toast.tsx'
@@ -111,25 +111,17 @@ function Made({ token, onClose }: { token: Token; onClose: () => void }) {
 
 function Revoke({ token, onClose }: { token: Token; onClose: () => void }) {
   const client = useQueryClient()
-  const revoke = useMutation({
-    mutationFn: () => api.DELETE('/api/v1/tokens/{id}', { params: { path: { id: token.id } } }),
-    onSuccess: () => {
-      toastDone(w.revoked(token.name))
-      void client.invalidateQueries({ queryKey: tokens().queryKey })
-      onClose()
-    },
-  })
   return (
-    <FormDialog
+    <ConfirmDialog
       title={w.revokeTitle(token.name)}
       submit={w.revoke}
-      danger
-      busy={revoke.isPending}
-      error={revoke.error}
+      text={w.revokeText}
+      act={() => api.DELETE('/api/v1/tokens/{id}', { params: { path: { id: token.id } } })}
+      onDone={() => {
+        toastDone(w.revoked(token.name))
+        void client.invalidateQueries({ queryKey: tokens().queryKey })
+      }}
       onClose={onClose}
-      onSubmit={() => revoke.mutate()}
-    >
-      <p>{w.revokeText}</p>
-    </FormDialog>
+    />
   )
 }

@@ -5,8 +5,9 @@ import { tenants } from '../api/queries.ts'
 import { words } from '../i18n/en/tenants.ts'
 import { mebibytes, parseMebibytes } from '../lib/format.ts'
 import { type Limit, limits, type Quota, QuotaUse, showLimit, type Tenant } from '../tenants/quota.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { DataTable } from '../ui/data-table.tsx'
-import { Field } from '../ui/field.tsx'
+import { Check, Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
@@ -51,7 +52,10 @@ function Table({ list, ask }: { list: Tenant[]; ask: (asked: Asked) => void }) {
     >
       {list.map((t) => (
         <tr key={t.id}>
-          <th scope="row">{t.name}</th>
+          <th scope="row">
+            {t.name}
+            {t.require_second_factor ? <span className="why">{w.hasSecond}</span> : null}
+          </th>
           {limits.map((limit) => (
             <td key={limit}>
               <QuotaUse tenant={t} limit={limit} />
@@ -96,15 +100,15 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
   const client = useQueryClient()
   const [bad, setBad] = useState<Partial<Record<Limit, string>>>({})
   const save = useMutation({
-    mutationFn: ({ name, quota }: { name: string; quota: Quota }) =>
+    mutationFn: ({ name, quota, second }: { name: string; quota: Quota; second: boolean }) =>
       t
         ? body(
             api.PATCH('/api/v1/tenants/{id}', {
               params: { path: { id: t.id }, header: { 'If-Match': `"${t.version}"` } },
-              body: { ...(name === t.name ? {} : { name }), quota },
+              body: { ...(name === t.name ? {} : { name }), quota, require_second_factor: second },
             }),
           )
-        : body(api.POST('/api/v1/tenants', { body: { name, quota } })),
+        : body(api.POST('/api/v1/tenants', { body: { name, quota, require_second_factor: second } })),
     onSuccess: (saved) => {
       toastDone(w.saved(saved.name))
       void client.invalidateQueries({ queryKey: ['tenants'] })
@@ -121,7 +125,7 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
       else quota[limit] = value
     }
     setBad(wrong)
-    if (Object.keys(wrong).length === 0) save.mutate({ name: String(form.get('name')), quota })
+    if (Object.keys(wrong).length === 0) save.mutate({ name: String(form.get('name')), quota, second: form.has('second') })
   }
   return (
     <FormDialog
@@ -148,31 +152,22 @@ function Edit({ tenant: t, onClose }: { tenant?: Tenant; onClose: () => void }) 
           </Field>
         ))}
       </div>
+      <Check label={w.second} hint={w.secondHint} name="second" defaultChecked={t?.require_second_factor} />
     </FormDialog>
   )
 }
 
 function Remove({ tenant: t, onClose }: { tenant: Tenant; onClose: () => void }) {
   const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () => api.DELETE('/api/v1/tenants/{id}', { params: { path: { id: t.id } } }),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: ['tenants'] })
-      onClose()
-    },
-  })
   return (
-    <FormDialog
+    <ConfirmDialog
       title={w.deleteTitle(t.name)}
       submit={w.delete}
-      danger
-      busy={remove.isPending}
-      error={remove.error}
+      text={w.deleteText}
+      warning={t.used.vms > 0 ? w.deleteBlocked(t.used.vms) : undefined}
+      act={() => api.DELETE('/api/v1/tenants/{id}', { params: { path: { id: t.id } } })}
+      onDone={() => void client.invalidateQueries({ queryKey: ['tenants'] })}
       onClose={onClose}
-      onSubmit={() => remove.mutate()}
-    >
-      <p>{w.deleteText}</p>
-      {t.used.vms > 0 ? <p className="alert warn">{w.deleteBlocked(t.used.vms)}</p> : null}
-    </FormDialog>
+    />
   )
 }

@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, body } from '../api/client.ts'
@@ -10,7 +10,7 @@ import { words } from '../i18n/en/users.ts'
 import { names } from '../lib/names.ts'
 import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
-import { FormDialog } from '../ui/form.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -115,25 +115,19 @@ const setLocked = (u: User, disabled: boolean) =>
   )
 
 function Lock({ user: u, onClose }: { user: User; onClose: () => void }) {
-  const lock = useChange(
-    () => setLocked(u, true),
-    () => {
-      toastDone(w.locked(u.username))
-      onClose()
-    },
-  )
+  const client = useQueryClient()
   return (
-    <FormDialog
+    <ConfirmDialog
       title={w.lockTitle(u.username)}
       submit={w.lock}
-      danger
-      busy={lock.isPending}
-      error={lock.error}
+      text={w.lockText}
+      act={() => setLocked(u, true)}
+      onDone={() => {
+        toastDone(w.locked(u.username))
+        void client.invalidateQueries({ queryKey: ['users'] })
+      }}
       onClose={onClose}
-      onSubmit={() => lock.mutate(undefined)}
-    >
-      <p>{w.lockText}</p>
-    </FormDialog>
+    />
   )
 }
 

@@ -8,6 +8,7 @@ import { words } from '../i18n/en/users.ts'
 import { names } from '../lib/names.ts'
 import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -51,28 +52,15 @@ type TableProps = { list: User[]; why: string | undefined; ask: (asked: Asked) =
 
 function Table({ list, why, ask }: TableProps) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{w.username}</th>
-            <th scope="col">{w.email}</th>
-            <th scope="col">{w.role}</th>
-            <th scope="col">{w.tenant}</th>
-            <th scope="col">{words.common.state}</th>
-            <th scope="col">{words.common.created}</th>
-            <th scope="col">
-              <span className="visually-hidden">{words.common.more}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((u) => (
-            <Row key={u.id} user={u} why={why} ask={ask} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label={w.title}
+      columns={[w.username, w.email, w.role, w.tenant, words.common.state, words.common.created]}
+      last={words.common.more}
+    >
+      {list.map((u) => (
+        <Row key={u.id} user={u} why={why} ask={ask} />
+      ))}
+    </DataTable>
   )
 }
 

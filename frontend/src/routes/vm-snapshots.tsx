@@ -6,13 +6,14 @@ import { snapshots, vm } from '../api/queries.ts'
 import { words } from '../i18n/en/vm.ts'
 import { absolute } from '../lib/format.ts'
 import { Action } from '../ui/action.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { DataTable } from '../ui/data-table.tsx'
-import { Dialog } from '../ui/dialog.tsx'
 import { Check, Field } from '../ui/field.tsx'
+import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
-import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+import { Empty, Loaded } from '../ui/views.tsx'
 import { reason } from '../vm/power.ts'
 
 const w = words.snapshot
@@ -116,33 +117,26 @@ function Take({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
       onClose()
     },
   })
-  const submit = (event: React.FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    if (!take.isPending) take.mutate(new FormData(event.currentTarget))
-  }
+  const { at, whole } = faultsOf(take.error, ['name', 'description'])
   const awake = v.status === 'running' || v.status === 'paused'
   return (
-    <Dialog title={w.take} onClose={onClose}>
-      <form className="stack" onSubmit={submit}>
-        {take.error ? <ErrorView error={take.error} /> : null}
-        <Field label={w.name} hint={w.nameHint}>
-          {(c) => <input {...c} name="name" autoComplete="off" maxLength={63} />}
-        </Field>
-        <Field label={w.description}>
-          {(c) => <input {...c} name="description" autoComplete="off" maxLength={1000} />}
-        </Field>
-        {awake ? <Check label={w.memory} hint={w.memoryHint} name="memory" /> : null}
-        {v.guest_agent ? <Check label={w.quiesce} name="quiesce" /> : null}
-        <div className="row">
-          <button type="button" className="button" onClick={onClose}>
-            {words.common.cancel}
-          </button>
-          <button type="submit" className="button primary" aria-disabled={take.isPending}>
-            {w.take}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={w.take}
+      submit={w.take}
+      busy={take.isPending}
+      error={whole}
+      onClose={onClose}
+      onSubmit={(form) => take.mutate(form)}
+    >
+      <Field label={w.name} hint={w.nameHint} fault={at.name}>
+        {(c) => <input {...c} name="name" autoComplete="off" maxLength={63} />}
+      </Field>
+      <Field label={w.description} fault={at.description}>
+        {(c) => <input {...c} name="description" autoComplete="off" maxLength={1000} />}
+      </Field>
+      {awake ? <Check label={w.memory} hint={w.memoryHint} name="memory" /> : null}
+      {v.guest_agent ? <Check label={w.quiesce} name="quiesce" /> : null}
+    </FormDialog>
   )
 }
 
@@ -155,35 +149,26 @@ type ConfirmProps = {
 
 function Confirm({ vm: v, what, snapshot: s, onClose }: ConfirmProps) {
   const refresh = useRefresh(v.id)
-  const go = useMutation({
-    mutationFn: async () => {
-      const params = { path: { id: v.id, snapshot: s.id } }
-      if (what === 'revert') await body(api.POST('/api/v1/vms/{id}/snapshots/{snapshot}/revert', { params }))
-      else await body(api.DELETE('/api/v1/vms/{id}/snapshots/{snapshot}', { params }))
-    },
-    onSuccess: () => {
-      refresh()
-      onClose()
-    },
-  })
-  const revert = what === 'revert'
+  const params = { path: { id: v.id, snapshot: s.id } }
+  if (what === 'revert')
+    return (
+      <ConfirmDialog
+        title={w.revertTitle(s.name)}
+        submit={w.revert}
+        text={w.revertText(absolute(Date.parse(s.created_at)))}
+        act={() => body(api.POST('/api/v1/vms/{id}/snapshots/{snapshot}/revert', { params }))}
+        onDone={refresh}
+        onClose={onClose}
+      />
+    )
   return (
-    <Dialog title={revert ? w.revertTitle(s.name) : w.deleteTitle(s.name)} onClose={onClose}>
-      <p>{revert ? w.revertText(absolute(Date.parse(s.created_at))) : w.deleteText}</p>
-      {go.error ? <ErrorView error={go.error} /> : null}
-      <div className="row">
-        <button type="button" className="button" onClick={onClose}>
-          {words.common.cancel}
-        </button>
-        <button
-          type="button"
-          className="button danger primary"
-          aria-disabled={go.isPending}
-          onClick={() => !go.isPending && go.mutate()}
-        >
-          {revert ? w.revert : w.delete}
-        </button>
-      </div>
-    </Dialog>
+    <ConfirmDialog
+      title={w.deleteTitle(s.name)}
+      submit={w.delete}
+      text={w.deleteText}
+      act={() => body(api.DELETE('/api/v1/vms/{id}/snapshots/{snapshot}', { params }))}
+      onDone={refresh}
+      onClose={onClose}
+    />
   )
 }

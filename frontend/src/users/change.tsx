@@ -1,7 +1,9 @@
+import { useQueryClient } from '@tanstack/react-query'
 import { api, body } from '../api/client.ts'
 import { session, type User } from '../auth/session.ts'
 import { words } from '../i18n/en/users.ts'
 import { useStore } from '../lib/store.ts'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { Check } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { toastDone } from '../ui/toast.tsx'
@@ -51,18 +53,15 @@ export function Edit({ user: u, onClose }: { user: User; onClose: () => void }) 
 
 /** Deletes the account. */
 export function Remove({ user: u, onClose }: { user: User; onClose: () => void }) {
-  const remove = useChange(() => api.DELETE('/api/v1/users/{id}', { params: { path: { id: u.id } } }), onClose)
+  const client = useQueryClient()
   return (
-    <FormDialog
+    <ConfirmDialog
       title={w.deleteTitle(u.username)}
       submit={w.delete}
-      danger
-      busy={remove.isPending}
-      error={remove.error}
+      text={w.deleteText}
+      act={() => api.DELETE('/api/v1/users/{id}', { params: { path: { id: u.id } } })}
+      onDone={() => void client.invalidateQueries({ queryKey: ['users'] })}
       onClose={onClose}
-      onSubmit={() => remove.mutate(undefined)}
-    >
-      <p>{w.deleteText}</p>
-    </FormDialog>
+    />
   )
 }

@@ -20,6 +20,9 @@ export const words = {
     quotaHint:
       'The quota: what all VMs of the tenant may have together. A limit below what is in use refuses only what comes on top.',
     saved: (name: string) => `The tenant ${name} is saved.`,
+    second: 'Everybody here needs a second factor',
+    secondHint: 'Who has none turns one on at the next request, before anything else.',
+    hasSecond: 'second factor required',
     deleteTitle: (name: string) => `Delete the tenant ${name}?`,
     deleteText: 'Only a tenant that has nothing left can be deleted: no VMs, images, networks or accounts.',
     deleteBlocked: (vms: number) => `It still has ${plural(vms, 'VM', 'VMs')}.`,

@@ -14,6 +14,8 @@ export type Rights = {
   /** Say where a VM runs. */
   place: boolean
   images: boolean
+  /** Add, cordon and remove machines. */
+  nodes: boolean
   /** Govern accounts and make what every tenant sees. */
   everyone: boolean
 }
@@ -28,6 +30,7 @@ function rightsOf(actions: readonly string[]): Rights {
     vms: may('vm.write'),
     place: may('vm.pick_node'),
     images: may('image.write'),
+    nodes: may('node.write'),
     everyone: may('account.write'),
   }
 }
@@ -35,8 +38,8 @@ function rightsOf(actions: readonly string[]): Rights {
 // Of the built-in roles, so that nothing waits for the list; core/auth says the same.
 const writes = ['vm.write', 'image.write']
 const builtIn: Record<string, readonly string[]> = {
-  administrator: [...writes, 'platform.read', 'vm.pick_node', 'account.read', 'account.write', 'tenant.write', 'audit.read'],
-  operator: [...writes, 'platform.read', 'vm.pick_node'],
+  administrator: [...writes, 'platform.read', 'node.write', 'vm.pick_node', 'account.read', 'account.write', 'tenant.write', 'audit.read'],
+  operator: [...writes, 'platform.read', 'node.write', 'vm.pick_node'],
   developer: writes,
   viewer: [],
 }

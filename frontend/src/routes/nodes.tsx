@@ -3,10 +3,13 @@ import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { Node } from '../api/client.ts'
 import { nodes } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/nodes.ts'
 import { count } from '../lib/count.ts'
 import { bytes, mebibytes } from '../lib/format.ts'
 import { JoinCommand } from '../nodes/join.tsx'
+import { Action } from '../ui/action.tsx'
+import { DataTable } from '../ui/data-table.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
@@ -18,12 +21,11 @@ const w = words.nodes
 export function NodesPage() {
   const query = useQuery(nodes())
   const [joining, setJoining] = useState(false)
+  const why = useRights().nodes ? undefined : words.common.forbidden('node.write')
   return (
     <>
       <PageHead title={w.title}>
-        <button type="button" className="button primary" onClick={() => setJoining(true)}>
-          {w.join}
-        </button>
+        <Action label={w.join} className="primary" why={why} onAction={() => setJoining(true)} />
       </PageHead>
       <Loaded query={query}>
         {(list) => (
@@ -49,48 +51,33 @@ export function NodesPage() {
 
 function Table({ list }: { list: Node[] }) {
   return (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={w.title}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{words.common.name}</th>
-            <th scope="col">{words.common.state}</th>
-            <th scope="col" className="end">
-              {w.vms}
-            </th>
-            <th scope="col">{w.cpus}</th>
-            <th scope="col">{w.memory}</th>
-            <th scope="col">{w.disk}</th>
-            <th scope="col">{w.accel}</th>
-            <th scope="col">{w.seen}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((n) => (
-            <tr key={n.id}>
-              <th scope="row">
-                <Link to="/nodes/$id" params={{ id: n.id }}>
-                  {n.name}
-                </Link>
-                {n.cordoned ? <span className="why">{w.cordoned}</span> : null}
-              </th>
-              <td title={n.state_reason || undefined}>
-                <State word={n.state} />
-              </td>
-              <td className="end">{count(n.vms)}</td>
-              <td className="nowrap">{w.allocatedOf(count(n.cpus_allocated), count(n.cpus))}</td>
-              <td className="nowrap">
-                {w.allocatedOf(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))}
-              </td>
-              <td className="nowrap">
-                {w.usedOf(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))}
-              </td>
-              <td title={n.accel_reason || undefined}>{n.accel}</td>
-              <td>{n.last_seen ? <Time at={n.last_seen} /> : words.common.never}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label={w.title}
+      columns={[words.common.name, words.common.state, { numbers: w.vms }, w.cpus, w.memory, w.disk, w.accel, w.seen]}
+    >
+      {list.map((n) => (
+        <tr key={n.id}>
+          <th scope="row">
+            <Link to="/nodes/$id" params={{ id: n.id }}>
+              {n.name}
+            </Link>
+            {n.cordoned ? <span className="why">{w.cordoned}</span> : null}
+          </th>
+          <td title={n.state_reason || undefined}>
+            <State word={n.state} />
+          </td>
+          <td className="end">{count(n.vms)}</td>
+          <td className="nowrap">{w.allocatedOf(count(n.cpus_allocated), count(n.cpus))}</td>
+          <td className="nowrap">
+            {w.allocatedOf(mebibytes(n.memory_allocated_mib), mebibytes(n.memory_mib))}
+          </td>
+          <td className="nowrap">
+            {w.usedOf(bytes(n.disk_total_bytes - n.disk_free_bytes), bytes(n.disk_total_bytes))}
+          </td>
+          <td title={n.accel_reason || undefined}>{n.accel}</td>
+          <td>{n.last_seen ? <Time at={n.last_seen} /> : words.common.never}</td>
+        </tr>
+      ))}
+    </DataTable>
   )
 }

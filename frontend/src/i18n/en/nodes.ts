@@ -1,3 +1,4 @@
+import { plural } from '../../lib/count.ts'
 import { words as shell } from './shell.ts'
 
 export const words = {
@@ -33,5 +34,19 @@ export const words = {
     allocatedOf: (a: string, of: string) => `${a} allocated of ${of}`,
     usedOf: (a: string, of: string) => `${a} used of ${of}`,
     stale: 'Last known values',
+    capacity: 'Capacity',
+    machine: 'The machine',
+    edit: 'Labels',
+    labelsHint: 'One per line, as name=value.',
+    badLabel: (line: string) => `“${line}” is no label. Write name=value.`,
+    remove: 'Remove',
+    removeTitle: (name: string) => `Remove the node ${name}?`,
+    removeText: 'It is refused from now on and has to join anew. A node that still has VMs is not removed.',
+    removeBlocked: (vms: number) => `It still has ${plural(vms, 'VM', 'VMs')}.`,
+    removed: (name: string) => `${name} was removed.`,
+    dead: 'It is off for good',
+    deadTitle: (name: string) => `Is the machine ${name} really off?`,
+    deadText: 'Look at it before you say so: its VMs count as ended from then on and can be deleted. If it still runs, they run there unseen.',
+    deadDone: (name: string) => `${name} counts as dead.`,
   },
 }

@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import { Provider } from './provider.ts'
 import { Client, password } from './server.ts'
 import { expect, expectAccessible, test } from './story.ts'
 import { totp } from './totp.ts'
@@ -192,4 +193,64 @@ test('a refusal of the organisation’s sign-in is a sentence on the sign-in pag
   await page.fill("input[name='password']", password)
   await page.click("button[type='submit']")
   await expect(page.locator('.dashboard')).toBeVisible()
+})
+
+test('an account is linked to its identity at the organisation, signs in there, keeps others off it, and is unlinked', async ({ own, allow }) => {
+  allow(/status of (401|403|422)/) // the wrong password, and what is asked before the sign-in
+  const provider = await Provider.start({ sub: 'linda-there', email: 'linda@organisation.example', email_verified: true })
+  allow(new RegExp(`^foreign request: ${provider.url}/authorize`)) // where the story sends its browser
+  try {
+    const { server, page } = await own(['--sim'], {
+      NOVACRON_OIDC_ISSUER: provider.url,
+      NOVACRON_OIDC_CLIENT_ID: 'novacron',
+      NOVACRON_OIDC_CLIENT_SECRET: 'between us',
+      NOVACRON_OIDC_ROLES: '*=viewer',
+    })
+    await server.createUser('linda', 'developer')
+    await server.createUser('greta', 'developer')
+    const dialog = page.getByRole('dialog')
+    const card = page.locator('.card').filter({ has: page.getByRole('heading', { name: 'Your organisation' }) })
+    const link = async (phrase: string) => {
+      await dialog.getByLabel('Present password').fill(phrase)
+      await dialog.getByRole('button', { name: 'Link the account' }).click()
+    }
+    await enter(page, 'linda')
+    await expect(page.locator('.dashboard')).toBeVisible()
+    await page.goto('/settings/security')
+    await expect(card).toContainText('not linked')
+    await expectAccessible(page)
+    await card.getByRole('button', { name: 'Link the account' }).click()
+    await link('not the password')
+    await expect(dialog.getByText('The present password is wrong')).toBeVisible()
+    await expectAccessible(page)
+    await link(password)
+    await expect(card.getByRole('button', { name: 'Unlink' })).toBeVisible() // there and back
+    await expect(page).toHaveURL(/\/settings\/security$/)
+
+    await page.context().clearCookies()
+    await page.goto('/auth/login')
+    await page.getByRole('link', { name: 'Sign in with your organisation' }).click()
+    await expect(page.locator('.user-menu')).toContainText('linda')
+
+    await page.context().clearCookies()
+    await enter(page, 'greta')
+    await expect(page.locator('.dashboard')).toBeVisible()
+    await page.goto('/settings/security')
+    await card.getByRole('button', { name: 'Link the account' }).click()
+    await link(password)
+    await expect(card.getByRole('alert')).toContainText('has another account here')
+    await expect(card).toContainText('not linked')
+
+    await page.context().clearCookies()
+    await enter(page, 'linda')
+    await expect(page.locator('.dashboard')).toBeVisible()
+    await page.goto('/settings/security')
+    await card.getByRole('button', { name: 'Unlink' }).click()
+    await dialog.getByLabel('Present password').fill(password)
+    await dialog.getByRole('button', { name: 'Unlink' }).click()
+    await expect(page.getByText('The account was unlinked.')).toBeVisible()
+    await expect(card).toContainText('not linked')
+  } finally {
+    provider.stop()
+  }
 })

@@ -284,6 +284,7 @@ const profile = createRoute({
 const security = createRoute({
   getParentRoute: () => settings,
   path: '/security',
+  validateSearch: (s: Record<string, unknown>): { refused?: string } => ({ refused: text(s.refused) }),
   component: lazyRouteComponent(() => import('./routes/settings-security.tsx'), 'Security'),
 })
 const sessions = createRoute({

@@ -75,7 +75,11 @@ export const vmSearch = (name: string) =>
 export const vm = (id: string) =>
   queryOptions({
     queryKey: ['vms', 'one', id] as const,
-    queryFn: ({ signal }) => body(api.GET('/api/v1/vms/{id}', { params: { path: { id } }, signal })),
+    queryFn: async ({ signal }) => {
+      const found = await body(api.GET('/api/v1/vms/{id}', { params: { path: { id } }, signal }))
+      learnNames('vm', [found]) // its operations carry the id only
+      return found
+    },
   })
 
 /** The statuses that the dashboard counts by themselves; the others are rare and short. */
@@ -192,6 +196,7 @@ export const networks = () =>
 export type OperationFilter = {
   status?: 'open' | Schemas['Operation']['status']
   subject?: string
+  kind?: string
   limit?: number
 }
 
@@ -326,6 +331,14 @@ export const factor = () =>
     queryKey: ['factor'] as const,
     queryFn: ({ signal }) => body(api.GET('/api/auth/2fa/status', { signal })),
     staleTime: 0, // no event tells of the own account
+  })
+
+/** Whether the own account signs in at the organisation's OpenID provider. */
+export const identity = () =>
+  queryOptions({
+    queryKey: ['identity'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/oidc/link', { signal })),
+    staleTime: 0,
   })
 
 export const me = () =>

@@ -33,6 +33,9 @@ export async function signInMethods(): Promise<Schemas['SignInMethods']> {
   return response.json()
 }
 
+/** The same as a query, for the pages that offer them. Without an answer the password still works. */
+export const signInWays = { queryKey: ['sign-in methods'], queryFn: signInMethods, staleTime: 60_000, retry: false } as const
+
 /** Makes an account. The answer says whether a mail must be answered before the first sign-in. */
 export async function register(request: Schemas['Register']): Promise<Schemas['Registered']> {
   return (await post('/api/auth/register', request)).json()

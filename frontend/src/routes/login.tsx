@@ -3,9 +3,9 @@ import { Link, Navigate, useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { Problem, sentence } from '../api/problem.ts'
 import { canPasskey } from '../auth/passkey.ts'
-import { signInMethods } from '../auth/post.ts'
+import { signInWays } from '../auth/post.ts'
 import { ensureSession, leaveChallenge, provePasskey, session, signIn } from '../auth/session.ts'
-import { words } from '../i18n/en/core.ts'
+import { refusedBy, words } from '../i18n/en/core.ts'
 import { useNow } from '../lib/clock.ts'
 import { useStore } from '../lib/store.ts'
 import { Gate } from '../ui/gate.tsx'
@@ -21,10 +21,10 @@ export function LoginPage() {
   const { next, again, refused } = useSearch({ from: '/auth/login' })
   const navigate = useNavigate()
   const [busy, setBusy] = useState(false)
+  const [tried, setTried] = useState(false)
   const [refusal, setRefusal] = useState<Refusal>()
   const password = useRef<HTMLInputElement>(null)
-  // Without an answer the password still works.
-  const { data: ways } = useQuery({ queryKey: ['sign-in methods'], queryFn: signInMethods, staleTime: 60_000, retry: false })
+  const { data: ways } = useQuery(signInWays)
   const wait = Math.ceil(((refusal?.until ?? 0) - useNow()) / 1000)
 
   useEffect(() => {
@@ -32,6 +32,8 @@ export function LoginPage() {
     ensureSession().catch(() => undefined)
   }, [])
 
+  // Who was signed in before this page and was refused came back from the provider to link the account.
+  if (now.status === 'in' && refused && !tried) return <Navigate to="/settings/security" search={{ refused }} replace />
   if (now.status === 'in') return next ? <Navigate to={next} replace /> : <Navigate to="/dashboard" replace />
 
   const submit = async (event: React.FormEvent<HTMLFormElement>) => {
@@ -39,6 +41,7 @@ export function LoginPage() {
     if (busy || wait > 0) return
     const form = new FormData(event.currentTarget)
     setBusy(true)
+    setTried(true)
     setRefusal(undefined)
     try {
       const step = await signIn(String(form.get('username')), String(form.get('password')))
@@ -57,6 +60,7 @@ export function LoginPage() {
   const byPasskey = async () => {
     if (busy || wait > 0) return
     setBusy(true)
+    setTried(true)
     setRefusal(undefined)
     leaveChallenge()
     try {
@@ -123,7 +127,7 @@ function Notice({ begun, refused }: { begun: boolean | undefined; refused: strin
   if (refused)
     return (
       <p className="alert" role="alert">
-        {Object.hasOwn(w.refused, refused) ? w.refused[refused] : w.refusedOther}
+        {refusedBy(refused)}
       </p>
     )
   if (begun) return <p className="alert info">{w.begin}</p>

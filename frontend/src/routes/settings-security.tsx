@@ -1,8 +1,10 @@
 import { useMutation } from '@tanstack/react-query'
+import { useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, type Schemas } from '../api/client.ts'
 import { Problem } from '../api/problem.ts'
 import { FactorCard } from '../factor/card.tsx'
+import { IdentityCard } from '../factor/identity.tsx'
 import { PasskeysCard } from '../factor/passkeys.tsx'
 import { words as gate } from '../i18n/en/account.ts'
 import { words } from '../i18n/en/settings.ts'
@@ -13,6 +15,7 @@ import { toastDone } from '../ui/toast.tsx'
 const w = words.security
 
 export function Security() {
+  const { refused } = useSearch({ from: '/shell/settings/security' })
   const [changing, setChanging] = useState(false)
   return (
     <div className="stack narrow">
@@ -28,6 +31,7 @@ export function Security() {
       </section>
       <FactorCard />
       <PasskeysCard />
+      <IdentityCard refused={refused} />
     </div>
   )
 }

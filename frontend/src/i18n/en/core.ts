@@ -69,6 +69,9 @@ export const words = {
       oidc_no_role: 'None of your groups at your organisation gives access here. Ask an administrator.',
       oidc_email: 'Your organisation does not vouch for an e-mail address of yours. Confirm one there first.',
       oidc_unreachable: 'Your organisation’s sign-in does not answer. Try again, or sign in with your password.',
+      identity_known: 'That identity at your organisation has another account here already.',
+      identity_linked: 'Your account is linked already.',
+      account_closed: 'This account was closed. Ask an administrator.',
       email_taken: 'There is an account with your e-mail address already. Sign in with its password, or ask an administrator.',
     } as Record<string, string>,
     refusedOther: 'You were not signed in. Begin again, or sign in another way.',
@@ -79,4 +82,10 @@ export const words = {
     left: 'No passkey was used: it was declined, or there is none here. Try again, or sign in another way.',
     origin: 'Passkeys work only at the public address of this installation. Open that address and try again.',
   },
+}
+
+/** Why the organisation's sign-in came to nothing, by the code in the address; anybody may write one there. */
+export function refusedBy(code: string): string {
+  const { refused, refusedOther } = words.login
+  return (Object.hasOwn(refused, code) ? refused[code] : undefined) ?? refusedOther
 }

@@ -48,7 +48,9 @@ test('every page is accessible in both themes and fits a phone', async ({ page, 
   }
 })
 
-test('makes a join command, and cordons a node', async ({ page, signIn }) => {
+test('makes a join command, and cordons and labels a node', async ({ page, signIn, api, allow }) => {
+  allow(/status of 409/) // a node that is alive is not removed
+  await api.createVM('holds-the-node')
   await signIn()
   await page.goto('/nodes')
   await page.getByRole('button', { name: 'Add a node' }).click()
@@ -61,6 +63,17 @@ test('makes a join command, and cordons a node', async ({ page, signIn }) => {
   await expect(page.getByText('takes no new VMs')).toBeVisible()
   await page.getByRole('button', { name: 'Uncordon' }).click()
   await expect(page.getByText('takes no new VMs')).toHaveCount(0)
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Labels' }).click()
+  await dialog.getByLabel('Labels').fill('rack')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog.getByText('“rack” is no label')).toBeVisible()
+  await dialog.getByLabel('Labels').fill('rack=12')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByText('rack=12')).toBeVisible()
+  await page.getByRole('button', { name: 'Remove' }).click()
+  await dialog.getByRole('button', { name: 'Remove' }).click()
+  await expect(dialog.getByRole('alert')).toBeVisible() // it is alive
 })
 
 test('a viewer sees, and is told why nothing can be done', async ({ page, server, signIn, api }) => {
@@ -88,7 +101,7 @@ test('makes an account', async ({ page, signIn, allow }) => {
   await expect(page.getByRole('row', { name: /linus@example.org/ })).toContainText('developer')
 })
 
-test('an upload goes on after the line was cut', async ({ page, signIn, allow }) => {
+test('an upload goes on after the line was cut, and is no image where the checksum differs', async ({ page, signIn, allow }) => {
   allow(/net::ERR|Failed to load resource|WebSocket/)
   await signIn()
   await page.goto('/images/new')
@@ -119,4 +132,16 @@ test('an upload goes on after the line was cut', async ({ page, signIn, allow })
   await row.getByRole('button', { name: 'Delete' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await expect(row).toHaveCount(0)
+  await page.unroute('**/api/v1/images/*/data')
+
+  // What is not as its checksum says becomes no image, and the page says why.
+  await page.goto('/images/new')
+  await page.getByLabel('File').setInputFiles({ name: 'damaged.raw', mimeType: 'application/octet-stream', buffer: disk })
+  await page.getByLabel('Checksum').fill(`sha256:${'0'.repeat(64)}`)
+  await page.getByRole('button', { name: 'Upload' }).click()
+  const failed = page.getByRole('region', { name: 'Imports that failed' })
+  await expect(failed).toContainText('damaged')
+  await expect(failed).toContainText(/has checksum sha256:\w+ and sha256:0+ was expected/)
+  await expect(page.getByRole('row', { name: /^damaged/ })).toHaveCount(0)
+  await expectAccessible(page)
 })

@@ -1,22 +1,23 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, body, type Image } from '../api/client.ts'
 import { images } from '../api/queries.ts'
 import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/images.ts'
+import { FailedImports } from '../images/failed.tsx'
 import { UploadView } from '../images/upload-view.tsx'
 import { startUpload, uploads } from '../images/uploads.ts'
 import { bytes, percent } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
+import { ConfirmDialog } from '../ui/confirm.tsx'
 import { DataTable } from '../ui/data-table.tsx'
-import { Dialog } from '../ui/dialog.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
 import { toastError } from '../ui/toast.tsx'
-import { Empty, ErrorView, Loaded } from '../ui/views.tsx'
+import { Empty, Loaded } from '../ui/views.tsx'
 
 const w = words.images
 
@@ -37,6 +38,7 @@ export function ImagesPage() {
             <UploadView upload={u} />
           </div>
         ))}
+        <FailedImports />
         <Loaded query={query}>
           {(list) => (
             <>
@@ -111,35 +113,14 @@ function GoOn({ image }: { image: Image }) {
 
 function Remove({ image, onClose }: { image: Image; onClose: () => void }) {
   const client = useQueryClient()
-  const remove = useMutation({
-    mutationFn: () =>
-      body(
-        api.DELETE('/api/v1/images/{id}', {
-          params: { path: { id: image.id }, query: { wait: '10s' } },
-        }),
-      ),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: ['images'] })
-      onClose()
-    },
-  })
   return (
-    <Dialog title={w.deleteTitle(image.name)} onClose={onClose}>
-      <p>{w.deleteText}</p>
-      {remove.error ? <ErrorView error={remove.error} /> : null}
-      <div className="row">
-        <button type="button" className="button" onClick={onClose}>
-          {words.common.cancel}
-        </button>
-        <button
-          type="button"
-          className="button danger primary"
-          aria-disabled={remove.isPending}
-          onClick={() => !remove.isPending && remove.mutate()}
-        >
-          {w.delete}
-        </button>
-      </div>
-    </Dialog>
+    <ConfirmDialog
+      title={w.deleteTitle(image.name)}
+      submit={w.delete}
+      text={w.deleteText}
+      act={() => body(api.DELETE('/api/v1/images/{id}', { params: { path: { id: image.id }, query: { wait: '10s' } } }))}
+      onDone={() => void client.invalidateQueries({ queryKey: ['images'] })}
+      onClose={onClose}
+    />
   )
 }

@@ -39,6 +39,7 @@ export const words = {
     paused: 'Paused',
     waiting: (reason: string) => `${reason} Trying again.`,
     otherSize: 'This file has another size than the one whose upload began.',
+    failed: 'Imports that failed',
     unfinished: 'Unfinished upload',
     as: 'Name',
   },

@@ -57,15 +57,16 @@ test('a VM is renamed, grown, described, protected and cloned', async ({ page, s
   await dialog.getByLabel('vCPUs').fill('2')
   await dialog.getByLabel('Memory').fill('1 GiB')
   await dialog.getByLabel('Protect').check()
+  await dialog.getByLabel('Start it when its node starts').check()
   await expectAccessible(page)
   await dialog.getByRole('button', { name: 'Save' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'fancy' })).toBeVisible()
   await expect
     .poll(async () => {
       const v = (await api.send('GET', `/api/v1/vms/${id}`)) as Record<string, unknown>
-      return [v.name, v.cpus, v.memory_mib, v.protected]
+      return [v.name, v.cpus, v.memory_mib, v.protected, (v.autostart as { enabled: boolean }).enabled]
     })
-    .toEqual(['fancy', 2, 1024, true])
+    .toEqual(['fancy', 2, 1024, true, true])
   await page.getByRole('button', { name: 'More actions' }).click()
   await expect(page.getByRole('button', { name: /^Delete/ })).toContainText(/protected/)
   await page.getByRole('button', { name: /^Clone/ }).click()
@@ -74,7 +75,7 @@ test('a VM is renamed, grown, described, protected and cloned', async ({ page, s
   await expect(page.getByRole('heading', { level: 1, name: 'fancy-two' })).toBeVisible()
 })
 
-test('disks and network interfaces come and go while the VM runs', async ({ page, signIn, api }) => {
+test('disks, network interfaces and forwarded ports come and go while the VM runs', async ({ page, signIn, api }) => {
   const { id } = await api.createVM('growing')
   await signIn()
   await page.goto(`/vms/${id}`)
@@ -99,4 +100,12 @@ test('disks and network interfaces come and go while the VM runs', async ({ page
   await expect(dialog).toContainText('5 GiB, is lost')
   await dialog.getByRole('button', { name: 'Remove' }).click()
   await expect.poll(async () => (await read()).disks.length).toBe(1)
+  await idle()
+  await page.getByRole('button', { name: 'Edit the forwarded ports' }).click()
+  await dialog.getByLabel('Forwarded ports').fill('ssh')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(dialog.getByText('“ssh” is no forward')).toBeVisible()
+  await dialog.getByLabel('Forwarded ports').fill('12222:22')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(page.getByRole('listitem').filter({ hasText: /^12222:22$/ })).toBeVisible()
 })

@@ -6,11 +6,14 @@ import { vm } from '../api/queries.ts'
 import { type Kind, Line, type Standing } from '../console/line.ts'
 import type { Combination } from '../console/screen.tsx'
 import { words } from '../i18n/en/vm.ts'
+import type { Tone } from '../lib/state.ts'
 import { Action } from '../ui/action.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Field } from '../ui/field.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { Ready } from '../ui/page.tsx'
+import { State } from '../ui/state.tsx'
+import { toastError } from '../ui/toast.tsx'
 import { Skeleton } from '../ui/views.tsx'
 import { reason } from '../vm/power.ts'
 
@@ -128,13 +131,18 @@ function Console({ vm: v, kind }: { vm: VM; kind: Kind }) {
   )
 }
 
+/** Browsers may refuse: in a frame, or by a policy of the machine. */
 async function toggleFullscreen(element: HTMLElement | null) {
-  if (document.fullscreenElement) await document.exitFullscreen()
-  else await element?.requestFullscreen()
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen()
+    else await element?.requestFullscreen()
+  } catch {
+    toastError(new Error(w.noFullscreen))
+  }
 }
 
 function Status({ standing: s }: { standing: Standing }) {
-  const [word, tone] = ((): [string, string] => {
+  const [word, tone] = ((): [string, Tone] => {
     switch (s.is) {
       case 'connecting':
         return [w.connecting, 'busy']
@@ -149,7 +157,7 @@ function Status({ standing: s }: { standing: Standing }) {
   })()
   return (
     <span role="status" className="row">
-      <span className={`state ${tone}`}>{word}</span>
+      <State word={word} tone={tone} />
       {s.is === 'open' && s.others.length > 0 ? <span className="muted">{w.also(s.others.join(', '))}</span> : null}
       {s.is === 'lost' && s.reason ? <span className="muted">{s.reason}</span> : null}
     </span>

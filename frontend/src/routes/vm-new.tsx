@@ -3,13 +3,14 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { api, body, type Image, randomKey, type Schemas } from '../api/client.ts'
 import { Problem, sentence } from '../api/problem.ts'
-import { images, networks, nodes } from '../api/queries.ts'
+import { images, networks, nodes, operation } from '../api/queries.ts'
 import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/vms.ts'
 import { gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { ErrorView } from '../ui/views.tsx'
+import { type Machine, MachineFields, machineOf, plain } from '../vm/machine.tsx'
 import { Placement } from '../vm/placement.tsx'
 
 const w = words.create
@@ -26,6 +27,7 @@ type Draft = {
   start: boolean
   protect: boolean
   node: string
+  machine: Machine
 }
 
 const presets = [
@@ -61,6 +63,7 @@ export function requestOf(d: Draft): { request: Schemas['CreateVM'] } | { faults
       ...(d.userData.trim() ? { user_data: d.userData } : {}),
       ...(d.protect ? { protected: true } : {}),
       ...(d.node ? { node: d.node } : {}),
+      ...machineOf(d.machine),
     },
   }
 }
@@ -84,6 +87,7 @@ export function NewVMPage() {
     start: true,
     protect: false,
     node: '',
+    machine: plain,
   })
   const [touched, setTouched] = useState(false)
   // The first image that is there is chosen until somebody chooses.
@@ -237,6 +241,18 @@ export function NewVMPage() {
               </Field>
             ) : null}
           </section>
+          <details className="card" open={faults.firmware || faults.cdrom || faults.description ? true : undefined}>
+            <summary>{w.machine}</summary>
+            <div className="stack">
+              <MachineFields
+                machine={draft.machine}
+                set={(change) => set({ machine: { ...draft.machine, ...change } })}
+                faults={faults}
+                image={chosen}
+                discs={ready.filter((i) => i.format === 'iso')}
+              />
+            </div>
+          </details>
         </div>
         <aside className="card">
           <h2>{w.summary}</h2>
@@ -314,8 +330,9 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
       )
     },
     onSuccess: async (made) => {
-      const { operation: _, ...vm } = made
+      const { operation: making, ...vm } = made
       client.setQueryData(['vms', 'one', vm.id], vm)
+      if (making) client.setQueryData(operation(making.id).queryKey, making) // its steps are on the page from the first moment
       await navigate({ to: '/vms/$id', params: { id: vm.id } })
     },
     onError: (error) => {
@@ -337,7 +354,7 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
   return { faults, rest, pending: create.isPending, submit }
 }
 
-const shown = ['name', 'image', 'cpus', 'memory_mib', 'disk_gib', 'ssh_keys', 'user_data', 'node']
+const shown = ['name', 'image', 'cpus', 'memory_mib', 'disk_gib', 'ssh_keys', 'user_data', 'node', 'description', 'firmware', 'cdrom']
 
 function faultsOf(error: unknown): Record<string, string> {
   if (!(error instanceof Problem)) return {}

@@ -7,6 +7,7 @@ import { mebibytes } from '../lib/format.ts'
 import { Copy } from '../ui/copy.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
+import { Forwards } from '../vm/forwards.tsx'
 import { Hardware } from '../vm/hardware.tsx'
 
 const w = words.vm
@@ -19,6 +20,7 @@ export function VMOverview() {
       <Summary vm={v} />
       <div className="side">
         <Hardware vm={v} />
+        <Forwards vm={v} />
       </div>
       <Guest vm={v} />
       <Ready />
@@ -48,6 +50,7 @@ function Summary({ vm: v }: { vm: VM }) {
         </Fact>
         <Fact name={w.firmware}>{v.firmware}</Fact>
         {v.accel ? <Fact name={w.accel}>{v.accel}</Fact> : null}
+        <Fact name={w.autostart}>{v.autostart.enabled ? w.yes : w.no}</Fact>
         <Fact name={w.protected}>{v.protected ? w.yes : w.no}</Fact>
         <Fact name={words.common.created}>
           <Time at={v.created_at} />

@@ -52,8 +52,9 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
       memory_mib: memory,
       protected: form.has('protected'),
     }
-    const change = Object.fromEntries(Object.entries(asked).filter(([key, value]) => v[key as keyof typeof asked] !== value))
-    save.mutate(change)
+    const change: Schemas['UpdateVM'] = Object.fromEntries(Object.entries(asked).filter(([key, value]) => v[key as keyof typeof asked] !== value))
+    const enabled = form.has('autostart')
+    save.mutate(enabled === v.autostart.enabled ? change : { ...change, autostart: { ...v.autostart, enabled } })
   }
   return (
     <FormDialog title={w.title(v.name)} submit={words.common.save} busy={save.isPending} error={whole} onClose={onClose} onSubmit={submit}>
@@ -72,6 +73,7 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
         </Field>
       </div>
       {v.status === 'running' || v.status === 'paused' ? <p className="muted">{w.running}</p> : null}
+      <Check label={words.machine.autostart} name="autostart" defaultChecked={v.autostart.enabled} />
       <Check label={words.create.protect} name="protected" defaultChecked={v.protected} />
     </FormDialog>
   )

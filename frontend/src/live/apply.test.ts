@@ -77,3 +77,26 @@ test('reads one VM again only where somebody looks at it', () => {
   expect(asked).toContain('vms/one/a')
   expect(asked).not.toContain('vms/one/b')
 })
+
+test('what happens now and then is read at once, and while much happens the reads become fewer', () => {
+  const invalidate = vi.spyOn(client, 'invalidateQueries')
+  const counts = () => invalidate.mock.calls.filter(([filter]) => filter?.queryKey?.join('/') === 'vms/counts').length
+  const apply = createApply(client)
+  const change = () => apply([{ kind: 'vm', id: 'a', patch }])
+  change()
+  vi.advanceTimersByTime(50)
+  expect(counts()).toBe(1)
+  change() // the second of two within a second is not late either
+  vi.advanceTimersByTime(1_000)
+  expect(counts()).toBe(2)
+  for (let i = 0; i < 600; i++) {
+    change()
+    vi.advanceTimersByTime(100)
+  }
+  expect(counts()).toBeLessThan(20) // of a minute, which is good for a hundred requests of all kinds
+  vi.advanceTimersByTime(20_000)
+  const before = counts()
+  change()
+  vi.advanceTimersByTime(50)
+  expect(counts()).toBe(before + 1)
+})

@@ -5,22 +5,25 @@ import type { Change, OperationPatch, VMPatch } from './reducer.ts'
 type VMPage = Schemas['ListVMSummary']
 type Operations = Schemas['ListOperation']
 
-/** Least time between two reads of the same thing because of events, in ms. The API takes 100 requests a minute. */
-const patience = 3_000
+/** Times between two reads of the same thing because of events, in ms: what happens now and then shows at once, and while much
+ * happens the reads become fewer, since the API takes 100 requests a minute. */
+const pauses = { least: 500, most: 4_000, quiet: 8_000 }
 
 /** Brings changes into the cache: known values are put where they are shown, the rest is read again, but not too often. */
 export function createApply(client: QueryClient) {
-  const due = new Map<string, { last: number; timer?: ReturnType<typeof setTimeout> }>()
+  const due = new Map<string, { last: number; pause: number; timer?: ReturnType<typeof setTimeout> }>()
 
   const reread = (key: readonly unknown[], still: () => boolean = () => true) => {
     const name = JSON.stringify(key)
-    const known = due.get(name) ?? { last: 0 }
+    const known = due.get(name) ?? { last: 0, pause: pauses.least }
     due.set(name, known)
     if (known.timer) return
-    const wait = Math.max(50, known.last + patience - Date.now())
+    if (Date.now() - known.last > pauses.quiet) known.pause = pauses.least
+    const wait = Math.max(50, known.last + known.pause - Date.now())
     known.timer = setTimeout(() => {
       known.timer = undefined
       known.last = Date.now()
+      known.pause = Math.min(known.pause * 2, pauses.most)
       if (still()) void client.invalidateQueries({ queryKey: key })
     }, wait)
   }

@@ -1,8 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
-import { before } from '../api/queries.ts'
+import type { Event } from '../api/client.ts'
+import { before, users } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/events.ts'
+import { kindWords } from '../i18n/en/shell.ts'
 import { absolute, timeOfDay } from '../lib/format.ts'
 import { useStore } from '../lib/store.ts'
 import { recent } from '../live/socket.ts'
@@ -16,7 +19,17 @@ const w = words.events
 const kinds = ['vm', 'operation', 'node', 'image'] as const
 const shown = 300 // rows; older ones are in the activity of each VM
 
+/** What an event is about: that of an operation is about what it acts on. */
+function aboutOf(e: Event): { what: string; subject: string } {
+  const data = (typeof e.data === 'object' && e.data !== null ? e.data : {}) as Record<string, unknown>
+  const { kind, subject } = data
+  if (!e.type.startsWith('operation.') || typeof kind !== 'string' || typeof subject !== 'string') return { what: '', subject: e.subject }
+  return { what: kindWords(kind), subject }
+}
+
 export function EventsPage() {
+  const { accounts } = useRights()
+  useQuery({ ...users(), enabled: accounts }) // tells their names
   const { kind } = useSearch({ from: '/shell/events' })
   const navigate = useNavigate({ from: '/events' })
   const fresh = useStore(recent)
@@ -75,9 +88,9 @@ export function EventsPage() {
               </td>
               <td className="mono">{e.type}</td>
               <td>
-                <SubjectLink subject={e.subject} />
+                <SubjectLink subject={aboutOf(e).subject} />
               </td>
-              <td>{tell(e)}</td>
+              <td>{[aboutOf(e).what, tell(e)].filter(Boolean).join(' · ')}</td>
             </tr>
           ))}
         </DataTable>

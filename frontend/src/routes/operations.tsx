@@ -60,7 +60,7 @@ export function OperationsPage() {
                     <div className="grow">
                       <OperationView operation={o} />
                       <span className="muted">
-                        {words.activity.by(o.caller)} <Time at={o.created_at} />
+                        {words.activity.by(o.caller)} · <Time at={o.created_at} />
                       </span>
                     </div>
                   </li>

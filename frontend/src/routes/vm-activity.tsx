@@ -36,7 +36,7 @@ export function VMActivity() {
                 <div key={o.id}>
                   <OperationView operation={o} />
                   <span className="muted">
-                    {w.by(o.caller)} <Time at={o.created_at} />
+                    {w.by(o.caller)} · <Time at={o.created_at} />
                   </span>
                 </div>
               ))}
@@ -71,7 +71,7 @@ export function tell(e: Event): string {
   const data = (typeof e.data === 'object' && e.data !== null ? e.data : {}) as Record<string, unknown>
   const parts = [
     data.name,
-    data.previous && data.status ? `${data.previous} → ${data.status}` : data.status,
+    data.previous && data.status && data.previous !== data.status ? `${data.previous} → ${data.status}` : data.status,
     data.state,
     data.sentence,
     data.reason,

@@ -1,10 +1,11 @@
+import { readdir, readFile } from 'node:fs/promises'
 import type { Page } from '@playwright/test'
 import { Client, password } from './server.ts'
 import { expect, test } from './story.ts'
 
 const boot = 120_000 // ms that a guest may take under software emulation on a busy machine
 
-test('the consoles of a real guest: typed into, drawn, and back by themselves after the guest and the server restart', async ({
+test('the consoles of a real guest: typed into, drawn, back by themselves after the guest and the server restart, and missed when it crashes', async ({
   own,
   allow,
 }) => {
@@ -47,6 +48,14 @@ test('the consoles of a real guest: typed into, drawn, and back by themselves af
   await page.getByRole('link', { name: 'Screen' }).click()
   await expect(connected).toBeVisible({ timeout: 60_000 })
   await expect.poll(() => colours(page), { timeout: 60_000 }).toBeGreaterThan(1)
+
+  // Its process dies: the dashboard tells, and leads to exactly that one.
+  await api.createVM('well', { memory_mib: 128, networks: [], start: false })
+  await crash(id)
+  await page.getByRole('link', { name: 'Dashboard' }).click()
+  await page.getByRole('link', { name: '1 VM in state error' }).click({ timeout: 60_000 })
+  await expect(page).toHaveURL(/\/vms\?status=error$/)
+  await expect(page.getByRole('row').getByRole('link')).toHaveText(['real'])
 })
 
 test('the screen of a real guest: keys reach it, it comes back by itself, and is watched and taken over', async ({ own, browser, allow }) => {
@@ -84,6 +93,13 @@ test('the screen of a real guest: keys reach it, it comes back by itself, and is
   await page.getByRole('button', { name: 'Type it' }).click()
   await expect(told).toContainText(phrase, { timeout: 60_000 })
 
+  await page.bringToFront() // a tab behind another gets no full screen
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect.poll(() => page.evaluate(() => document.fullscreenElement?.className)).toBe('console')
+  await expect(page.getByRole('button', { name: 'Send keys' })).toBeInViewport()
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect.poll(() => page.evaluate(() => document.fullscreenElement)).toBeNull()
+
   const context = await browser.newContext({ baseURL: server.url })
   const second = await context.newPage()
   await enter(second, 'bea', 'vnc')
@@ -114,11 +130,17 @@ test('a snapshot with memory brings a real guest back to where it was, and says 
   await server.createUser('ada', 'administrator')
   const api = await new Client(server.url).login('ada')
   await api.tinyReady()
-  const { id } = await api.createVM('kept', { memory_mib: 128, networks: [] })
-  await page.goto(`/auth/login?next=/vms/${id}/console`)
+  await page.goto('/auth/login?next=/vms/new')
   await page.fill("input[name='username']", 'ada')
   await page.fill("input[name='password']", password)
   await page.click("button[type='submit']")
+  await page.getByLabel('Name').fill('kept')
+  await page.getByLabel('Memory', { exact: true }).fill('128 MiB')
+  await page.getByRole('checkbox', { name: /^default/ }).uncheck()
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'kept' })).toBeVisible()
+  const id = new URL(page.url()).pathname.split('/')[2]
+  await page.getByRole('link', { name: 'Console' }).first().click()
   const screen = page.locator('.xterm-accessibility-tree')
   const type = async (text: string) => {
     await page.getByLabel('Serial console of the VM. Ctrl').focus()
@@ -177,6 +199,14 @@ async function imported(api: Client): Promise<string> {
   const { id } = (await api.send('POST', '/api/v1/images', { name: 'typed', bytes: disk.length })) as { id: string }
   await api.upload(id, disk)
   return id
+}
+
+/** Ends a guest's process as a crash of QEMU does. */
+async function crash(id: string) {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') // it ended meanwhile
+    if (line.includes('qemu-system-') && line.includes(id)) process.kill(Number(pid), 'SIGKILL')
+  }
 }
 
 /** How many colours the guest's screen shows, to a few: a screen that is one grey plane shows nothing. */

@@ -1,3 +1,4 @@
+import type { WebSocketRoute } from '@playwright/test'
 import { Client } from './server.ts'
 import { expect, test } from './story.ts'
 
@@ -23,6 +24,35 @@ test('says that the server is gone and from when the data is, and catches up whe
   await api.createVM('after')
   await expect(page.getByRole('link', { name: 'after' })).toHaveCount(1)
   await expect(page.getByRole('link', { name: 'before' })).toHaveCount(1)
+})
+
+test('what happens while the line is cut is there when it is back: nothing missing, nothing twice, no reload', async ({ page, signIn, api }) => {
+  await api.createVM('cut-stays')
+  const { id: stops } = await api.createVM('cut-stops')
+  const { id: goes } = await api.createVM('cut-goes')
+  let cut = false
+  const begun: WebSocketRoute[] = []
+  await page.routeWebSocket('**/ws/events/v1', (browser) => {
+    begun.push(browser)
+    if (cut) return void browser.close({ code: 1013 })
+    browser.connectToServer()
+  })
+  await signIn()
+  await page.goto('/vms?name=cut-')
+  await expect(page.getByText('Live', { exact: true })).toBeVisible()
+  await page.evaluate(() => Object.assign(window, { same: true }))
+  cut = true
+  for (const line of begun) await line.close({ code: 1013 })
+  await expect(page.getByText(/(Reconnecting|Offline) – data from \d\d:\d\d/)).toBeVisible()
+  await api.send('POST', `/api/v1/vms/${stops}/stop?wait=30s`)
+  await api.send('DELETE', `/api/v1/vms/${goes}?wait=30s`)
+  await api.createVM('cut-comes', { start: false })
+  cut = false
+  await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 60_000 })
+  const rows = async () => (await page.getByRole('row').filter({ has: page.getByRole('link') }).allInnerTexts()).map((text) => /(cut-\w+)\s+(\w+)/.exec(text)?.slice(1).join(' '))
+  await expect.poll(rows).toEqual(['cut-comes stopped', 'cut-stays running', 'cut-stops stopped'])
+  await expect(page.getByText('3 VMs')).toBeVisible()
+  expect(await page.evaluate(() => 'same' in window)).toBe(true)
 })
 
 test('the events page begins with what happened before it was opened, and goes on live', async ({ page, signIn, api }) => {

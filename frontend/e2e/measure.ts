@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
 import type { Browser, Page } from '@playwright/test'
 import { type Client, password as phrase, type Server } from './server.ts'
@@ -11,7 +12,18 @@ const machines = Number(process.env.MEASURE_VMS ?? 10_000) // fewer, to look at 
 /** Ten megabits a second, 40 ms there and back, a CPU four times slower. */
 const lab = { latency: 40, downloadThroughput: 1.25e6, uploadThroughput: 1.25e6, cpu: 4 }
 
-type Figures = { ready: number; shift: number; script: number; requests: number }
+/** In ms, but shift, and heapGrowth in bytes. */
+const { times } = JSON.parse(await readFile(new URL('../budgets.json', import.meta.url), 'utf8')) as {
+  times: { asItIs: Record<string, number>; slow: Record<string, number>; shift: number; heapGrowth: number }
+}
+
+/** painted: the largest paint; blocked: what tasks took beyond 50 ms each until the page was ready. */
+type Figures = { ready: number; painted: number; blocked: number; shift: number; script: number; requests: number }
+
+/** Prints a figure beside what it may be. A machine that draws in software and has two cores may be over it: the empty page tells. */
+function within(what: string, figure: number, most: number | undefined) {
+  console.log(`${most !== undefined && figure > most ? 'OVER' : 'ok  '} ${what}: ${Math.round(figure)} of ${most}`)
+}
 
 test('sign-in and dashboard', async ({ browser, server, api }) => {
   test.setTimeout(300_000)
@@ -32,14 +44,21 @@ test('sign-in and dashboard', async ({ browser, server, api }) => {
       await page.context().close()
     }
     for (const [name, list] of Object.entries({ login, dashboard })) {
+      const of = (part: keyof Figures) => median(list.map((f) => f[part]))
+      const budget = slow ? times.slow : times.asItIs
       tell(`${name}, ${slow ? 'slow line and CPU' : 'as it is'}`, {
-        'ready, ms': median(list.map((f) => f.ready)),
+        'ready, ms': of('ready'),
+        'painted, ms': of('painted'),
+        'blocked, ms': of('blocked'),
         'an empty page, ms': median(empty),
-        shift: median(list.map((f) => f.shift)),
-        'script, kB': median(list.map((f) => f.script)) / 1000,
-        requests: median(list.map((f) => f.requests)),
+        shift: of('shift'),
+        'script, kB': of('script') / 1000,
+        requests: of('requests'),
       })
-      expect(median(list.map((f) => f.shift))).toBeLessThanOrEqual(0.05)
+      for (const part of ['ready', 'painted'] as const)
+        if (budget[`${name} ${part}`]) within(`${name} ${part}`, of(part), budget[`${name} ${part}`])
+      if (budget.blocked) within(`${name} blocked`, of('blocked'), budget.blocked)
+      expect(of('shift')).toBeLessThanOrEqual(times.shift)
     }
   }
 })
@@ -59,6 +78,7 @@ test('a long list', async ({ browser, server, api }) => {
     }
     const elements = await page.evaluate(() => document.querySelectorAll('*').length)
     tell(`${machines} VMs`, { 'first rows, ms': median(list.map((f) => f.ready)), elements })
+    within('10000 VMs ready', median(list.map((f) => f.ready)), times.asItIs['10000 VMs ready'])
     expect(elements).toBeLessThan(1500)
     await framesAll(browser, page, '500 updates a second of rows in sight')
     await readToTheEnd(page)
@@ -67,17 +87,74 @@ test('a long list', async ({ browser, server, api }) => {
   }
 })
 
+test('a change elsewhere, a press here', async ({ browser, server, api }) => {
+  test.setTimeout(300_000)
+  const { id } = await api.createVM('seen-from-afar')
+  const page = await freshPage(browser, server, false)
+  await signIn(page)
+  await page.goto('/vms?name=seen-from-afar')
+  await page.getByText('Live', { exact: true }).waitFor()
+  const status = page.getByRole('row', { name: /seen-from-afar/ }).locator('.state')
+  const took: number[] = []
+  for (let i = 0; i < 20; i++) {
+    const [verb, word] = i % 2 ? ['start', 'running'] : ['stop', 'stopped']
+    await api.send('POST', `/api/v1/vms/${id}/${verb}?wait=30s`)
+    const answered = performance.now()
+    await expect(status).toHaveText(word, { timeout: 30_000 })
+    took.push(performance.now() - answered)
+  }
+  const p95 = [...took].sort((a, b) => a - b)[18] ?? Number.NaN // of 20
+  tell('from the answer to the screen', { 'median, ms': median(took), 'p95, ms': p95 })
+  within('event to screen', p95, times.asItIs['event to screen'])
+
+  await page.getByLabel('Choose seen-from-afar').click()
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').pressSequentially('seen', { delay: 50 })
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Account of ada' }).click()
+  const press = await page.evaluate(() => (window as unknown as { press: number }).press)
+  within('press', press, times.asItIs.press)
+  await page.context().close()
+})
+
+test('a long day in front of the dashboard', async ({ browser, server, api }) => {
+  test.setTimeout(300_000)
+  for (let i = 0; i < 20; i++) await api.createVM(`watched-${i}`)
+  const page = await freshPage(browser, server, false)
+  await signIn(page)
+  await page.getByText('Live', { exact: true }).waitFor()
+  const wire = await page.context().newCDPSession(page)
+  await wire.send('HeapProfiler.enable')
+  const heap = async () => {
+    await wire.send('HeapProfiler.collectGarbage')
+    return (await wire.send('Runtime.getHeapUsage')).usedSize
+  }
+  await frames(page, 500, 10_000) // what is kept for good is full after this: names, the latest events
+  const before = await heap()
+  await frames(page, 500, 60_000) // thirty thousand events: one a second for eight hours
+  const grown = (await heap()) - before
+  const sockets = await page.evaluate(() => (window as unknown as { streams: WebSocket[] }).streams.filter((s) => s.readyState === WebSocket.OPEN).length)
+  tell('after 30,000 events', { 'heap grown by, kB': grown / 1000, sockets })
+  expect(grown).toBeLessThan(times.heapGrowth)
+  expect(sockets).toBe(1)
+  await page.context().close()
+})
+
 async function freshPage(browser: Browser, server: Server, slow: boolean): Promise<Page> {
   const context = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 720 } })
   const page = await context.newPage()
   await page.addInitScript(() => {
-    const seen = window as unknown as { shift: number; streams: WebSocket[] } // read back below
-    seen.shift = 0
-    seen.streams = []
-    new PerformanceObserver((list) => {
-      for (const e of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[])
-        if (!e.hadRecentInput) seen.shift += e.value
-    }).observe({ type: 'layout-shift', buffered: true })
+    const seen = window as unknown as { shift: number; painted: number; long: PerformanceEntry[]; press: number; streams: WebSocket[] } // read back below
+    Object.assign(seen, { shift: 0, painted: 0, long: [], press: 0, streams: [] })
+    const watch = (type: string, take: (e: PerformanceEntry) => void, more = {}) =>
+      new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true, ...more })
+    watch('largest-contentful-paint', (e) => (seen.painted = e.startTime))
+    watch('longtask', (e) => seen.long.push(e))
+    watch('event', (e) => (seen.press = Math.max(seen.press, e.duration)), { durationThreshold: 16 })
+    watch('layout-shift', (e) => {
+      const { value, hadRecentInput } = e as PerformanceEntry & { value: number; hadRecentInput: boolean } // of this type
+      if (!hadRecentInput) seen.shift += value
+    })
     window.WebSocket = class extends WebSocket {
       constructor(url: string | URL, protocols?: string | string[]) {
         super(url, protocols)
@@ -134,22 +211,26 @@ async function figures(page: Page): Promise<Figures> {
   await page.waitForLoadState('networkidle')
   return page.evaluate(() => {
     const loaded = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
+    const seen = window as unknown as { shift: number; painted: number; long: PerformanceEntry[] }
+    const ready = performance.getEntriesByName('nc:ready')[0]?.startTime ?? Number.NaN
     return {
-      ready: performance.getEntriesByName('nc:ready')[0]?.startTime ?? Number.NaN,
-      shift: (window as unknown as { shift: number }).shift,
+      ready,
+      painted: seen.painted,
+      blocked: seen.long.filter((e) => e.startTime < ready).reduce((sum, e) => sum + e.duration - 50, 0),
+      shift: seen.shift,
       script: loaded.filter((r) => r.name.endsWith('.js')).reduce((sum, r) => sum + r.encodedBodySize, 0),
       requests: loaded.filter((r) => r.name.includes('/api/')).length,
     }
   })
 }
 
-/** Frames a second over three seconds, while so many VMs of the list change their state each second. The events are put in at
+/** Frames a second over span ms, while so many VMs of the list change their state each second. The events are put in at
  * the socket, as the server writes them: five hundred real changes a second would keep the CPU from drawing. */
-async function frames(page: Page, updates = 0): Promise<number> {
-  return page.evaluate(async (rate) => {
+async function frames(page: Page, updates = 0, span = 3_000): Promise<number> {
+  return page.evaluate(async ([rate, span]) => {
     const stream = (window as unknown as { streams?: WebSocket[] }).streams?.at(-1)
-    const ids = [...document.querySelectorAll<HTMLAnchorElement>('[role="row"] a')].map((a) => a.pathname.split('/').pop())
-    const span = 3_000 // ms
+    const shown = [...document.querySelectorAll<HTMLAnchorElement>('[role="row"] a, .dashboard a[href^="/vms/vm-"]')]
+    const ids = shown.map((a) => a.pathname.split('/').pop())
     const begin = performance.now()
     let drawn = 0
     let sent = 0
@@ -180,7 +261,7 @@ async function frames(page: Page, updates = 0): Promise<number> {
       requestAnimationFrame(frame)
     })
     return Math.round((drawn * 1000) / span)
-  }, updates)
+  }, [updates, span] as const)
 }
 
 /** Makes VMs that are off, as many at a time as the server takes well. */

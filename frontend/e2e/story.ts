@@ -15,7 +15,7 @@ type Each = {
 /** Collects what a page may not do: errors, refused content, requests to anybody else. */
 function watch(context: BrowserContext, url: string, wrong: string[]) {
   context.on('console', (m) => m.type() === 'error' && wrong.push(`console: ${m.text()} ${m.location().url}`))
-  context.on('weberror', (e) => wrong.push(`error: ${e.error().stack}`))
+  context.on('weberror', (e) => wrong.push(`error: ${e.error().stack || e.error().message}`))
   context.on('request', (r) => {
     if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).host !== new URL(url).host)
       wrong.push(`foreign request: ${r.url()}`)

@@ -1,8 +1,21 @@
 import { readFile } from 'node:fs/promises'
+import type { Page } from '@playwright/test'
+import { password } from './server.ts'
 import { expect, expectAccessible, test } from './story.ts'
 
 test('makes a VM with a form, shows the steps, and lands on its page', async ({ page, signIn, api, allow }) => {
   allow(/status of 422/) // the empty name
+  // News of the operation wait until its steps were seen: the simulated node is done before anybody could look.
+  let pass = () => {}
+  const seen = new Promise<void>((go) => (pass = go))
+  await page.routeWebSocket('**/ws/events/v1', (browser) => {
+    const server = browser.connectToServer()
+    server.onMessage((m) => void seen.then(() => browser.send(m)))
+  })
+  await page.addInitScript(() => {
+    const told = window as unknown as { steps?: string } // read back below
+    new MutationObserver(() => (told.steps ??= document.querySelector('ol.steps')?.textContent ?? undefined)).observe(document, { childList: true, subtree: true })
+  })
   await signIn()
   await page.getByRole('link', { name: 'Create a VM' }).first().click()
   await page.getByRole('button', { name: 'Create', exact: true }).click()
@@ -14,6 +27,8 @@ test('makes a VM with a form, shows the steps, and lands on its page', async ({ 
   await page.getByLabel('Memory', { exact: true }).fill('1 GiB')
   await page.getByRole('button', { name: 'Create', exact: true }).dblclick()
   await expect(page.getByRole('heading', { name: 'made-here' })).toBeVisible()
+  await expect.poll(() => page.evaluate(() => (window as unknown as { steps?: string }).steps)).toMatch(/\w/)
+  pass()
   await expect(page.getByText('running', { exact: true })).toBeVisible()
   const { items } = (await api.send('GET', '/api/v1/vms?name=made-here')) as { items: { memory_mib: number }[] }
   expect(items.map((v) => v.memory_mib)).toEqual([1024])
@@ -103,7 +118,8 @@ test('what is done elsewhere shows without a reload, in the list and on the dash
   await expect(row).toHaveCount(0)
 })
 
-test('filters live in the address', async ({ page, signIn, api }) => {
+test('filters live in the address, which shows a colleague the same list', async ({ page, server, visit, signIn, api }) => {
+  await server.createUser('hedy', 'administrator')
   await api.createVM('filter-a')
   await api.createVM('filter-b', { start: false })
   await signIn()
@@ -117,10 +133,25 @@ test('filters live in the address', async ({ page, signIn, api }) => {
   await expect(page.getByLabel('Filter by name')).toHaveValue('filter-')
   await expect(page.getByRole('link', { name: 'filter-b' })).toBeVisible()
   await expect(page.getByRole('link', { name: 'filter-a' })).toHaveCount(0)
+
+  await page.getByLabel('Status').selectOption('Any status')
+  const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { name: string }[] }
+  await page.getByLabel('Node').selectOption(items[0]?.name ?? '')
+  await page.getByRole('columnheader', { name: /^Name/ }).getByRole('button').click()
+  const rows = (p: Page) => p.getByRole('row').getByRole('link').allTextContents()
+  await expect.poll(() => rows(page)).toEqual(['filter-b', 'filter-a'])
+  const there = await visit()
+  await there.goto(`/auth/login?next=${encodeURIComponent(new URL(page.url()).pathname + new URL(page.url()).search)}`)
+  await there.fill("input[name='username']", 'hedy')
+  await there.fill("input[name='password']", password)
+  await there.click("button[type='submit']")
+  await expect.poll(() => rows(there)).toEqual(['filter-b', 'filter-a'])
+  expect(there.url()).toBe(page.url())
 })
 
 test('deleting names what goes, and wants the name', async ({ page, signIn, api }) => {
   const { id } = await api.createVM('doomed')
+  const { addresses } = (await api.send('GET', `/api/v1/vms/${id}`)) as { addresses: string[] }
   await api.send('POST', `/api/v1/vms/${id}/snapshots?wait=30s`, { name: 'one' })
   await signIn()
   await page.goto(`/vms/${id}`)
@@ -129,6 +160,8 @@ test('deleting names what goes, and wants the name', async ({ page, signIn, api 
   const dialog = page.getByRole('dialog')
   await expect(dialog).toContainText('1 disk')
   await expect(dialog).toContainText('1 snapshot')
+  expect(addresses).toHaveLength(1)
+  await expect(dialog).toContainText(addresses[0] ?? '')
   await expectAccessible(page)
   await expect(dialog.getByRole('button', { name: 'Delete' })).toHaveAttribute('aria-disabled', 'true')
   await dialog.getByLabel('Type doomed to confirm').fill('doomed')
@@ -171,6 +204,11 @@ test('the serial console types, echoes, pastes, and finds what scrolled by', asy
   await page.getByLabel('Search the scrollback').fill('nothing like this')
   await page.keyboard.press('Enter')
   await expect(page.getByText('No match')).toBeVisible()
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect.poll(() => page.evaluate(() => document.fullscreenElement?.className)).toBe('console')
+  await expect(page.getByRole('button', { name: 'Paste as keystrokes' })).toBeInViewport()
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect.poll(() => page.evaluate(() => document.fullscreenElement)).toBeNull()
   const saved = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Download log' }).click()
   const text = await readFile(await (await saved).path(), 'utf8')
@@ -180,8 +218,8 @@ test('the serial console types, echoes, pastes, and finds what scrolled by', asy
 
 test('a second console is told who is there, watches, and takes over', async ({
   page,
-  browser,
   server,
+  visit,
   signIn,
   api,
 }) => {
@@ -190,11 +228,10 @@ test('a second console is told who is there, watches, and takes over', async ({
   await signIn()
   await page.goto(`/vms/${id}/console`)
   await expect(page.getByText('Connected', { exact: true })).toBeVisible()
-  const context = await browser.newContext({ baseURL: server.url })
-  const second = await context.newPage()
+  const second = await visit()
   await second.goto(`/auth/login?next=/vms/${id}/console`)
   await second.fill("input[name='username']", 'grace')
-  await second.fill("input[name='password']", 'a long phrase for the tests')
+  await second.fill("input[name='password']", password)
   await second.click("button[type='submit']")
   await expect(second.getByRole('alert')).toContainText('ada')
   await second.getByRole('button', { name: 'Watch' }).click()
@@ -203,5 +240,4 @@ test('a second console is told who is there, watches, and takes over', async ({
   await second.getByRole('button', { name: 'Take over' }).click()
   await expect(second.getByText('Connected', { exact: true })).toBeVisible()
   await expect(page.getByRole('alert')).toContainText('took this console over')
-  await context.close()
 })

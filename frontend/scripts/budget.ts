@@ -10,6 +10,7 @@ if (!built) {
   process.exit(0)
 }
 const manifest: Record<string, Chunk> = JSON.parse(built)
+// Its times are measured in a browser: e2e/measure.ts.
 const budgets: Record<string, number> = JSON.parse(await readFile(`${root}budgets.json`, 'utf8'))
 
 const size = async (file: string) => (await stat(`${root}dist/${file}.gz`).catch(() => stat(`${root}dist/${file}`))).size

@@ -23,6 +23,8 @@ const layers: Record<string, RegExp> = {
   roles: /from '\.\.\/(routes|shell)/,
   palette: /from '\.\.\/(routes|shell)/,
 }
+// Words between tags, in what is read aloud, or alone on a line of markup. Keys have their names everywhere.
+const words = />[^<>{}=;()]*[A-Za-z]{3,}[^<>{}=;()]*<\/(?!kbd)|(aria-label|title|placeholder|alt|label)="[^"]*[A-Za-z]{3,}|^\s+[A-Z][a-z]+( [a-z]+)+[.…]?$/
 const longest = 400 // lines of a file that is read as one story
 
 for (const entry of await readdir(`${root}src`, { recursive: true, withFileTypes: true })) {
@@ -37,6 +39,7 @@ for (const entry of await readdir(`${root}src`, { recursive: true, withFileTypes
     if (/:\s*any\b|<any>|as any\b/.test(line)) breaches.push(`${at}: any`)
     if (/\bconsole\.(log|error|warn)\(/.test(line)) breaches.push(`${at}: nobody reads the console`)
     if (/dangerouslySetInnerHTML|innerHTML\s*=|\beval\(/.test(line)) breaches.push(`${at}: text is shown as text`)
+    if (file.endsWith('.tsx') && words.test(line)) breaches.push(`${at}: words stand in src/i18n`)
     if (/https?:\/\/(?!www\.w3\.org)/.test(line) && !file.includes('.test.')) breaches.push(`${at}: the console speaks to its own host only`)
   })
   if (lines.length > longest && !file.includes('i18n')) breaches.push(`${file}: ${lines.length} lines; what is the second story?`)

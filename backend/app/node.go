@@ -386,7 +386,7 @@ func factsOf(n store.Node) (f agent.Facts) {
 func nodeView(n store.Node, used store.VMTotals) wire.Node {
 	f := factsOf(n)
 	return wire.Node{
-		ID: n.ID, Name: n.Name, State: string(n.State), StateReason: n.StateReason, Cordoned: n.Cordoned, Arch: f.Arch,
+		ID: n.ID, Name: n.Name, State: string(n.State), StateReason: n.StateReason, Cordoned: n.Cordoned, Labels: n.Labels, Arch: f.Arch,
 		CPUs: f.CPUs, CPUModel: f.CPUModel, MemoryMiB: f.MemoryMiB, FreeMiB: f.FreeMiB, DiskTotal: f.DiskTotal, DiskFree: f.DiskFree,
 		Load1: f.Load1, Accel: f.Accel, AccelReason: f.AccelReason, Hypervisor: f.Hypervisor, Network: f.Network, NetworkNote: f.NetworkNote,
 		Kernel: f.Kernel, NovaCron: f.Version, Missing: list(f.Missing), VMs: used.VMs,

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -335,6 +336,21 @@ func (w *world) nics(ref string) (ids []id.NIC) {
 		ids = append(ids, n.ID)
 	}
 	return ids
+}
+
+func TestUpdateNode_labelsReadAsTheyWereWritten(t *testing.T) {
+	w := newWorld(t, nil)
+	labels := map[string]string{"rack": "12", "note": ""}
+	n, err := w.app.UpdateNode(w.ctx, w.admin, "thor", wire.UpdateNode{Labels: &labels}, 0)
+	w.must(err)
+	if !maps.Equal(n.Labels, labels) {
+		t.Errorf("the answer has the labels %v, want %v", n.Labels, labels)
+	}
+	read, err := w.app.Node(w.ctx, w.admin, "thor")
+	w.must(err)
+	if !maps.Equal(read.Labels, labels) {
+		t.Errorf("the node reads the labels %v, want %v", read.Labels, labels)
+	}
 }
 
 func TestCreateVM_refusesANodeThatCannotTakeItAtOnce(t *testing.T) {

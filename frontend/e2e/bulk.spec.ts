@@ -101,7 +101,7 @@ test('disks, network interfaces and forwarded ports come and go while the VM run
   await dialog.getByRole('button', { name: 'Remove' }).click()
   await expect.poll(async () => (await read()).disks.length).toBe(1)
   await idle()
-  await page.getByRole('button', { name: 'Edit the forwarded ports' }).click()
+  await page.getByRole('button', { name: 'Change the forwarded ports' }).click()
   await dialog.getByLabel('Forwarded ports').fill('ssh')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await expect(dialog.getByText('“ssh” is no forward')).toBeVisible()

@@ -40,7 +40,7 @@ test('every dialog is accessible in both themes, fits a phone, closes on Escape 
         button('Grow Disk 2'),
         button('Remove Disk 2'),
         button('Add a network interface'),
-        button('Edit the forwarded ports'),
+        button('Change the forwarded ports'),
         button(`Remove ${nic?.network_name} ${nic?.mac}`),
       ],
     ],

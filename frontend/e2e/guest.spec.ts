@@ -58,10 +58,10 @@ test('the consoles of a real guest: typed into, drawn, back by themselves after 
   await expect(page.getByRole('row').getByRole('link')).toHaveText(['real'])
 })
 
-test('the screen of a real guest: keys reach it, it comes back by itself, and is watched and taken over', async ({ own, browser, allow }) => {
+test('the screen of a real guest: keys reach it, it comes back by itself, and is watched and taken over', async ({ own, allow }) => {
   test.setTimeout(600_000)
   allow(/status of 409.*console/) // while the guest is off
-  const { server, page } = await own([])
+  const { server, page, visit } = await own([])
   await server.createUser('ada', 'administrator')
   await server.createUser('bea', 'administrator')
   const api = await new Client(server.url).login('ada')
@@ -100,8 +100,7 @@ test('the screen of a real guest: keys reach it, it comes back by itself, and is
   await page.getByRole('button', { name: 'Full screen' }).click()
   await expect.poll(() => page.evaluate(() => document.fullscreenElement)).toBeNull()
 
-  const context = await browser.newContext({ baseURL: server.url })
-  const second = await context.newPage()
+  const second = await visit()
   await enter(second, 'bea', 'vnc')
   await expect(second.getByRole('alert')).toContainText('ada')
   await second.getByRole('button', { name: 'Watch' }).click()
@@ -110,7 +109,7 @@ test('the screen of a real guest: keys reach it, it comes back by itself, and is
   await second.getByRole('button', { name: 'Take over' }).click()
   await expect(second.getByText('Connected', { exact: true })).toBeVisible({ timeout: 60_000 })
   await expect(page.getByRole('alert')).toContainText('took this console over')
-  await context.close()
+  await second.close()
   await page.getByRole('button', { name: 'Take over' }).click()
   await expect(connected).toBeVisible({ timeout: 60_000 })
 
@@ -134,6 +133,7 @@ test('a snapshot with memory brings a real guest back to where it was, and says 
   await page.fill("input[name='username']", 'ada')
   await page.fill("input[name='password']", password)
   await page.click("button[type='submit']")
+  await page.getByRole('heading', { name: 'Create a virtual machine' }).waitFor()
   await page.getByLabel('Name').fill('kept')
   await page.getByLabel('Memory', { exact: true }).fill('128 MiB')
   await page.getByRole('checkbox', { name: /^default/ }).uncheck()

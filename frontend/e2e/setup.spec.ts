@@ -1,9 +1,9 @@
 import { expect, expectAccessible, test } from './story.ts'
 
-test('from an empty database to a running VM without a terminal, whatever is loaded again on the way', async ({ browser, own, allow }) => {
+test('from an empty database to a running VM without a terminal, whatever is loaded again on the way', async ({ own, allow }) => {
   test.setTimeout(120_000)
   allow(/status of (401|403|404|409|410)/) // the link that was used
-  const { server: fresh, page } = await own()
+  const { server: fresh, page, visit } = await own()
   await page.goto(fresh.setupLink())
   await expect(page).not.toHaveURL(/#/) // the secret has left the address
   await page.getByLabel('User name').fill('grace')
@@ -35,7 +35,7 @@ test('from an empty database to a running VM without a terminal, whatever is loa
   await expect(page.getByText('running', { exact: true })).toBeVisible()
   await expect(page.locator('.user-menu')).toContainText('grace')
 
-  const second = await (await browser.newContext()).newPage()
+  const second = await visit()
   await second.goto(fresh.setupLink())
   await second.getByLabel('User name').fill('mallory')
   await second.getByLabel('E-mail').fill('mallory@example.org')

@@ -9,7 +9,7 @@ type Each = {
   /** Another browser, without the cookies of the first. */
   visit: () => Promise<Page>
   allow: (what: RegExp) => void
-  own: (args?: string[], extra?: NodeJS.ProcessEnv) => Promise<{ server: Server; page: Page }>
+  own: (args?: string[], extra?: NodeJS.ProcessEnv) => Promise<{ server: Server; page: Page; visit: () => Promise<Page> }>
 }
 
 /** Collects what a page may not do: errors, refused content, requests to anybody else. */
@@ -68,18 +68,21 @@ export const test = base.extend<Each, Worker>({
   ],
   // A platform of the story's own, for what would disturb the others: an empty one, a killed one, other settings.
   own: async ({ browser, watched }, use) => {
-    const begun: { server: Server; context: BrowserContext }[] = []
+    const begun: Server[] = []
+    const contexts: BrowserContext[] = []
     await use(async (args, extra) => {
       const server = await Server.start(args, extra)
-      const context = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 720 } })
-      begun.push({ server, context })
-      watch(context, server.url, watched)
-      return { server, page: await context.newPage() }
+      begun.push(server)
+      const visit = async () => {
+        const context = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 720 } })
+        contexts.push(context)
+        watch(context, server.url, watched)
+        return context.newPage()
+      }
+      return { server, page: await visit(), visit }
     })
-    for (const { server, context } of begun) {
-      await context.close()
-      await server.stop()
-    }
+    await Promise.all(contexts.map((c) => c.close()))
+    for (const server of begun) await server.stop()
   },
   visit: async ({ browser, server, watched }, use) => {
     const contexts: BrowserContext[] = []

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from '@playwright/test'
-import { password } from './server.ts'
+import { Client, password } from './server.ts'
 import { expect, expectAccessible, test } from './story.ts'
 
-test('makes a VM with a form, shows the steps, and lands on its page', async ({ page, signIn, api, allow }) => {
-  allow(/status of 422/) // the empty name
+test('makes a VM with a form, shows the steps, and lands on its page', async ({ page, signIn, api }) => {
   // News of the operation wait until its steps were seen: the simulated node is done before anybody could look.
   let pass = () => {}
   const seen = new Promise<void>((go) => (pass = go))
@@ -20,6 +19,7 @@ test('makes a VM with a form, shows the steps, and lands on its page', async ({ 
   await page.getByRole('link', { name: 'Create a VM' }).first().click()
   await page.getByRole('button', { name: 'Create', exact: true }).click()
   await expect(page.getByLabel('Name')).toBeFocused() // the first field at fault
+  await expect(page.getByText('Give the VM a name.')).toBeVisible()
   await page.getByLabel('Name').fill('made-here')
   await page.getByLabel('Memory', { exact: true }).fill('much')
   await page.getByRole('button', { name: 'Create', exact: true }).click()
@@ -147,6 +147,23 @@ test('filters live in the address, which shows a colleague the same list', async
   await there.click("button[type='submit']")
   await expect.poll(() => rows(there)).toEqual(['filter-b', 'filter-a'])
   expect(there.url()).toBe(page.url())
+})
+
+test('who sees the VMs of several tenants tells them apart', async ({ page, signIn, api, server }) => {
+  await api.send('POST', '/api/v1/tenants', { name: 'next-door' })
+  await api.send('POST', '/api/v1/users', { username: 'dora', email: 'dora@example.org', password, role: 'developer', tenant: 'next-door' })
+  const dora = await new Client(server.url).login('dora')
+  await api.createVM('namesake', { start: false })
+  await dora.createVM('namesake', { start: false })
+  await signIn()
+  await page.goto('/vms?name=namesake')
+  const rows = page.getByRole('row').filter({ has: page.getByRole('link') })
+  await expect(rows).toHaveCount(2)
+  await expect(rows.filter({ hasText: 'next-door' })).toHaveCount(1)
+  await page.getByLabel('Tenant').selectOption('next-door')
+  await expect(page).toHaveURL(/tenant=next-door/)
+  await expect(rows).toHaveCount(1)
+  await expect(rows).toContainText('next-door')
 })
 
 test('deleting names what goes, and wants the name', async ({ page, signIn, api }) => {

@@ -148,6 +148,7 @@ export type VMSearch = {
   status?: VMSummary['status']
   node?: string
   name?: string
+  tenant?: string
   sort?: (typeof sorts)[number]
 }
 const vms = createRoute({
@@ -157,6 +158,7 @@ const vms = createRoute({
     status: choice(statuses, s.status),
     node: text(s.node),
     name: text(s.name),
+    tenant: text(s.tenant),
     sort: choice(sorts, s.sort),
   }),
   component: lazyRouteComponent(() => import('./routes/vms.tsx'), 'VMsPage'),

@@ -19,6 +19,8 @@ export type VMFilter = {
   status?: Schemas['VMSummary']['status']
   node?: string
   name?: string
+  /** Id or name; for who sees those of several. */
+  tenant?: string
   sort?: string
 }
 

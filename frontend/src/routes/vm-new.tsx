@@ -347,8 +347,9 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
   const submit = (draft: Draft) => {
     if (create.isPending) return
     const read = requestOf(draft)
-    setFaults('faults' in read ? read.faults : {})
-    if ('request' in read) create.mutate(read.request)
+    const wrong = { ...('faults' in read ? read.faults : {}), ...(draft.name.trim() ? {} : { name: w.nameMissing }) }
+    setFaults(wrong)
+    if ('request' in read && !wrong.name) create.mutate(read.request)
   }
   const rest = create.error && Object.keys(faultsOf(create.error)).length === 0 ? create.error : undefined
   return { faults, rest, pending: create.isPending, submit }

@@ -3,11 +3,13 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { memo, useCallback, useEffect, useRef, useState } from 'react'
 import type { VMSummary } from '../api/client.ts'
-import { allVMs, nodes, vmList } from '../api/queries.ts'
+import { allVMs, nodes, tenants, vmList } from '../api/queries.ts'
 import { useRights } from '../auth/rights.ts'
+import { ownerOf, session } from '../auth/session.ts'
 import { words } from '../i18n/en/vms.ts'
 import { gibibytes, mebibytes } from '../lib/format.ts'
 import { useMedia } from '../lib/media.ts'
+import { useStore } from '../lib/store.ts'
 import { statuses, type VMSearch } from '../router.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
@@ -29,7 +31,7 @@ export function VMsPage() {
     enabled: false,
     initialData: false,
   })
-  const filtered = Boolean(search.status || search.node || search.name)
+  const filtered = Boolean(search.status || search.node || search.name || search.tenant)
   const { vms: write } = useRights()
   const choice = useChoice(search)
   const showNow = () => {
@@ -88,7 +90,7 @@ type Choice = {
 /** Which rows are chosen. Another filter is another list: what was chosen in the one before is let go. */
 function useChoice(search: VMSearch): Choice {
   const [chosen, setChosen] = useState<ReadonlyMap<string, VMSummary>>(new Map())
-  const of = JSON.stringify([search.name, search.status, search.node])
+  const of = JSON.stringify([search.name, search.status, search.node, search.tenant])
   const [before, setBefore] = useState(of)
   if (of !== before) {
     setBefore(of)
@@ -126,6 +128,7 @@ const Filters = memo(function Filters({ search, total }: { search: VMSearch; tot
   const navigate = useNavigate({ from: '/vms' })
   const { platform } = useRights()
   const machines = useQuery({ ...nodes(), enabled: platform })
+  const houses = useHouses()
   const set = (change: Partial<VMSearch>) => void navigate({ search: (now) => ({ ...now, ...change }), replace: true })
   return (
     <div className="filters" role="search">
@@ -149,12 +152,34 @@ const Filters = memo(function Filters({ search, total }: { search: VMSearch; tot
           ))}
         </select>
       ) : null}
+      {houses.length > 1 ? (
+        <select className="input" aria-label={w.tenant} value={search.tenant ?? ''} onChange={(e) => set({ tenant: e.target.value || undefined })}>
+          <option value="">{w.anyTenant}</option>
+          {houses.map((t) => (
+            <option key={t.id}>{t.name}</option>
+          ))}
+        </select>
+      ) : null}
       <span className="muted" role="status">
         {total === undefined ? '' : w.found(total)}
       </span>
     </div>
   )
 })
+
+/** The tenants of somebody who sees the VMs of several. */
+function useHouses() {
+  const rights = useRights()
+  return useQuery({ ...tenants(), enabled: rights.tenants }).data?.items ?? none
+}
+const none: readonly never[] = []
+
+/** The name of another tenant, by its id: names of VMs are unique in their own only. */
+function useStrangers(): (tenant: string) => string | undefined {
+  const own = ownerOf(useStore(session))?.tenant
+  const houses = useHouses()
+  return (tenant) => (tenant === own ? undefined : houses.find((t) => t.id === tenant)?.name)
+}
 
 const rowHeight = 36 // px; styles/pages.css says the same
 const cardHeight = 76
@@ -173,6 +198,7 @@ type TableProps = {
 function Table({ rows, total, search, more, choice }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const cards = useMedia('(max-width: 640px)')
+  const stranger = useStrangers()
   const height = cards ? cardHeight : rowHeight
   const virtual = useVirtualizer({
     count: rows.length,
@@ -211,6 +237,7 @@ function Table({ rows, total, search, more, choice }: TableProps) {
             <Row
               key={row.id}
               row={row}
+              tenant={stranger(row.tenant)}
               index={item.index}
               start={item.start}
               chosen={choice?.chosen.has(row.id) ?? false}
@@ -279,13 +306,15 @@ const Name = memo(function Name({ id, name }: { id: string; name: string }) {
 
 type RowProps = {
   row: VMSummary
+  /** Where it is another one than one's own. */
+  tenant: string | undefined
   index: number
   start: number
   chosen: boolean
   toggle: ((row: VMSummary) => void) | undefined
 }
 
-const Row = memo(function Row({ row, index, start, chosen, toggle }: RowProps) {
+const Row = memo(function Row({ row, tenant, index, start, chosen, toggle }: RowProps) {
   return (
     <div role="row" aria-rowindex={index + 2} className={`grid-row ${chosen ? 'chosen' : ''}`} style={{ top: start }}>
       {toggle ? (
@@ -295,6 +324,7 @@ const Row = memo(function Row({ row, index, start, chosen, toggle }: RowProps) {
       ) : null}
       <span role="cell" title={row.name} className="at-name">
         <Name id={row.id} name={row.name} />
+        {tenant ? <span className="muted"> · {tenant}</span> : null}
       </span>
       <span role="cell" title={row.status_reason || undefined} className="at-status">
         <State word={row.status} />

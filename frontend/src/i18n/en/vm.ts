@@ -53,8 +53,8 @@ export const words = {
   },
   forwards: {
     title: 'Forwarded ports',
-    edit: 'Edit',
-    editAll: 'Edit the forwarded ports',
+    edit: 'Change',
+    editAll: 'Change the forwarded ports',
     hint: 'One per line: the node’s port and the guest’s, as 2222:22. With an address of the node in front it listens there, 0.0.0.0:8080:80; with /udp behind it is UDP.',
     bad: (line: string) => `“${line}” is no forward. Write 2222:22, 0.0.0.0:8080:80 or 5353:53/udp.`,
   },

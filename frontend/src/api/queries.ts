@@ -19,7 +19,7 @@ export type VMFilter = {
   status?: Schemas['VMSummary']['status']
   node?: string
   name?: string
-  /** Id or name; for who sees those of several. */
+  /** Id; for who sees those of several. */
   tenant?: string
   sort?: string
 }

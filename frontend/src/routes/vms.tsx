@@ -156,7 +156,9 @@ const Filters = memo(function Filters({ search, total }: { search: VMSearch; tot
         <select className="input" aria-label={w.tenant} value={search.tenant ?? ''} onChange={(e) => set({ tenant: e.target.value || undefined })}>
           <option value="">{w.anyTenant}</option>
           {houses.map((t) => (
-            <option key={t.id}>{t.name}</option>
+            <option key={t.id} value={t.id}>
+              {t.name}
+            </option>
           ))}
         </select>
       ) : null}

@@ -19,8 +19,13 @@ export function DataTable({ label, columns, last, children }: Props) {
   const rows = useRef<HTMLTableSectionElement>(null)
   // Rows are of many kinds and know nothing of their columns, so the names are given to the cells where they ended up.
   useLayoutEffect(() => {
-    for (const row of rows.current?.rows ?? [])
-      if (row.cells.length >= columns.length) [...row.cells].forEach((cell, i) => (cell.dataset.column = columns[i] ? nameOf(columns[i]) : ''))
+    for (const row of rows.current?.rows ?? []) {
+      if (row.cells.length < columns.length) continue // one cell over all of them
+      for (const [i, cell] of [...row.cells].entries()) {
+        const name = columns[i] ? nameOf(columns[i]) : ''
+        if (cell.dataset.column !== name) cell.dataset.column = name
+      }
+    }
   })
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={label}>

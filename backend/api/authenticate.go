@@ -39,7 +39,7 @@ func soon(r *http.Request, rt route) bool {
 
 // held is an answer that waits for a last word.
 type held struct {
-	header  http.Header // as it is to be; the connection's stays as it was before
+	before  http.Header // of the answer, to go back to
 	confirm func() error
 	refuse  func(error) // answers instead
 }
@@ -52,13 +52,12 @@ func (w *recorder) settle() bool {
 	}
 	w.held = nil
 	if err := h.confirm(); err != nil {
+		clear(w.Header())
+		maps.Copy(w.Header(), h.before)
 		h.refuse(err)
 		w.refused = true
 		return false
 	}
-	sent := w.ResponseWriter.Header()
-	clear(sent)
-	maps.Copy(sent, h.header)
 	return true
 }
 

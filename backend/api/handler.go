@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -97,7 +98,7 @@ func (a *API) serve(w *recorder, r *http.Request) {
 		return
 	}
 	if confirm != nil {
-		w.held = &held{header: w.Header().Clone(), confirm: confirm, refuse: func(err error) { a.withdrawn(w, r, err) }}
+		w.held = &held{before: maps.Clone(w.Header()), confirm: confirm, refuse: func(err error) { a.withdrawn(w, r, err) }}
 		defer w.settle() // where the answer has neither a status nor a body of its own
 	}
 	a.bounded(w, r, !rt.rule.secret)
@@ -223,14 +224,6 @@ type recorder struct {
 
 	held    *held // nil: what is written goes out
 	refused bool  // the handler's answer goes nowhere
-}
-
-// Header is that of the answer that is being made.
-func (w *recorder) Header() http.Header {
-	if w.held != nil {
-		return w.held.header
-	}
-	return w.ResponseWriter.Header()
 }
 
 // SetReadDeadline passes a deadline on until the body has the one of limitBody. The framework sets five seconds of its own before it reads,

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -25,12 +26,14 @@ func TestRecorder_sendsAnAnswerOnlyOnceItIsConfirmed(t *testing.T) {
 			got := httptest.NewRecorder()
 			got.Header().Set("X-Request-Id", "r1")
 			got.Header().Set("Cache-Control", "no-store")
+			got.Header().Add("Vary", "Origin")
 			w, asked := &recorder{ResponseWriter: got}, 0
-			w.held = &held{header: w.Header().Clone(),
+			w.held = &held{before: maps.Clone(w.Header()),
 				confirm: func() error { asked++; return word },
 				refuse:  func(err error) { http.Error(w, err.Error(), http.StatusUnauthorized) }}
 			w.Header().Set("ETag", `"7"`)
 			w.Header().Del("Cache-Control")
+			w.Header().Add("Vary", "Accept")
 			handler(w)
 			w.settle()
 			io.WriteString(w, "")
@@ -43,7 +46,7 @@ func TestRecorder_sendsAnAnswerOnlyOnceItIsConfirmed(t *testing.T) {
 			switch {
 			case word == nil && (tag != `"7"` || kept != "" || res.StatusCode == http.StatusUnauthorized):
 				t.Errorf("%s: got %d with ETag %s and Cache-Control %q, want the handler's answer", name, res.StatusCode, tag, kept)
-			case word != nil && (tag != "" || kept != "no-store" || res.StatusCode != http.StatusUnauthorized || string(body) != "withdrawn\n"):
+			case word != nil && (tag != "" || len(res.Header["Vary"]) != 1 || kept != "no-store" || res.StatusCode != http.StatusUnauthorized || string(body) != "withdrawn\n"):
 				t.Errorf("%s: got %d %q with ETag %q and Cache-Control %q, want nothing of the handler's answer", name, res.StatusCode, body, tag, kept)
 			}
 		}

@@ -63,14 +63,18 @@ func (l *Loops) another(ctx context.Context) (*store.Server, error) {
 	return &now, nil
 }
 
-// notReplaced gives a twinError when another process has written this server's row.
+// notReplaced gives a twinError when another process has written this server's row. What stands there of an earlier life, as after the
+// database was put back to a copy of itself, is written over.
 func (l *Loops) notReplaced(ctx context.Context, r *store.Reader) error {
-	now, err := r.Server(ctx, l.o.Server.ID)
-	if fault.Is(err, fault.NotFound) || err == nil && now.SameLife(l.o.Server) {
+	self := l.o.Server
+	now, err := r.Server(ctx, self.ID)
+	switch {
+	case fault.Is(err, fault.NotFound):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case now.SameLife(self), now.Address == self.Address && now.Started.Before(self.Started):
+		return nil
 	}
 	return twinError{now}
 }

@@ -131,6 +131,14 @@ func metaData(d Data) string {
 	return b.String()
 }
 
+// Metrics of the routes that come by DHCP: the first interface keeps netplan's own, and each further one stands behind. Two interfaces on
+// one network would else share its route, and what answers for one address would leave by the other interface, where a guest is held to
+// its address and nobody lets it pass.
+const (
+	firstMetric = 100
+	nextMetric  = 100
+)
+
 // networkConfig is version 2. Addresses come by DHCP, whose server knows each by its hardware address.
 func networkConfig(d Data) string {
 	var b strings.Builder
@@ -145,6 +153,9 @@ func networkConfig(d Data) string {
 		fmt.Fprintf(&b, "  nic%d:\n    match:\n      macaddress: \"%s\"\n    dhcp4: true\n", i, mac)
 		// The system identifier would give two clones one lease.
 		b.WriteString("    dhcp-identifier: mac\n")
+		if i > 0 {
+			fmt.Fprintf(&b, "    dhcp4-overrides:\n      route-metric: %d\n", firstMetric+i*nextMetric)
+		}
 		if n.MTU != 0 {
 			fmt.Fprintf(&b, "    mtu: %d\n", n.MTU)
 		}

@@ -41,6 +41,8 @@ ethernets:
       macaddress: "52:54:00:12:34:57"
     dhcp4: true
     dhcp-identifier: mac
+    dhcp4-overrides:
+      route-metric: 200
 `,
 	}
 	path := write(t, data())

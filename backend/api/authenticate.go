@@ -13,7 +13,7 @@ import (
 )
 
 // authenticate says who shows the request's token. soon: the answer may be made while it is being asked whether the token was withdrawn;
-// nothing of it goes out before confirm, where that is not nil, has said no.
+// nothing of it goes out before confirm, where that is not nil, has said that it was not.
 func (a *API) authenticate(r *http.Request, soon bool) (who app.Access, confirm func() error, err error) {
 	token, err := bearer(r)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 )
 
 // Recognize is Authenticate for who makes an answer before the session's engine has said whether the token was withdrawn, and sends
-// nothing of it until then: asking an engine over the network costs a good part of a short request. confirm waits for its word and is called once,
-// whatever becomes of the answer; nil: the token is known to be good. Only a token that passed when it was last asked for here is
-// trusted so far, so that a withdrawn one causes work once.
+// nothing of it until then: asking an engine over the network costs a good part of a short request. confirm waits for its word and may
+// be called once; nil: the token is known to be good. Only a token that passed when it was last asked for here is trusted so far, so
+// that a withdrawn one causes work once.
 func (a *Accounts) Recognize(ctx context.Context, token string, w Wish) (who Access, confirm func() error, err error) {
 	if a.far && !isAPIToken(token) {
 		c, err := a.keys.Verify(token, a.now())

@@ -271,13 +271,17 @@ func TestWaitOperation_tellsProgressWithoutPolling(t *testing.T) {
 	}
 	w.must(w.machine.Host.IgnoreACPI(v.ID, true))
 	before := strings.Count(w.log.String(), "/api/v1/operations/")
-	grace := 4
+	grace := 600 // the guest ends when the first look has found that it does not
 	out, err := c.StopVM(ctx, "web-1", wire.StopVM{GraceS: &grace}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var told []wire.Operation
-	end, err := c.WaitOperation(ctx, out.Operation.ID, func(o wire.Operation) { told = append(told, o) })
+	end, err := c.WaitOperation(ctx, out.Operation.ID, func(o wire.Operation) {
+		if told = append(told, o); len(told) == 1 {
+			w.must(w.machine.Host.PowerOff(v.ID))
+		}
+	})
 	if err != nil || !end.Succeeded() || len(told) < 2 || told[0].Ended() || told[len(told)-1].ID != out.Operation.ID {
 		t.Errorf("got %+v, %v after %+v", end, err, told)
 	}

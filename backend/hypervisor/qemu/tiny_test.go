@@ -124,6 +124,8 @@ func TestTiny_followsEveryChange(t *testing.T) {
 			t.Fatalf("apply: %v, %q", err, restart)
 		}
 	}
+	sh.eventually("ls /sys/bus/virtio/drivers/virtio_balloon", `virtio\d`)
+	sh.eventually("cat /sys/class/misc/hw_random/rng_current", `virtio_rng`)
 	extra := b.convert(b.raw([]byte("marker")), "qcow2")
 	apply(func() { cfg.Disks = append(cfg.Disks, extra) })
 	sh.eventually("head -c 6 /dev/vdb", "marker")

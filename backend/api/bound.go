@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"novacron/backend/core/rate"
 )
 
 // Bound lets each address hold so many connections at a time and closes further ones at once, so that nobody takes all the connections
@@ -36,7 +38,7 @@ func (b *bound) Accept() (net.Conn, error) {
 		if within(address, b.proxies) {
 			return c, nil
 		}
-		if leave, ok := b.enter(bucket(address)); ok {
+		if leave, ok := b.enter(rate.Key(address)); ok {
 			return &boundConn{Conn: c, leave: leave}, nil
 		}
 		// Nothing is said: under TLS there is no peer to talk to yet, and a flood is not worth an answer.
@@ -74,5 +76,5 @@ func AddressKey(address string) string {
 	if err != nil {
 		return "unknown"
 	}
-	return bucket(a.Unmap())
+	return rate.Key(a)
 }

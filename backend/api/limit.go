@@ -19,7 +19,7 @@ func (a *API) countAddress(w http.ResponseWriter, r *http.Request) bool {
 	if name == "" {
 		return true
 	}
-	return take(w, r, a.count, name+":"+bucket(of(r.Context()).address), limit, "requests of this kind from your address")
+	return take(w, r, a.count, name+":"+rate.Key(of(r.Context()).address), limit, "requests of this kind from your address")
 }
 
 func (a *API) addressLimit(path string) (name string, l rate.Limit) {
@@ -47,7 +47,7 @@ func (a *API) countUser(w http.ResponseWriter, r *http.Request, c app.Access, er
 		return true
 	}
 	if err != nil || c.Caller.User == "" {
-		return take(w, r, a.count, "api:"+bucket(of(r.Context()).address), a.Limits.API, "requests from your address")
+		return take(w, r, a.count, "api:"+rate.Key(of(r.Context()).address), a.Limits.API, "requests from your address")
 	}
 	return take(w, r, a.tally.Take, "api:"+string(c.Caller.User), a.Limits.API, "requests of yours")
 }

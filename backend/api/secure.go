@@ -92,13 +92,3 @@ func within(a netip.Addr, nets []netip.Prefix) bool {
 	}
 	return false
 }
-
-// bucket is what an address is counted under. A customer of IPv6 has a whole /64, and 2^64 addresses are no limit.
-func bucket(a netip.Addr) string {
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return a.String()
-}

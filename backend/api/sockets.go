@@ -12,6 +12,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/rate"
 	"novacron/backend/core/wire"
 )
 
@@ -126,7 +127,7 @@ func (a *API) accept(w http.ResponseWriter, r *http.Request, protocol string) (s
 		w.Header().Set("Upgrade", "websocket")
 		return nil, nil, p
 	}
-	signedIn, ok := a.sockets.wait(bucket(of(r.Context()).address))
+	signedIn, ok := a.sockets.wait(rate.Key(of(r.Context()).address))
 	if !ok {
 		return nil, nil, fault.New(fault.RateLimited, "too_many_sockets", "%d connections from your address have not signed in yet; let them, or close them", maxWaiting).After(authTime)
 	}

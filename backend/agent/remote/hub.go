@@ -67,6 +67,10 @@ const (
 	strangerWait = 30 * time.Second
 )
 
+// maxUnproven bounds the connections of one address that are in their handshake, so that one peer that says nothing cannot take all of
+// maxConns from the nodes. A whole site may come back through one address at once.
+const maxUnproven = 2048
+
 // Hub is the server's end: it answers on port 8093 and keeps one live control connection per node, the newest.
 type Hub struct {
 	o      HubOptions
@@ -87,7 +91,8 @@ type Hub struct {
 	mu     sync.Mutex
 	closed bool
 	nodes  map[id.Node]*seat
-	joins  map[string]int // connections without a certificate, by address
+	joins  crowd // connections without a certificate
+	shakes crowd // connections in their handshake
 	lists  map[net.Listener]struct{}
 }
 
@@ -107,7 +112,7 @@ func NewHub(o HubOptions) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{o: o, plain: newHandover(), slots: make(chan struct{}, maxConns), strangers: make(chan struct{}, maxStrangers),
-		forwards: make(chan struct{}, maxForwards), nodes: map[id.Node]*seat{}, joins: map[string]int{}, lists: map[net.Listener]struct{}{}}
+		forwards: make(chan struct{}, maxForwards), nodes: map[id.Node]*seat{}, joins: crowd{most: maxOfAddress}, shakes: crowd{most: maxUnproven}, lists: map[net.Listener]struct{}{}}
 	if o.Agent != nil {
 		h.local = forwardRoutes(o.Agent)
 	}
@@ -185,7 +190,7 @@ func (h *Hub) handle(raw net.Conn) error {
 	c := tls.Server(w, h.tls)
 	ctx, cancel := context.WithTimeout(h.ctx, handshakeWait)
 	defer cancel()
-	if err := c.HandshakeContext(ctx); err != nil {
+	if err := h.shake(ctx, w, c); err != nil {
 		return err
 	}
 	state := c.ConnectionState()
@@ -229,30 +234,27 @@ func (h *Hub) stranger(w *watched) (leave func(), err error) {
 	default:
 		return nil, fault.New(fault.RateLimited, "too_many_joins", "%d peers without a certificate are connected already", maxStrangers)
 	}
-	address, _, _ := net.SplitHostPort(w.RemoteAddr().String())
-	if !h.stay(address, 1) {
+	address := addressOf(w)
+	if !h.joins.enter(address) {
 		<-h.strangers
 		return nil, fault.New(fault.RateLimited, "too_many_joins", "%d peers of %s without a certificate are connected already", maxOfAddress, address)
 	}
 	timer := time.AfterFunc(strangerWait, func() { w.Close() })
 	return func() {
 		timer.Stop()
-		h.stay(address, -1)
+		h.joins.leave(address)
 		<-h.strangers
 	}, nil
 }
 
-// stay counts the peers of an address that have no certificate; false: there are enough.
-func (h *Hub) stay(address string, more int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if more > 0 && h.joins[address] >= maxOfAddress {
-		return false
+// shake does the handshake, unless too many of the address are at theirs.
+func (h *Hub) shake(ctx context.Context, w *watched, c *tls.Conn) error {
+	address := addressOf(w)
+	if !h.shakes.enter(address) {
+		return fault.New(fault.RateLimited, "too_many_handshakes", "%d connections of %s have not said yet who they are", maxUnproven, address)
 	}
-	if h.joins[address] += more; h.joins[address] == 0 {
-		delete(h.joins, address)
-	}
-	return true
+	defer h.shakes.leave(address)
+	return c.HandshakeContext(ctx)
 }
 
 // admit says who the peer is, if it may do more than renew.

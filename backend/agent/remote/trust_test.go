@@ -96,6 +96,37 @@ func TestHub_peersWithoutACertificateNeverCrowdOutNodes(t *testing.T) {
 	})
 }
 
+// A peer that connects and says nothing costs a place until its handshake is given up.
+func TestHub_peersThatSayNothingTakePlacesOfTheirAddressOnly(t *testing.T) {
+	o := newOffice(t)
+	const most = 4
+	o.hub.shakes.mu.Lock()
+	o.hub.shakes.most = most
+	o.hub.shakes.mu.Unlock()
+	silent := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
+	closed := make(chan struct{}, 2*most)
+	for range 2 * most {
+		c, err := silent.DialContext(t.Context(), "tcp", o.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			c.Read(make([]byte, 1)) //nolint:errcheck // only its end counts
+			closed <- struct{}{}
+		}()
+	}
+	for range most {
+		select {
+		case <-closed:
+		case <-time.After(handshakeWait - time.Second):
+			t.Fatal("more of one address than may wait in their handshake do")
+		}
+	}
+	f := o.node(o.addr) // of another address
+	eventually(t, "a node beside them", func() bool { _, ok := o.hub.Node(f.world.Node); return ok })
+}
+
 func TestLink_refusesAServerOfAnotherCA(t *testing.T) {
 	mine, other := newOffice(t), newOffice(t)
 	f := mine.node(mine.addr)

@@ -9,9 +9,8 @@ started=$SECONDS
 
 # Packages that start real guests or whole clusters: under software emulation the race detector would only slow QEMU's
 # neighbours down.
-guests='/hypervisor/qemu$|/novacron/test/|^novacron/test/'
-# Packages whose tests have databases: most of their time they wait for the disk, and the others run meanwhile.
-databases='/(api|app|cli|core/auth|reconcile|server|session|store)$'
+guests='/hypervisor/qemu$|/test/(cluster|qemu|sim)$'
+security='/test/security$'
 # Long enough to find what a new parser does wrong at once, short enough for every run; longer by hand.
 fuzz_time=${NOVACRON_FUZZ_TIME:-3s}
 
@@ -37,14 +36,10 @@ services() {
 gotest() { go test -json "$@" | bin/gotest; }
 
 with_race() {
-	local packages rest code=0 beside
-	mapfile -t packages < <(go list ./... | grep -vE "$guests" | grep -E "$databases")
-	mapfile -t rest < <(go list ./... | grep -vE "$guests" | grep -vE "$databases")
-	gotest -race -p 1 -timeout 15m "${rest[@]}" >build/beside.log 2>&1 &
-	beside=$!
-	# One package at a time: their databases wait for the disk, and two at once make each other time out.
-	gotest -race -p 1 -timeout 15m "${packages[@]}" || code=1
-	finished "$beside" build/beside.log && return $code
+	local packages
+	mapfile -t packages < <(go list ./... | grep -vE "$guests|$security")
+	# Two packages at a time: much of it is waiting.
+	gotest -race -p 2 -timeout 15m "${packages[@]}"
 }
 
 # finished PID LOG: waits for what runs beside, prints what it said, and gives its exit code.
@@ -55,10 +50,9 @@ finished() {
 	return $code
 }
 
-# What measures the database says that it runs without the race detector, which makes everything ten times as slow.
+# What measures the database, and bursts of which the race detector sees a part, run without it: it makes everything ten times as slow.
 without_race() {
-	gotest -p 1 -timeout 10m -run "$(git grep -hoE '^func Test[A-Za-z0-9_]+_(ofThousands|50CreatesAtOnce)[A-Za-z0-9_]*' -- 'backend/*_test.go' | sed 's/^func /^/; s/$/$/' | paste -sd '|')" \
-		./backend/app ./backend/reconcile
+	gotest -p 1 -timeout 10m -run '^Test[A-Za-z0-9]+_([a-z]*[0-9]+(Creates)?AtOnce|ofThousands.*)$' ./backend/api ./backend/app ./backend/reconcile ./backend/server
 }
 
 with_guests() {
@@ -68,6 +62,8 @@ with_guests() {
 	# make test-qemu, make test-cluster and make test-sim run their long forms.
 	gotest -p 1 -parallel 3 -timeout 20m "${packages[@]}"
 }
+
+with_strangers() { gotest -timeout 15m ./test/security; }
 
 fuzz() {
 	local file name bad=0
@@ -111,10 +107,14 @@ fuzz >build/fuzzing.log 2>&1 &
 fuzzing=$!
 stage 'suites with real guests' with_guests
 stage 'fuzzing' finished "$fuzzing" build/fuzzing.log
+# Half of its time it waits for limits and slow clients, and the browser takes the processor.
+with_strangers >build/security.log 2>&1 &
+strangers=$!
 if [ -f frontend/package.json ]; then
 	stage 'console' console
 	stage 'console in a browser' stories
 fi
+stage 'security' finished "$strangers" build/security.log
 
 printf '\n'
 if [ ${#failed[@]} -gt 0 ]; then

@@ -19,7 +19,7 @@ func TestSnapshots_bringBackFilesAndMemory(t *testing.T) {
 	t.Parallel()
 	w := up(t)
 	g := w.create("web")
-	g.sh("echo old > /root/file && sync")
+	g.sh("echo old > /root/file") // not synced: that is what the frozen file system is for
 	g.snapshot(wire.CreateSnapshot{Name: "disk", Quiesce: true})
 	g.sh("echo new > /root/file && sync")
 	g.sh("touch /tmp/in-memory")

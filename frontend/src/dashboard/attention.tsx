@@ -70,7 +70,7 @@ function Items({ counts, nodes, failed }: { counts: VMCounts; nodes: Node[]; fai
       {fresh.map((o) => (
         <li key={o.id}>
           <span>
-            {w.failed(kindWords(o.kind))} <SubjectLink subject={o.subject} />
+            {w.failed(kindWords(o.kind))} <SubjectLink subject={o.subject} once={o.subject_name} />
           </span>
           <span className="muted">
             <Time at={o.updated_at} />

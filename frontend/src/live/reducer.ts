@@ -80,6 +80,7 @@ function takeOperation(draft: Draft, event: Event, id: string): Change[] {
     id,
     kind: text(data.kind),
     subject: text(data.subject),
+    subject_name: text(data.subject_name),
     status: text(data.status) as Operation['status'], // the server's own word
     step: number(data.step),
     steps: Array.isArray(data.steps) ? data.steps.map(String) : [],

@@ -20,7 +20,7 @@ export function OperationView({ operation: o, steps = false }: { operation: Oper
     <section className="operation" aria-label={kindWords(o.kind)}>
       <div className="row">
         <strong>{kindWords(o.kind)}</strong>
-        <SubjectLink subject={o.subject} />
+        <SubjectLink subject={o.subject} once={o.subject_name} />
         <State word={o.status} of="operation" />
         <span className="grow" />
         <Elapsed operation={o} />
@@ -87,10 +87,10 @@ function Cancel({ operation: o }: { operation: Operation }) {
   )
 }
 
-/** A way to what an operation or an event is about, where it has a page. */
-export function SubjectLink({ subject }: { subject: string }) {
+/** A way to what an operation or an event is about, where it has a page; once is the name that it had then. */
+export function SubjectLink({ subject, once }: { subject: string; once?: string }) {
   const [kind, id = ''] = subject.split('/', 2)
-  const name = useStore(names).get(subject)
+  const name = useStore(names).get(subject) || once || undefined
   if (kind === 'vm')
     return (
       <Link to="/vms/$id" params={{ id }} title={subject} className={name ? undefined : 'mono'}>

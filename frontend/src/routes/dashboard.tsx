@@ -127,7 +127,7 @@ function Recent({ operations: list }: { operations: Operation[] }) {
         <li key={o.id}>
           <Mark tone={toneOf(o.status, 'operation')} word={o.status} />
           <span className="grow">
-            {kindWords(o.kind)} <SubjectLink subject={o.subject} /> <span className="muted">{words.activity.by(o.caller)}</span>
+            {kindWords(o.kind)} <SubjectLink subject={o.subject} once={o.subject_name} /> <span className="muted">{words.activity.by(o.caller)}</span>
           </span>
           <span className="muted">
             <Time at={o.updated_at} />

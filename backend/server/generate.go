@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"novacron/backend/session"
+	"novacron/backend/storage/durable"
 )
 
 // SecretsFile is where WriteSecrets writes unless told otherwise.
@@ -65,7 +66,10 @@ func replaceFile(name string, content []byte, like fs.FileInfo) error {
 			return err
 		}
 	}
-	return writeLike(name, content, like)
+	if like == nil {
+		return durable.WriteFile(name, content, 0o600)
+	}
+	return durable.WriteLike(name, content, like)
 }
 
 // ReplaceSecret puts new in the place of old in a file, which keeps its owner and mode; the file as it was stays beside it as NAME.old, for
@@ -123,7 +127,10 @@ func WriteSelfSigned(dir string, hosts []string, days int, force bool, now time.
 	}
 	// The certificate comes last: a server looks at its time, and by then the key is there. Before, the pair does not fit and the
 	// server keeps the old one.
-	return cert, key, errors.Join(writeSynced(key, keyPEM), writeSynced(cert, certPEM))
+	if err := durable.WriteFile(key, keyPEM, 0o600); err != nil {
+		return "", "", err
+	}
+	return cert, key, durable.WriteFile(cert, certPEM, 0o600)
 }
 
 func selfSigned(hosts []string, days int, now time.Time) (cert, key []byte, err error) {

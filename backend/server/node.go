@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"novacron/backend/agent"
 	"novacron/backend/core/fault"
@@ -25,6 +23,7 @@ import (
 	"novacron/backend/seed"
 	"novacron/backend/storage"
 	"novacron/backend/storage/dir"
+	"novacron/backend/storage/durable"
 	simpool "novacron/backend/storage/sim"
 )
 
@@ -149,34 +148,5 @@ func keptID[T ~string](p Paths, file string, fresh func() T) (T, error) {
 		return "", err
 	}
 	n := fresh()
-	return n, writeSynced(name, []byte(string(n)+"\n"))
-}
-
-// writeSynced makes a file appear whole or not at all, also after a power cut.
-func writeSynced(name string, content []byte) error { return writeLike(name, content, nil) }
-
-// writeLike is writeSynced with the mode and owner of another file.
-func writeLike(name string, content []byte, like fs.FileInfo) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if like != nil && err == nil {
-		owner := like.Sys().(*syscall.Stat_t) //nolint:errcheck // it is on Linux
-		err = errors.Join(f.Chown(int(owner.Uid), int(owner.Gid)), f.Chmod(like.Mode().Perm()))
-	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return n, durable.WriteFile(name, []byte(string(n)+"\n"), 0o600)
 }

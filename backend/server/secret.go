@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"novacron/backend/storage/durable"
 	"novacron/backend/store"
 )
 
@@ -114,7 +115,7 @@ func readSecretKey(s Settings) (*secretKey, error) {
 	raw, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) && s.SecretKeyFile == "" {
 		raw = []byte(randomKey() + "\n")
-		err = writeSynced(name, raw)
+		err = durable.WriteFile(name, raw, 0o600)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key that encrypts secrets: %w", err)

@@ -96,16 +96,24 @@ func (j *joined) Read(b []byte) (int, error) {
 
 // Seek moves where Read goes on.
 func (j *joined) Seek(off int64, whence int) (int64, error) {
+	at, err := Sought(j.at, j.size, off, whence)
+	if err == nil {
+		j.at = at
+	}
+	return at, err
+}
+
+// Sought is where an io.Seeker of so many bytes that stands at a byte goes on after Seek(off, whence). It may be behind the end.
+func Sought(at, size, off int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
-		off += j.at
+		off += at
 	case io.SeekEnd:
-		off += j.size
+		off += size
 	}
 	if off < 0 {
 		return 0, errors.New("seek before the start")
 	}
-	j.at = off
 	return off, nil
 }
 

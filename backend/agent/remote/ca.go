@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base32"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -98,15 +97,6 @@ func (c *CA) Fingerprint() string { return fingerprint(c.cert) }
 func fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
 	return hex.EncodeToString(sum[:])
-}
-
-var secretEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
-
-// NewSecret gives a fresh join secret: 128 random bits in 26 characters. The caller keeps a hash of it and no more.
-func NewSecret() string {
-	var raw [16]byte
-	rand.Read(raw[:])
-	return strings.ToLower(secretEncoding.EncodeToString(raw[:]))
 }
 
 // Token is what an operator types on the new node: the secret and the CA's fingerprint, by which the node knows the server

@@ -14,6 +14,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/storage"
 )
 
 // Disk is what other servers may use of a server's disk: images by digest, and the bytes of images on their way in.
@@ -265,14 +266,9 @@ func (f *farFile) Read(b []byte) (int, error) {
 
 // Seek implements io.Seeker.
 func (f *farFile) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += f.at
-	case io.SeekEnd:
-		offset += f.size
-	}
-	if offset < 0 {
-		return 0, errors.New("seek before the start")
+	offset, err := storage.Sought(f.at, f.size, offset, whence)
+	if err != nil {
+		return 0, err
 	}
 	if offset != f.at {
 		f.Close()

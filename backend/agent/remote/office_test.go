@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"io"
 	"log/slog"
 	"net"
@@ -160,7 +161,7 @@ func (o *office) granted(n id.Node) int {
 }
 
 func (o *office) token(n id.Node) string {
-	secret := NewSecret()
+	secret := rand.Text()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tokens[secret] = n

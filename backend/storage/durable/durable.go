@@ -15,7 +15,19 @@ import (
 )
 
 // WriteFile puts data at path with the mode. After a crash path holds its old content or the new one.
-func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
+func WriteFile(path string, data []byte, mode fs.FileMode) error {
+	return write(path, data, func(f *os.File) error { return f.Chmod(mode) })
+}
+
+// WriteLike is WriteFile with the mode and owner of another file.
+func WriteLike(path string, data []byte, like fs.FileInfo) error {
+	return write(path, data, func(f *os.File) error {
+		owner := like.Sys().(*syscall.Stat_t) //nolint:errcheck // it is on Linux
+		return errors.Join(f.Chown(int(owner.Uid), int(owner.Gid)), f.Chmod(like.Mode().Perm()))
+	})
+}
+
+func write(path string, data []byte, dress func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
 		return err
@@ -29,7 +41,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Chmod(mode); err != nil {
+	if err := dress(f); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

@@ -93,8 +93,9 @@ func (s *session) connection() (*client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saved sign-in: %w; run `novacron login` again", err)
 	}
-	if address != "" {
-		last.URL = address
+	if address != "" && strings.TrimRight(address, "/") != strings.TrimRight(last.URL, "/") {
+		// A token is for the server that gave it, and no other shall see it.
+		return nil, fault.New(fault.Unauthenticated, "not_signed_in", "you are signed in to %s and NOVACRON_URL says %s; run `novacron login %[2]s --username NAME`, or set NOVACRON_TOKEN too", last.URL, address)
 	}
 	c, err := client.New(last.URL, last.Tokens)
 	if err != nil {

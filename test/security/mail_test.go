@@ -101,7 +101,7 @@ func TestMail_comesOnceAlthoughTheServerIsKilledWhileItLeaves(t *testing.T) {
 
 func mailIsSentOnce(t *testing.T, binary, database string) {
 	const people = 12
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	office := &postOffice{taken: map[string]int{}}
 	nobody, err := rig.FreeAddresses()

@@ -50,7 +50,7 @@ test('every dialog is accessible in both themes, fits a phone, closes on Escape 
     ['/nodes', [button('Add a node')]],
     [`/nodes/${items[0]?.id}`, [button('Labels'), button('Remove')]],
     ['/admin/users', [button('Invite somebody'), button('Create a user'), button('Edit dia'), button('Delete dia')]],
-    [`/admin/users/${user}`, [button('Edit'), button('Lock'), button('Delete'), button('Reset the second factor')]],
+    [`/admin/users/${user}`, [button('Edit'), button('Lock'), button('Add a tenant'), button('Delete'), button('Reset the second factor')]],
     ['/admin/roles', [button('Create a role'), button('Edit dialogs'), button('Delete dialogs')]],
     ['/admin/tenants', [button('Create a tenant'), button('Edit dialogs'), button('Delete dialogs')]],
     ['/settings', [button('Change the e-mail address')]],

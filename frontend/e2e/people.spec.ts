@@ -254,3 +254,58 @@ test('an account is linked to its identity at the organisation, signs in there, 
     provider.stop()
   }
 })
+
+test('who is let into another tenant switches to it in one tab, sees and does what the role there allows, and is home when that ends', async ({
+  page,
+  server,
+  visit,
+  signIn,
+  api,
+  allow,
+}) => {
+  allow(/status of (401|403)/) // what ended
+  await api.send('POST', '/api/v1/tenants', { name: 'lab' })
+  await server.createUser('mia', 'viewer')
+  await api.createVM('at-home')
+  await signIn()
+  await page.goto('/admin/users')
+  await page.getByRole('link', { name: 'mia', exact: true }).click()
+  const dialog = page.getByRole('dialog')
+  await page.getByRole('button', { name: 'Add a tenant' }).click()
+  await dialog.getByLabel('Tenant').selectOption('lab')
+  await dialog.getByLabel('Role').selectOption('developer')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Add a tenant' }).click()
+  const end = page.getByRole('button', { name: 'End acting in lab' })
+  await expect(end).toBeVisible()
+
+  const hers = await visit()
+  await enter(hers, 'mia')
+  await expect(hers.getByRole('link', { name: 'Create a VM' })).toHaveCount(0)
+  await hers.getByRole('button', { name: 'Account of mia' }).click()
+  await expect(hers.getByRole('button', { name: /^lab/ })).toBeVisible()
+  await expectAccessible(hers)
+  await hers.getByRole('button', { name: /^lab/ }).click()
+  await expect(hers.locator('.user-menu')).toContainText('lab')
+  await expect(hers.getByText('Live', { exact: true })).toBeVisible()
+  await hers.getByRole('link', { name: 'Create a VM' }).first().click()
+  await hers.getByLabel('Name').fill('in-the-lab')
+  await hers.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect(hers.getByText('running', { exact: true })).toBeVisible()
+  await hers.goto('/vms')
+  await expect(hers.getByRole('link', { name: 'in-the-lab' })).toBeVisible()
+  await expect(hers.getByRole('link', { name: 'at-home' })).toHaveCount(0)
+  const second = await hers.context().newPage() // another tab is at home
+  await second.goto('/vms')
+  await expect(second.getByRole('link', { name: 'at-home' })).toBeVisible()
+  await expect(second.getByRole('link', { name: 'in-the-lab' })).toHaveCount(0)
+
+  await end.click()
+  await dialog.getByRole('button', { name: 'End', exact: true }).click()
+  await expect(end).toHaveCount(0)
+  await hers.goto('/vms')
+  await expect(hers).toHaveURL(/\/dashboard$/, { timeout: 60_000 })
+  await expect(hers.locator('.user-menu')).toHaveText('mia')
+  await hers.goto('/vms')
+  await expect(hers.getByRole('link', { name: 'at-home' })).toBeVisible()
+})

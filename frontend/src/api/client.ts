@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch'
+import { goTo, placeOf } from '../auth/place.ts'
 import { mustEnrol, refresh, session } from '../auth/session.ts'
 import { words } from '../i18n/en/core.ts'
 import { Problem, problemOf } from './problem.ts'
@@ -21,7 +22,11 @@ export function randomKey(): string {
 
 function signed(request: Request): Request {
   const now = session.get()
-  if (now.status === 'in') request.headers.set('Authorization', `Bearer ${now.token}`)
+  if (now.status === 'in') {
+    request.headers.set('Authorization', `Bearer ${now.token}`)
+    const place = placeOf(now.user.id)
+    if (place) request.headers.set('Novacron-Tenant', place.tenant)
+  }
   return request
 }
 
@@ -33,6 +38,7 @@ export async function authorised(request: Request): Promise<Response> {
   if (response.ok) return response
   const problem = await problemOf(response)
   if (problem.code === 'second_factor_needed') mustEnrol()
+  if (problem.code === 'not_a_member' && request.headers.has('Novacron-Tenant')) goTo(undefined) // the membership ended
   throw problem
 }
 

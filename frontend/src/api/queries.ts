@@ -282,6 +282,22 @@ export const userSessions = (id: string) =>
     refetchInterval: 10_000, // ms; they come and go
   })
 
+/** The tenants that somebody may act in, for who governs accounts. */
+export const userMemberships = (id: string) =>
+  queryOptions({
+    queryKey: ['users', 'memberships', id] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/users/{id}/memberships', { params: { path: { id } }, signal })),
+    staleTime: 0,
+  })
+
+/** The tenants that one may act in. */
+export const memberships = () =>
+  queryOptions({
+    queryKey: ['memberships'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/auth/memberships', { signal })),
+    staleTime: 0,
+  })
+
 export const tenants = () =>
   queryOptions({
     queryKey: ['tenants'] as const,

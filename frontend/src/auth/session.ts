@@ -3,6 +3,7 @@ import type { components } from '../api/schema.d.ts'
 import { words } from '../i18n/en/core.ts'
 import { createStore } from '../lib/store.ts'
 import { usePasskey } from './passkey.ts'
+import { forgetPlace, placeOf } from './place.ts'
 import { post } from './post.ts'
 import { hasTyped } from './typed.ts'
 
@@ -30,9 +31,10 @@ if (tabs) tabs.onmessage = (message) => message.data === 'signed out' && end()
 function begin(answer: Answer) {
   const { access_token: token, expires_in: seconds, user } = answer
   if (!token || !seconds || !user) throw new Problem(500, { detail: words.errors.emptyAnswer })
+  const place = placeOf(user.id)
   session.set({
     status: 'in',
-    user,
+    user: place ? { ...user, tenant: place.tenant, role: place.role } : user,
     token,
     endsAt: Date.now() + seconds * 1000,
     enrolling: answer.second_factor_needed === true,
@@ -125,6 +127,7 @@ export async function signOut(): Promise<void> {
     if (now.status === 'in') await post('/api/auth/logout', undefined, now.token)
   } finally {
     end()
+    forgetPlace()
     tabs?.postMessage('signed out')
   }
 }

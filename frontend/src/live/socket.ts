@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query'
 import type { Event } from '../api/client.ts'
 import { learnFrom } from '../api/names.ts'
+import { placeOf } from '../auth/place.ts'
 import { refresh, session } from '../auth/session.ts'
 import { createStore } from '../lib/store.ts'
 import { createApply } from './apply.ts'
@@ -86,6 +87,7 @@ export function startLive(client: QueryClient): () => void {
           type: 'auth',
           token: now.token,
           since: cursor || undefined,
+          tenant: placeOf(now.user.id)?.tenant,
         }),
       )
   }

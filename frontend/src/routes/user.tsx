@@ -19,6 +19,7 @@ import { Empty, Loaded } from '../ui/views.tsx'
 import { Edit, Remove, useOwn } from '../users/change.tsx'
 import { FactorCard } from '../users/factor.tsx'
 import { useChange } from '../users/fields.tsx'
+import { MembershipsCard } from '../users/memberships.tsx'
 import { SessionsCard } from '../users/sessions.tsx'
 
 const w = words.users
@@ -75,6 +76,7 @@ function Whole({ user: u }: { user: User }) {
           </section>
           <FactorCard user={u} why={why} />
         </div>
+        <MembershipsCard user={u} why={why} />
         <SessionsCard user={u} why={why} />
       </div>
       <Ready />

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { type Rights, useRights } from '../auth/rights.ts'
+import { placeOf } from '../auth/place.ts'
 import { ownerOf, session, signOut, type User } from '../auth/session.ts'
 import { words } from '../i18n/en/shell.ts'
 import { useNow } from '../lib/clock.ts'
@@ -13,6 +14,7 @@ import { PaletteOpener } from '../palette/opener.tsx'
 import { Icon, type IconName } from '../ui/icon.tsx'
 import { Menu } from '../ui/menu.tsx'
 import { Toasts, toastError } from '../ui/toast.tsx'
+import { Places } from './places.tsx'
 import { Brand } from '../ui/brand.tsx'
 
 const w = words.nav
@@ -138,13 +140,20 @@ function ConnectionChip() {
 
 function UserMenu({ user }: { user: User }) {
   const leave = () => void signOut().catch(toastError)
+  const place = placeOf(user.id)
   return (
     <Menu
       className="user-menu"
       label={w.account(user.username)}
       quiet
-      face={<span className="user-name">{user.username}</span>}
+      face={
+        <>
+          <span className="user-name">{user.username}</span>
+          {place ? <span className="acting">{place.name}</span> : null}
+        </>
+      }
     >
+      <Places user={user} />
       <Link to="/settings" className="button quiet">
         {w.settings}
       </Link>

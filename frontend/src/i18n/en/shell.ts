@@ -23,6 +23,7 @@ export const words = {
     audit: 'Audit log',
     settings: 'Settings',
     signOut: 'Sign out',
+    actIn: 'Act in the tenant',
     account: (name: string) => `Account of ${name}`,
     search: 'Search',
   },

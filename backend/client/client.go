@@ -185,17 +185,9 @@ func (c *Client) once(ctx context.Context, r call, body []byte, token string) (*
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := c.http.Do(req)
+	res, raw, err := c.exchange(ctx, req)
 	if err != nil {
-		return nil, c.unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, c.unreachable(ctx, err)
-	}
-	if res.StatusCode >= 400 {
-		return res, problem(res, raw)
+		return res, err
 	}
 	if r.out != nil && len(raw) > 0 {
 		if err := json.Unmarshal(raw, r.out); err != nil {
@@ -203,6 +195,23 @@ func (c *Client) once(ctx context.Context, r call, body []byte, token string) (*
 		}
 	}
 	return res, nil
+}
+
+// exchange sends a request and reads the answer. With an answer that refuses, the response comes beside the error.
+func (c *Client) exchange(ctx context.Context, req *http.Request) (*http.Response, []byte, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, c.unreachable(ctx, err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, nil, c.unreachable(ctx, err)
+	}
+	if res.StatusCode >= 400 {
+		return res, nil, problem(res, raw)
+	}
+	return res, raw, nil
 }
 
 func (c *Client) request(ctx context.Context, r call, token string) (*http.Request, error) {

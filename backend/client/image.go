@@ -134,17 +134,9 @@ func (c *Client) send(ctx context.Context, ref string, offset int64, part *io.Se
 	req.Header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
 	body := io.NewSectionReader(part, 0, part.Size())
 	req.Body, req.ContentLength = io.NopCloser(body), part.Size()
-	res, err := c.http.Do(req)
+	res, raw, err := c.exchange(ctx, req)
 	if err != nil {
-		return nil, c.unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, c.unreachable(ctx, err)
-	}
-	if res.StatusCode >= 400 {
-		return res, problem(res, raw)
+		return res, err
 	}
 	return res, decode(raw, out)
 }

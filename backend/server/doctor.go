@@ -97,8 +97,7 @@ func checkDataDir(s Settings) Check {
 	c := Check{Name: "data folder", Verdict: Good, Found: s.DataDir}
 	dir := s.DataDir
 	for !exists(dir) && dir != "/" {
-		dir = dir[:strings.LastIndexByte(dir, '/')+1]
-		dir = "/" + strings.Trim(dir, "/")
+		dir = filepath.Dir(dir)
 	}
 	free, err := freeBytes(dir)
 	if err != nil {

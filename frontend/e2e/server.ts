@@ -144,17 +144,21 @@ export class Server {
 export class Client {
   private readonly url: string
   private token = ''
+  private again: (() => Promise<unknown>) | undefined
 
   constructor(url: string) {
     this.url = url
   }
 
   async login(username: string, phrase = password) {
+    this.again = undefined
+    this.token = ''
     const answer = (await this.send('POST', '/api/auth/login', {
       username,
       password: phrase,
     })) as { access_token: string }
     this.token = answer.access_token
+    this.again = () => this.login(username, phrase)
     return this
   }
 
@@ -168,6 +172,11 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
+    // The stories of one worker may take longer than a token lives. One that was taken away is not got back.
+    if (response.status === 401 && this.again && text.includes('"token_expired"')) {
+      await this.again()
+      return this.send(method, path, body)
+    }
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
     return text ? JSON.parse(text) : undefined
   }

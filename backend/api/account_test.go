@@ -412,6 +412,9 @@ func TestLogin_slowsGuessesFromOneNetworkAndLeavesTheOwnerIn(t *testing.T) {
 	if _, n := w.mail("device", "grace@example.org"); n == 0 {
 		t.Error("nobody told the owner of the sign-in from a new place")
 	}
+	if _, n := w.mail("guessed", "grace@example.org"); n != 1 {
+		t.Errorf("the owner got %d mails about the guesses, want one", n)
+	}
 	check, err := w.app.VerifyAudit(ctx, auth.Platform("test"))
 	if err != nil || !check.Intact || check.Entries < 50 {
 		t.Errorf("got %+v, %v", check, err)

@@ -75,7 +75,7 @@ func (a *Accounts) EnableFactor(ctx context.Context, c auth.Caller, code string)
 	if err != nil {
 		return out, err
 	}
-	g := guardOf("code", "", u.ID, Peer{Address: c.Address})
+	g := guardOf("code", "", u, Peer{Address: c.Address})
 	if err := a.admit(ctx, g); err != nil {
 		return out, err
 	}
@@ -262,7 +262,7 @@ func (a *Accounts) VerifyLogin(ctx context.Context, challenge, code string, p Pe
 		if u, err = t.User(ctx, o.User); err != nil {
 			return err
 		}
-		g := guardOf("code", "", u.ID, p)
+		g := guardOf("code", "", u, p)
 		if refused = a.admitIn(ctx, &t.Reader, g); refused != nil {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/notify"
 	"novacron/backend/store"
 )
 
@@ -17,6 +18,7 @@ import (
 const (
 	freeTries    = 5 // in vain, before the first wait
 	freeTriesAll = 50
+	toldTries    = 10 // in vain, from anywhere, of which the owner is told once until failuresKept without any has gone by
 	firstWait    = 2 * time.Second
 	longestWait  = 15 * time.Minute
 	failuresKept = time.Hour // after the last one
@@ -50,16 +52,17 @@ func networkOf(address string) string {
 type guard struct {
 	here, all string // keys
 	network   string
-	user      id.User // empty: there is no such account
+	address   string
+	user      store.User // as it was before the try; without an id: there is no such account
 }
 
-func guardOf(what, login string, u id.User, p Peer) guard {
-	who := string(u)
+func guardOf(what, login string, u store.User, p Peer) guard {
+	who := string(u.ID)
 	if who == "" {
 		who = store.Fold(login)
 	}
 	n := networkOf(p.Address)
-	return guard{here: hashSecret(strings.Join([]string{what, who, n}, "\x00")), all: hashSecret(strings.Join([]string{what, who}, "\x00")), network: hashSecret(n), user: u}
+	return guard{here: hashSecret(strings.Join([]string{what, who, n}, "\x00")), all: hashSecret(strings.Join([]string{what, who}, "\x00")), network: hashSecret(n), address: p.Address, user: u}
 }
 
 // admit refuses a try that comes too early.
@@ -75,7 +78,7 @@ func (a *Accounts) admitIn(ctx context.Context, r *store.Reader, g guard) error 
 	if err != nil {
 		return err
 	}
-	_, known, _, err := r.Devices(ctx, g.user, g.network, "")
+	_, known, _, err := r.Devices(ctx, g.user.ID, g.network, "")
 	if err != nil {
 		return err
 	}
@@ -89,7 +92,7 @@ func (a *Accounts) admitIn(ctx context.Context, r *store.Reader, g guard) error 
 	return nil
 }
 
-// failed counts a try in vain.
+// failed counts a try in vain, and tells the owner of many.
 func (a *Accounts) failed(ctx context.Context, t *store.Tx, g guard) error {
 	now := a.now()
 	for _, k := range []struct {
@@ -108,8 +111,20 @@ func (a *Accounts) failed(ctx context.Context, t *store.Tx, g guard) error {
 		if err := t.SetFailures(ctx, k.key, f, now.Add(failuresKept)); err != nil {
 			return err
 		}
+		if k.key == g.all && f.Count == toldTries {
+			if err := a.tellOfGuesses(ctx, t, g); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+func (a *Accounts) tellOfGuesses(ctx context.Context, t *store.Tx, g guard) error {
+	if u := g.user; u.ID == "" || u.Disabled || u.Unverified || a.seal == nil {
+		return nil
+	}
+	return a.post(ctx, t, notify.Guessed, g.user.Email, "guessed/"+string(id.NewToken()), notify.Data{Name: g.user.Username, Address: g.address})
 }
 
 // slow counts an event against a bound of its own, for what a stranger can make happen to an address, such as mail.

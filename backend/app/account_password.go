@@ -101,7 +101,7 @@ func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password s
 	if u.PasswordHash == "" {
 		return u, a.fresh(ctx, c)
 	}
-	g := guardOf("password", "", u.ID, Peer{Address: c.Address})
+	g := guardOf("password", "", u, Peer{Address: c.Address})
 	if err := a.admit(ctx, g); err != nil {
 		return u, err
 	}

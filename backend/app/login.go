@@ -132,7 +132,7 @@ func (a *Accounts) Login(ctx context.Context, login, password string, p Peer) (S
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return SignIn{}, err
 	}
-	g := guardOf("login", login, u.ID, p)
+	g := guardOf("login", login, u, p)
 	if err := a.admit(ctx, g); err != nil {
 		return SignIn{}, err
 	}

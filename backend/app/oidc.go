@@ -181,7 +181,7 @@ func (a *Accounts) FinishOIDC(ctx context.Context, state, code, browser string, 
 	if err != nil {
 		return SignIn{}, err
 	}
-	return a.enter(ctx, guardOf("login", u.Username, u.ID, p), u, p)
+	return a.enter(ctx, guardOf("login", u.Username, u, p), u, p)
 }
 
 // identify spends the state, exchanges the code, and checks the ID token.

@@ -72,6 +72,9 @@ func rotateSecrets(ctx context.Context, s *session, admin *client.Admin, file st
 		fmt.Fprintf(s.err, "The new key is in %s. Put it on the other servers too, then type `novacron secrets rotate --finish`.\n", file)
 		return nil
 	}
+	if now.Shared {
+		fmt.Fprintln(s.err, "The files of the other servers cannot be seen from here: one without the new key does not start again. `novacron server list` names the servers.")
+	}
 	if now, err = admin.FinishSecretKey(ctx); err != nil {
 		return err
 	}

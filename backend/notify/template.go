@@ -34,6 +34,7 @@ const (
 	NewEmail       = "new_email"     // show that mail arrives at the address that the account shall have
 	EmailChanged   = "email_changed" // the account has another address; sent to the old one
 	Device         = "device"        // sign-in from a new device or place
+	Guessed        = "guessed"       // many wrong passwords or codes for the account
 	CodeUsed       = "code_used"     // a backup code was used
 	CodesMade      = "codes_made"    // backup codes were made or made anew
 	FactorOff      = "factor_off"    // the second factor was turned off
@@ -49,7 +50,7 @@ const (
 
 var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
-	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
+	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", Guessed: "Somebody tries to get into your account", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
 	FactorOff: "Two-factor authentication was turned off", FactorReset: "Your second factor was reset", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
 	Linked: "Your account was linked to the OpenID provider", Unlinked: "Your account was unlinked from the OpenID provider",
 	Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",

@@ -68,7 +68,7 @@ test('a laptop that slept for an hour wakes on fresh data and acts at once', asy
   expect(begun.length).toBeGreaterThan(1)
   await page.getByRole('link', { name: 'napping' }).click()
   await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await expect(page.getByText('running', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('running')
 })
 
 test('who did what to a VM, with what it was before and the request', async ({ page, server, signIn, api }) => {

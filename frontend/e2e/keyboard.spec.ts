@@ -46,12 +46,12 @@ for (const [where, width, height, text] of [
     await page.keyboard.type(name)
     await page.keyboard.press('Enter')
     await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
-    await expect(page.getByText('running', { exact: true })).toBeVisible()
+    await expect(page.locator('.page-head .state')).toHaveText('running')
     await fits()
     await tabTo(page, 'button', 'Stop')
     await expect(page.getByRole('button', { name: 'Stop', exact: true })).not.toHaveAttribute('aria-disabled')
     await page.keyboard.press('Enter')
-    await expect(page.getByText('stopped', { exact: true })).toBeVisible()
+    await expect(page.locator('.page-head .state')).toHaveText('stopped')
     await expectAccessible(page)
     // Nothing moves for who asked for that.
     const moving = () => [...document.querySelectorAll('*')].filter((e) => parseFloat(getComputedStyle(e).transitionDuration) > 0 || getComputedStyle(e).animationName !== 'none').length

@@ -291,7 +291,7 @@ test('who is let into another tenant switches to it in one tab, sees and does wh
   await hers.getByRole('link', { name: 'Create a VM' }).first().click()
   await hers.getByLabel('Name').fill('in-the-lab')
   await hers.getByRole('button', { name: 'Create', exact: true }).click()
-  await expect(hers.getByText('running', { exact: true })).toBeVisible()
+  await expect(hers.locator('.page-head .state')).toHaveText('running')
   await hers.goto('/vms')
   await expect(hers.getByRole('link', { name: 'in-the-lab' })).toBeVisible()
   await expect(hers.getByRole('link', { name: 'at-home' })).toHaveCount(0)

@@ -32,7 +32,7 @@ test('from an empty database to a running VM without a terminal, whatever is loa
   await expectAccessible(page)
   await page.getByRole('button', { name: 'Create a VM' }).click()
   await page.getByRole('button', { name: 'Open first' }).click()
-  await expect(page.getByText('running', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('running')
   await expect(page.locator('.user-menu')).toContainText('grace')
 
   const second = await visit()

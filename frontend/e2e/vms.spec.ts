@@ -29,7 +29,7 @@ test('makes a VM with a form, shows the steps, and lands on its page', async ({ 
   await expect(page.getByRole('heading', { name: 'made-here' })).toBeVisible()
   await expect.poll(() => page.evaluate(() => (window as unknown as { steps?: string }).steps)).toMatch(/\w/)
   pass()
-  await expect(page.getByText('running', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('running')
   const { items } = (await api.send('GET', '/api/v1/vms?name=made-here')) as { items: { memory_mib: number }[] }
   expect(items.map((v) => v.memory_mib)).toEqual([1024])
 })
@@ -80,10 +80,10 @@ test('stops and starts, and says why an action is not possible', async ({ page, 
   await expect(start).toHaveAttribute('aria-disabled', 'true')
   await expect(start).toHaveAccessibleDescription(/\w+ \w+/)
   await page.getByRole('button', { name: 'Stop', exact: true }).click()
-  await expect(page.getByText('stopped', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('stopped')
   await expect(start).not.toHaveAttribute('aria-disabled', 'true')
   await start.click()
-  await expect(page.getByText('running', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('running')
   await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('button', { name: 'Restart', exact: true }).click()
   await expect
@@ -91,7 +91,7 @@ test('stops and starts, and says why an action is not possible', async ({ page, 
     .toEqual(['succeeded'])
   await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('button', { name: 'Force off', exact: true }).click()
-  await expect(page.getByText('stopped', { exact: true })).toBeVisible()
+  await expect(page.locator('.page-head .state')).toHaveText('stopped')
 })
 
 test('what is done elsewhere shows without a reload, in the list and on the dashboard', async ({

@@ -109,7 +109,7 @@ test('a change elsewhere, a press here', async ({ browser, server, api }) => {
 
   await page.getByLabel('Choose seen-from-afar').click()
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').pressSequentially('seen', { delay: 50 })
+  await page.getByRole('combobox', { name: 'Search and commands' }).pressSequentially('seen', { delay: 50 })
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Account of ada' }).click()
   const press = await page.evaluate(() => (window as unknown as { press: number }).press)

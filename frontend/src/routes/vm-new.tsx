@@ -331,8 +331,10 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
     },
     onSuccess: async (made) => {
       const { operation: making, ...vm } = made
-      client.setQueryData(['vms', 'one', vm.id], vm)
-      if (making) client.setQueryData(operation(making.id).queryKey, making) // its steps are on the page from the first moment
+      // There from the first moment, with the steps, and read again at once: events may have come before this answer.
+      const old = { updatedAt: 1 }
+      client.setQueryData(['vms', 'one', vm.id], vm, old)
+      if (making) client.setQueryData(operation(making.id).queryKey, making, old)
       await navigate({ to: '/vms/$id', params: { id: vm.id } })
     },
     onError: (error) => {

@@ -40,9 +40,15 @@ type keyring struct {
 	newest time.Time
 }
 
-// openKeyring reads the ring. configured is a key that shall sign, as in NOVACRON_SIGNING_KEY; empty: the first server makes one.
-func openKeyring(ctx context.Context, db *store.DB, seal *sealer, configured string, log *slog.Logger) (*keyring, error) {
-	k := &keyring{db: db, seal: seal, log: log, opened: map[string]*rsa.PrivateKey{}}
+// openKeyring reads the ring. configured is a key that shall sign, as in NOVACRON_SIGNING_KEY; empty: the first server makes one. shared is the
+// secret of a service whose HS256 tokens are taken; empty: there is none.
+func openKeyring(ctx context.Context, db *store.DB, seal *sealer, configured, shared string, log *slog.Logger) (*keyring, error) {
+	k := &keyring{db: db, seal: seal, log: log, keys: new(session.Keys), opened: map[string]*rsa.PrivateKey{}}
+	if shared != "" {
+		if err := k.keys.Share([]byte(shared)); err != nil {
+			return nil, fmt.Errorf("NOVACRON_HS256_SECRET: %w; `openssl rand -hex 32` makes one", err)
+		}
+	}
 	if err := k.ensure(ctx, configured); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
@@ -50,7 +56,6 @@ func openKeyring(ctx context.Context, db *store.DB, seal *sealer, configured str
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	k.keys = new(session.Keys)
 	k.keys.Replace(live)
 	return k, nil
 }

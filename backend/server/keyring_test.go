@@ -18,7 +18,7 @@ var testSeal, _ = deriveSealer("a secret of thirty-two characters")
 
 func ring(t *testing.T, db *store.DB, configured string) *keyring {
 	t.Helper()
-	k, err := openKeyring(t.Context(), db, testSeal, configured, slog.New(slog.DiscardHandler))
+	k, err := openKeyring(t.Context(), db, testSeal, configured, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestKeyring_saysWhenTheSecretIsAnothers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openKeyring(t.Context(), db, other, "", slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := openKeyring(t.Context(), db, other, "", "", slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("keys were opened with another secret")
 	}
 }

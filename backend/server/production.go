@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"novacron/backend/session"
 )
 
 // production is the NOVACRON_ENV under which secrets are checked.
@@ -46,6 +48,9 @@ func (s Settings) CheckSecrets() error {
 		errs = append(errs, errors.New("NOVACRON_SIGNING_KEY is missing"))
 	} else if _, err := parseSigningKey(s.SigningKey); err != nil {
 		errs = append(errs, err)
+	}
+	if s.HS256Secret != "" {
+		check("NOVACRON_HS256_SECRET", s.HS256Secret, session.MinSharedSecret)
 	}
 	if s.DatabaseURL != "" {
 		check("POSTGRES_PASSWORD", passwordOf(s.DatabaseURL), minPassword)

@@ -144,7 +144,7 @@ func TestSecretKey_changeHasNoMomentAtWhichASecretIsLostWhateverDies(t *testing.
 			t.Fatalf("the new secret: %v, new %v", err, secret != oldSecret)
 		}
 		v.wantOpen(db, only)
-		if _, err := openKeyring(t.Context(), db, testSeal, "", slog.New(slog.DiscardHandler)); !errors.Is(err, errOtherKey) {
+		if _, err := openKeyring(t.Context(), db, testSeal, "", "", slog.New(slog.DiscardHandler)); !errors.Is(err, errOtherKey) {
 			t.Errorf("with a foreign key: %v", err)
 		}
 	})

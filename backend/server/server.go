@@ -203,7 +203,7 @@ func (s *Server) openApp(ctx context.Context) error {
 		return err
 	}
 	s.runner = op.New(s.app.OperationStore(), op.Options{Log: s.log, Now: s.o.Outside.Now}, s.app.Definitions()...)
-	if s.keyring, err = openKeyring(ctx, s.db, s.seal, s.o.SigningKey, s.log); err != nil {
+	if s.keyring, err = openKeyring(ctx, s.db, s.seal, s.o.SigningKey, s.o.HS256Secret, s.log); err != nil {
 		return err
 	}
 	accounts, err := s.accountDeps()

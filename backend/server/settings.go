@@ -55,6 +55,7 @@ type Settings struct {
 
 	Env              string // production: missing, known and weak secrets are refused
 	AuthSecret       string // what the key that encrypts secrets at rest is derived from; SecretKeyFile goes before it
+	HS256Secret      string // shared with a service that signs access tokens with HS256; empty: no such token is taken
 	SigningKey       string // RSA key that signs access tokens: PKCS #8 in base64; empty: made and kept in the database
 	PostgresPassword string // for a DatabaseURL without one
 	RedisPassword    string // for a RedisURL without one
@@ -107,6 +108,7 @@ var settingRows = []Row{
 	{"env", "NOVACRON_ENV", "env", "", "production: refuse missing, known and weak secrets", func(s *Settings) *string { return &s.Env }},
 	{"", "AUTH_SECRET", "auth_secret", "", "secret that the key for secrets at rest is derived from", func(s *Settings) *string { return &s.AuthSecret }},
 	{"", "NOVACRON_SIGNING_KEY", "signing_key", "", "RSA key of access tokens, PKCS #8 in base64 (empty: made and kept in the database)", func(s *Settings) *string { return &s.SigningKey }},
+	{"", "NOVACRON_HS256_SECRET", "hs256_secret", "", "secret of a service that signs access tokens of its own with HS256, 32 characters or more (empty: none are taken)", func(s *Settings) *string { return &s.HS256Secret }},
 	{"", "POSTGRES_PASSWORD", "postgres_password", "", "password for a database URL without one", func(s *Settings) *string { return &s.PostgresPassword }},
 	{"", "REDIS_PASSWORD", "redis_password", "", "password for a Redis URL without one", func(s *Settings) *string { return &s.RedisPassword }},
 	{"", "GRAFANA_PASSWORD", "grafana_password", "", "password of Grafana's administrator", func(s *Settings) *string { return &s.GrafanaPassword }},

@@ -35,12 +35,22 @@ type SigningKey struct {
 	From time.Time
 }
 
+// SharedKeyID is the key id of tokens that another service signs with the secret that it shares with this installation (HS256).
+const SharedKeyID = "hs256"
+
+// MinSharedSecret is the fewest bytes of that secret: as many as the hash has (RFC 7518, section 3.2).
+const MinSharedSecret = sha256.Size
+
 // Keys is the ring of RS256 keys: the newest whose time has come signs, all verify. The algorithm is fixed with the key, never
 // read out of a token. It may be used by several goroutines.
-type Keys struct{ ring atomic.Pointer[ring] }
+type Keys struct {
+	shared []byte
+	ring   atomic.Pointer[ring]
+}
 
 type ring struct {
 	keys    map[string]*rsa.PrivateKey
+	shared  []byte   // of tokens with SharedKeyID; empty: there are none
 	signers []signer // oldest first
 	jwks    []byte
 
@@ -67,12 +77,22 @@ func NewKeys(keys ...*rsa.PrivateKey) *Keys {
 	return k
 }
 
+// Share makes the ring take tokens that a service signs with HS256, SharedKeyID and a secret of MinSharedSecret bytes or more. They name no
+// sign-in, so what asks for one stays closed to them. To be called before the first Replace.
+func (k *Keys) Share(secret []byte) error {
+	if len(secret) < MinSharedSecret {
+		return fmt.Errorf("the secret of HS256 has %d bytes, and at least %d are needed", len(secret), MinSharedSecret)
+	}
+	k.shared = secret
+	return nil
+}
+
 // Replace puts other keys into the ring, the newest last. It panics without a key.
 func (k *Keys) Replace(keys []SigningKey) {
 	if len(keys) == 0 {
 		panic("session: a key ring without a key")
 	}
-	r := &ring{keys: map[string]*rsa.PrivateKey{}, verified: map[[sha256.Size]byte]Claims{}}
+	r := &ring{keys: map[string]*rsa.PrivateKey{}, shared: k.shared, verified: map[[sha256.Size]byte]Claims{}}
 	set := make([]map[string]string, 0, len(keys))
 	for _, key := range keys {
 		kid := KeyID(&key.PublicKey)
@@ -151,16 +171,9 @@ func (k *Keys) Verify(token string, now time.Time) (Claims, error) {
 func (r *ring) verify(token string, now time.Time) (Claims, error) {
 	var c jwtClaims
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience), jwt.WithStrictDecoding(),
+		jwt.WithValidMethods([]string{"RS256", "HS256"}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience), jwt.WithStrictDecoding(),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithTimeFunc(func() time.Time { return now }))
-	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		kid, _ := t.Header["kid"].(string)
-		key, ok := r.keys[kid]
-		if !ok {
-			return nil, errors.New("unknown key id")
-		}
-		return &key.PublicKey, nil
-	})
+	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return r.key(t, c.Sid) })
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return Claims{}, fault.Wrap(err, fault.Unauthenticated, "token_expired", "the access token has expired; refresh it or sign in again")
@@ -170,6 +183,18 @@ func (r *ring) verify(token string, now time.Time) (Claims, error) {
 		return Claims{}, fault.New(fault.Unauthenticated, "token_invalid", "the access token lacks what NovaCron puts into each; sign in again")
 	}
 	return Claims{User: id.User(c.Subject), Token: c.ID, Session: id.Session(c.Sid), Issued: c.IssuedAt.Time, Expires: c.ExpiresAt.Time}, nil
+}
+
+// key finds the key that a token names, and refuses every algorithm but that key's own, so that no public key is ever taken for a secret.
+func (r *ring) key(t *jwt.Token, sid string) (any, error) {
+	kid, _ := t.Header["kid"].(string)
+	switch key, ok := r.keys[kid]; {
+	case ok && t.Method == jwt.SigningMethodRS256:
+		return &key.PublicKey, nil
+	case kid == SharedKeyID && len(r.shared) > 0 && t.Method == jwt.SigningMethodHS256 && sid == "":
+		return r.shared, nil
+	}
+	return nil, errors.New("no key of this ring has that id and algorithm")
 }
 
 func numbers(p *rsa.PublicKey) (n, e string) {

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,57 @@ func signRS256(key *rsa.PrivateKey, header, claims map[string]any) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
+func signHS256(secret []byte, header, claims map[string]any) string {
+	text := part(header) + "." + part(claims)
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// TestVerify_takesHS256OnlyWithASecretOfItsOwn: only where a secret is set, only under its own key id, and never for a sign-in.
+func TestVerify_takesHS256OnlyWithASecretOfItsOwn(t *testing.T) {
+	secret, key := []byte(strings.Repeat("s3", session.MinSharedSecret/2)), newKey(t)
+	rsaOnly, both := session.NewKeys(key), new(session.Keys)
+	if err := both.Share(secret[1:]); err == nil {
+		t.Error("a secret that is too short: got no error")
+	}
+	if err := both.Share(secret); err != nil {
+		t.Fatal(err)
+	}
+	both.Replace([]session.SigningKey{{PrivateKey: key}})
+	claims := map[string]any{"iss": session.Issuer, "aud": session.Audience, "sub": string(user), "jti": "tok-1", "iat": noon.Unix(), "exp": noon.Add(time.Minute).Unix()}
+	header := map[string]any{"alg": "HS256", "typ": "JWT", "kid": session.SharedKeyID}
+	with := func(m map[string]any, k string, v any) map[string]any {
+		m = maps.Clone(m)
+		m[k] = v
+		return m
+	}
+	good := signHS256(secret, header, claims)
+	if c, err := both.Verify(good, noon); err != nil || c.User != user || c.Token != "tok-1" || c.Session != "" {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	if strings.Contains(string(both.JWKS()), "HS256") || strings.Contains(string(both.JWKS()), `"oct"`) {
+		t.Errorf("the secret is published: %s", both.JWKS())
+	}
+	for name, c := range map[string]struct {
+		keys  *session.Keys
+		token string
+	}{
+		"no secret is set":             {rsaOnly, good},
+		"another secret":               {both, signHS256([]byte(strings.Repeat("x", 32)), header, claims)},
+		"another algorithm of its key": {both, signHS256(secret, with(header, "alg", "HS512"), claims)},
+		"RS256 under its key id":       {both, signRS256(key, with(header, "alg", "RS256"), claims)},
+		"HS256 under an RSA key's id":  {both, signHS256(secret, with(header, "kid", session.KeyID(&key.PublicKey)), claims)},
+		"the public key as the secret": {both, signHS256(key.N.Bytes(), with(header, "kid", session.KeyID(&key.PublicKey)), claims)},
+		"somebody's sign-in":           {both, signHS256(secret, header, with(claims, "sid", string(login)))},
+		"a long life":                  {both, signHS256(secret, header, with(claims, "exp", noon.Add(session.AccessLifetime+time.Second).Unix()))},
+	} {
+		if got, err := c.keys.Verify(c.token, noon); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: got %+v, %v; want a refusal", name, got, err)
+		}
+	}
+}
+
 func TestVerify_refusesHostileTokens(t *testing.T) {
 	key := newKey(t)
 	keys := session.NewKeys(key)
@@ -145,11 +197,8 @@ func TestVerify_refusesHostileTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
-	signHS256 := func(secret []byte) string {
-		text := part(header(map[string]any{"alg": "HS256"})) + "." + part(claims(nil))
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(text))
-		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	hmacWith := func(secret []byte) string {
+		return signHS256(secret, header(map[string]any{"alg": "HS256"}), claims(nil))
 	}
 	parts := strings.Split(good, ".")
 	for name, token := range map[string]string{
@@ -158,9 +207,9 @@ func TestVerify_refusesHostileTokens(t *testing.T) {
 		"two dots":                        "..",
 		"alg none":                        part(map[string]any{"alg": "none", "kid": kid}) + "." + part(claims(nil)) + ".",
 		"alg none with a signature":       part(map[string]any{"alg": "none", "kid": kid}) + "." + parts[1] + "." + parts[2],
-		"HMAC with the public key as PEM": signHS256(publicPEM),
-		"HMAC with the public key as DER": signHS256(public),
-		"HMAC with an empty key":          signHS256(nil),
+		"HMAC with the public key as PEM": hmacWith(publicPEM),
+		"HMAC with the public key as DER": hmacWith(public),
+		"HMAC with an empty key":          hmacWith(nil),
 		"another RSA algorithm":           signRS256(key, header(map[string]any{"alg": "RS512"}), claims(nil)),
 		"no kid":                          signRS256(key, map[string]any{"alg": "RS256"}, claims(nil)),
 		"unknown kid":                     signRS256(key, header(map[string]any{"kid": "x"}), claims(nil)),

@@ -4,6 +4,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,9 @@ import (
 
 // patience bounds every wait for something that takes seconds on an idle machine.
 const patience = 90 * time.Second
+
+// reply bounds the wait for what a guest says to one line that is typed. It begins with the opening of the console.
+const reply = 15 * time.Second
 
 var binary string
 
@@ -282,14 +286,15 @@ func (c *cluster) unchanged(when string, before map[string]int) {
 }
 
 // sh types a command into the VM's serial line, through the server, and waits for the words in the answer. A node whose
-// connection is not back yet is asked again.
+// connection is not back yet is asked again, and so is a guest that says nothing: the prompt may be an older one that the
+// scrollback shows while the guest boots, and then what is typed is lost.
 func (c *cluster) sh(name, command, words string) {
 	c.t.Helper()
 	c.until("console of "+name, func(ctx context.Context) string {
 		said, err := c.typeInto(ctx, name, command, words)
 		switch {
-		case fault.Is(err, fault.Unavailable):
-			return err.Error()
+		case fault.Is(err, fault.Unavailable), errors.Is(err, context.DeadlineExceeded):
+			return fmt.Sprintf("%v; it said %q", err, said)
 		case err != nil:
 			c.t.Fatalf("console of %s: %v; it said %q", name, err, said)
 		}
@@ -297,7 +302,10 @@ func (c *cluster) sh(name, command, words string) {
 	})
 }
 
+// typeInto is one such attempt. A guest that has not answered within reply gives context.DeadlineExceeded.
 func (c *cluster) typeInto(ctx context.Context, name, command, words string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, reply)
+	defer cancel()
 	line, err := c.OpenConsole(ctx, name, wire.ConsoleWish{Kind: "serial", Mode: "take"})
 	if err != nil {
 		return "", err
@@ -309,7 +317,10 @@ func (c *cluster) typeInto(ctx context.Context, name, command, words string) (st
 	for !strings.Contains(said.String(), words) {
 		n, err := line.Read(buf)
 		said.Write(buf[:n])
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return said.String(), ctx.Err()
+		case err != nil:
 			return said.String(), err
 		}
 		if !typed && strings.Contains(said.String(), "root@") {

@@ -71,6 +71,7 @@ type book struct {
 	dice *rand.Rand
 
 	machine   id.VM                   // acknowledged; empty: none, or its delete was asked for
+	doubt     bool                    // the delete of machine was asked for and not answered: it may be under way
 	snapshots map[string]id.Operation // acknowledged
 	deleted   map[id.VM]id.Operation
 	done      int
@@ -100,7 +101,7 @@ func (b *book) act(ctx context.Context, n int) bool {
 		r.Start, r.MemoryMiB = &start, 96
 		a, err := b.w.CreateVM(ctx, r, 0)
 		if err == nil {
-			b.machine, b.snapshots = a.ID, map[string]id.Operation{}
+			b.machine, b.doubt, b.snapshots = a.ID, false, map[string]id.Operation{}
 		}
 		return err == nil
 	}
@@ -122,6 +123,10 @@ func (b *book) act(ctx context.Context, n int) bool {
 		if a, err = b.w.DeleteVM(ctx, ref, 0); err == nil && a.Operation != nil {
 			b.deleted[b.machine], b.machine = a.Operation.ID, ""
 		}
+		b.doubt = b.doubt || err != nil
+	}
+	if b.doubt && fault.Is(err, fault.NotFound) {
+		b.machine = ""
 	}
 	return err == nil
 }
@@ -134,6 +139,7 @@ func (b *book) audit() {
 	if b.machine != "" {
 		v, err := b.w.VM(b.w.ctx(), string(b.machine))
 		switch {
+		case fault.Is(err, fault.NotFound) && b.doubt:
 		case fault.Is(err, fault.NotFound):
 			b.failed("vm/"+string(b.machine), "vm.create")
 		case err != nil:
@@ -196,5 +202,6 @@ func (b *book) failed(subject, kind string) {
 			return
 		}
 	}
-	b.w.t.Errorf("%s: %s was acknowledged and is lost", b.name, subject)
+	all, err := b.w.Operations(b.w.ctx(), client.ListOptions{Filter: map[string]string{"subject": subject}})
+	b.w.t.Errorf("%s: %s was acknowledged and is lost; its operations: %+v %v", b.name, subject, all.Items, err)
 }

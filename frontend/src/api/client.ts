@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch'
-import { goTo, placeOf } from '../auth/place.ts'
+import { goHome, placeOf } from '../auth/place.ts'
 import { mustEnrol, refresh, session } from '../auth/session.ts'
 import { words } from '../i18n/en/core.ts'
 import { Problem, problemOf } from './problem.ts'
@@ -38,7 +38,7 @@ export async function authorised(request: Request): Promise<Response> {
   if (response.ok) return response
   const problem = await problemOf(response)
   if (problem.code === 'second_factor_needed') mustEnrol()
-  if (problem.code === 'not_a_member' && request.headers.has('Novacron-Tenant')) goTo(undefined) // the membership ended
+  if (problem.code === 'not_a_member' && request.headers.has('Novacron-Tenant')) goHome()
   throw problem
 }
 

@@ -29,3 +29,8 @@ export function goTo(place: Place | undefined) {
   if (place) sessionStorage.setItem(key, JSON.stringify(place))
   location.assign('/dashboard')
 }
+
+/** The membership has ended. Every request that was under way is told so; the page is loaded anew for the first. */
+export function goHome() {
+  if (now) goTo(undefined)
+}

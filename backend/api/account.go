@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"novacron/backend/core/auth"
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 )
@@ -51,13 +50,6 @@ func (a *API) addAccount() {
 	})
 	a.addSessions(tag)
 	a.addTokens(tag)
-	add(a, govern(auth.WriteAccount).unkept(), "POST /api/v1/invites", op("createInvite", "Invite somebody to make an account", "Users"), func(ctx context.Context, in *struct{ Body wire.CreateInvite }) (*created[wire.Invite], error) {
-		out, err := a.Accounts.Invite(ctx, caller(ctx), in.Body)
-		if err != nil {
-			return nil, err
-		}
-		return &created[wire.Invite]{Status: http.StatusCreated, Body: out}, nil
-	})
 }
 
 type accepted struct {

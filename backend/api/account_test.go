@@ -11,12 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pquerna/otp/totp"
 
 	"novacron/backend/app"
 	"novacron/backend/client"
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 )
 
@@ -426,7 +429,7 @@ func TestInvite_makesOneAccountWithItsRole(t *testing.T) {
 	grace := w.admin()
 	a := w.ask("POST", "/api/v1/invites", `{"email":"ada@example.org","role":"operator"}`, token(grace)...)
 	a.wants(t, "invite", http.StatusCreated, "")
-	var i wire.Invite
+	var i wire.InviteMade
 	w.must(json.Unmarshal([]byte(a.text), &i))
 	body := func(name string) string {
 		return fmt.Sprintf(`{"username":%q,"email":%q,"password":%q,"invite":%q}`, name, name+"@example.org", password, i.Token)
@@ -436,6 +439,56 @@ func TestInvite_makesOneAccountWithItsRole(t *testing.T) {
 	u, err := w.db.UserByLogin(ctx, "ada")
 	if err != nil || u.Role != auth.Operator || u.Tenant != i.Tenant {
 		t.Errorf("got %+v, %v", u, err)
+	}
+}
+
+func TestInvites_areListedWhilePendingAndWithdrawn(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	grace, ada := w.admin(), w.as("ada", auth.Operator)
+	invite := func(name string) (i wire.InviteMade) {
+		t.Helper()
+		a := w.ask("POST", "/api/v1/invites", fmt.Sprintf(`{"email":"%s@example.org","role":"viewer"}`, name), token(grace)...)
+		a.wants(t, "invite", http.StatusCreated, "")
+		w.must(json.Unmarshal([]byte(a.text), &i))
+		return i
+	}
+	join := func(name string, i wire.InviteMade) answer {
+		return w.ask("POST", "/api/auth/register", fmt.Sprintf(`{"username":%q,"email":"%[1]s@example.org","password":%q,"invite":%q}`, name, password, i.Token))
+	}
+	kim, lee := invite("kim"), invite("lee")
+	listed := func(what string, want ...wire.Invite) {
+		t.Helper()
+		a := w.ask("GET", "/api/v1/invites", "", token(grace)...)
+		a.wants(t, what, http.StatusOK, "")
+		var got wire.List[wire.Invite]
+		w.must(json.Unmarshal([]byte(a.text), &got))
+		if d := cmp.Diff(want, got.Items, cmpopts.EquateEmpty()); d != "" || strings.Contains(a.text, `"token"`) {
+			t.Errorf("%s (-want +got):\n%s", what, d)
+		}
+	}
+	listed("two pending ones, newest first, without secrets", lee.Invite, kim.Invite)
+	if kim.InvitedBy != "grace" || kim.TenantName != "default" || !kim.ExpiresAt.After(kim.CreatedAt) {
+		t.Errorf("got %+v", kim)
+	}
+	w.ask("GET", "/api/v1/invites", "", token(ada)...).wants(t, "the list, for no administrator", http.StatusForbidden, "forbidden")
+	w.ask("DELETE", "/api/v1/invites/"+string(kim.ID), "", token(ada)...).wants(t, "withdrawing, by no administrator", http.StatusForbidden, "forbidden")
+	w.ask("DELETE", "/api/v1/invites/"+string(kim.ID), "", token(grace)...).wants(t, "withdrawing", http.StatusNoContent, "")
+	w.ask("DELETE", "/api/v1/invites/"+string(kim.ID), "", token(grace)...).wants(t, "again", http.StatusNotFound, "invite_not_found")
+	join("kim", kim).wants(t, "with what was withdrawn", http.StatusUnauthorized, "token_used")
+	listed("one pending", lee.Invite)
+	join("lee", lee).wants(t, "with the other one", http.StatusCreated, "")
+	listed("none pending")
+	log := w.ask("GET", "/api/v1/audit?subject=invite/"+string(kim.ID), "", token(grace)...)
+	if !strings.Contains(log.text, `"user.invite"`) || !strings.Contains(log.text, `"user.uninvite"`) {
+		t.Errorf("the audit log says %s", log.text)
+	}
+	for i, types := range map[id.Invite][]string{kim.ID: {"audit.invite_created", "audit.invite_withdrawn"}, lee.ID: {"audit.invite_created", "audit.invite_used"}} {
+		told := w.ask("GET", "/api/v1/events?subject=invite/"+string(i), "", token(grace)...)
+		for _, kind := range types {
+			if !strings.Contains(told.text, `"`+kind+`"`) {
+				t.Errorf("no event %s: %s", kind, told.text)
+			}
+		}
 	}
 }
 

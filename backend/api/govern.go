@@ -150,6 +150,7 @@ func (a *API) addUsers() {
 		return nil, a.Accounts.ResetFactor(ctx, caller(ctx), in.ID, in.Body.Password)
 	})
 	a.addMemberships()
+	a.addInvites()
 	add(a, write, "DELETE /api/v1/users/{id}", op("deleteUser", "Delete an account; what it made stays with its tenant", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
 		return nil, a.Accounts.DeleteUser(ctx, caller(ctx), in.ID)
 	})
@@ -175,5 +176,22 @@ func (a *API) addMemberships() {
 	})
 	add(a, govern(auth.WriteAccount), "DELETE /api/v1/users/{id}/memberships/{tenant}", op("deleteMembership", "End what somebody may do in a tenant, with the API tokens that act there", tag), func(ctx context.Context, in *Place) (*struct{}, error) {
 		return nil, a.Accounts.DeleteMembership(ctx, caller(ctx), in.ID, in.Tenant)
+	})
+}
+
+func (a *API) addInvites() {
+	const tag = "Users"
+	add(a, govern(auth.ReadAccount), "GET /api/v1/invites", op("listInvites", "List the invitations that nobody has used yet, newest first", tag), func(ctx context.Context, in *Lister) (*body[wire.List[wire.Invite]], error) {
+		return answer(a.Accounts.Invites(ctx, caller(ctx), in.request()))
+	})
+	add(a, govern(auth.WriteAccount).unkept(), "POST /api/v1/invites", op("createInvite", "Invite somebody to make an account; the link is mailed, and shown once", tag), func(ctx context.Context, in *struct{ Body wire.CreateInvite }) (*created[wire.InviteMade], error) {
+		out, err := a.Accounts.Invite(ctx, caller(ctx), in.Body)
+		if err != nil {
+			return nil, err
+		}
+		return &created[wire.InviteMade]{Status: http.StatusCreated, Body: out}, nil
+	})
+	add(a, govern(auth.WriteAccount), "DELETE /api/v1/invites/{id}", op("deleteInvite", "Withdraw an invitation: nobody makes an account with it any more", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
+		return nil, a.Accounts.Withdraw(ctx, caller(ctx), id.Invite(in.ID))
 	})
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/ccojocar/zxcvbn-go"
@@ -29,11 +28,9 @@ var openQuota = wire.Quota{VMs: 5, CPUs: 8, MemoryMiB: 16 << 10, DiskGiB: 100, A
 const (
 	purposeVerify = "verify"
 	purposeReset  = "reset"
-	purposeInvite = "invite"
 	purposeStep   = "2fa"
 	verifyLife    = 24 * time.Hour
 	resetLife     = 30 * time.Minute
-	inviteLife    = 7 * 24 * time.Hour
 	stepLife      = 5 * time.Minute
 )
 
@@ -84,7 +81,7 @@ func (a *Accounts) Register(ctx context.Context, w wire.Register, p Peer) (wire.
 func (a *Accounts) register(ctx context.Context, t *store.Tx, w wire.Register, hash string, p Peer) error {
 	u := store.User{ID: id.NewUser(), Username: w.Username, Email: w.Email, PasswordHash: hash, Role: auth.Developer, Unverified: true, Created: a.now()}
 	c := auth.Caller{User: u.ID, Name: u.Username, Address: p.Address, Request: p.Request}
-	if err := a.place(ctx, t, &u, w.Invite); err != nil {
+	if err := a.place(ctx, t, c, &u, w.Invite); err != nil {
 		return err
 	}
 	// The address before the name: the name's refusal must not tell that the address would have been taken.
@@ -114,23 +111,6 @@ func (a *Accounts) register(ctx context.Context, t *store.Tx, w wire.Register, h
 		return err
 	}
 	return a.sendVerification(ctx, t, u)
-}
-
-// place spends the invitation, if there is one, and gives the account what it promises.
-func (a *Accounts) place(ctx context.Context, t *store.Tx, u *store.User, invite string) error {
-	if invite == "" {
-		return nil
-	}
-	o, err := t.TakeOneUse(ctx, purposeInvite, hashSecret(invite), a.now())
-	if err != nil {
-		return err
-	}
-	var i invitation
-	if err := json.Unmarshal([]byte(o.Content), &i); err != nil {
-		return err
-	}
-	u.Tenant, u.Role = i.Tenant, i.Role
-	return nil
 }
 
 // tell writes to the owner of an address that somebody registered with it.
@@ -218,49 +198,5 @@ func (a *Accounts) ForgotPassword(ctx context.Context, email string) error {
 			return err
 		}
 		return a.post(ctx, t, notify.Reset, u.Email, "reset/"+hashSecret(secret), notify.Data{Name: u.Username, Link: a.link("/auth/reset-password", secret), Ends: "30 minutes"})
-	})
-}
-
-// invitation is the content of one.
-type invitation struct {
-	Tenant id.Tenant `json:"tenant"`
-	Role   auth.Role `json:"role"`
-}
-
-// Invite makes a one-use invitation and mails it.
-func (a *Accounts) Invite(ctx context.Context, c auth.Caller, w wire.CreateInvite) (out wire.Invite, err error) {
-	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
-		return out, err
-	}
-	if w.Role == "" {
-		w.Role = auth.Developer
-	}
-	if err := auth.CheckEmail(w.Email); err != nil {
-		return out, err
-	}
-	if w.Tenant == "" {
-		w.Tenant = FirstTenant
-	}
-	n, err := findTenant(ctx, &a.db.Reader, c, w.Tenant)
-	if err != nil {
-		return out, err
-	}
-	content, err := json.Marshal(invitation{n.ID, w.Role})
-	if err != nil {
-		return out, err
-	}
-	out = wire.Invite{Email: w.Email, Role: w.Role, Tenant: n.ID, ExpiresAt: a.now().Add(inviteLife).UTC().Truncate(time.Second)}
-	return out, a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.HoldRole(ctx, w.Role); err != nil {
-			return err
-		}
-		if out.Token, err = a.issue(ctx, t, purposeInvite, "", string(content), inviteLife); err != nil {
-			return err
-		}
-		out.URL = a.link("/auth/register", out.Token)
-		if err := audit(t, c, "user.invite", n.ID, "", map[string]any{"email": w.Email, "role": w.Role}); err != nil {
-			return err
-		}
-		return a.post(ctx, t, notify.Invitation, w.Email, "invite/"+hashSecret(out.Token), notify.Data{Link: out.URL, Ends: "7 days"})
 	})
 }

@@ -20,7 +20,7 @@ func userCommand(s *session) *cobra.Command {
 			return wire.User{}, err
 		}
 		return cl.CreateUser(c.Context(), r)
-	}), userSet(s), userTenants(s), userJoin(s), userLeave(s), confirmed(s, &cobra.Command{Use: "reset-factor NAME", Short: "Take the second factors of somebody who has lost them away; asks for your own password", Args: exactArgs("user")},
+	}), userInvite(s), userInvitations(s), userUninvite(s), userSet(s), userTenants(s), userJoin(s), userLeave(s), confirmed(s, &cobra.Command{Use: "reset-factor NAME", Short: "Take the second factors of somebody who has lost them away; asks for your own password", Args: exactArgs("user")},
 		func(c *cobra.Command, args []string, cl *client.Client, password string) error {
 			if err := cl.ResetFactor(c.Context(), args[0], password); err != nil {
 				return err

@@ -55,6 +55,24 @@ func (c *Client) ResetFactor(ctx context.Context, ref, password string) error {
 	return err
 }
 
+// Invites is a page of the invitations that nobody has used yet.
+func (c *Client) Invites(ctx context.Context, l ListOptions) (out wire.List[wire.Invite], err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/invites", query: l.values(), out: &out})
+	return out, err
+}
+
+// Invite makes an invitation. Its link is in this answer only.
+func (c *Client) Invite(ctx context.Context, r wire.CreateInvite) (out wire.InviteMade, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPost, path: "/api/v1/invites", body: r, out: &out})
+	return out, err
+}
+
+// Uninvite withdraws an invitation.
+func (c *Client) Uninvite(ctx context.Context, invite string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: path("/api/v1/invites", invite)})
+	return err
+}
+
 // Tenants is a page of the tenants: all for administrators, else the own one.
 func (c *Client) Tenants(ctx context.Context, l ListOptions) (out wire.List[wire.Tenant], err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/api/v1/tenants", query: l.values(), out: &out})

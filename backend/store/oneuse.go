@@ -8,7 +8,7 @@ import (
 	"novacron/backend/core/id"
 )
 
-// OneUse is a secret that is good once: the link in a mail, an invitation, the second step of a sign-in. Only its hash is stored.
+// OneUse is a secret that is good once: the link in a mail, the second step of a sign-in. Only its hash is stored.
 type OneUse struct {
 	Hash     string
 	Purpose  string // a secret of one purpose is unknown to all others
@@ -53,14 +53,14 @@ func (t *Tx) DropOneUse(ctx context.Context, u id.User, purpose string) error {
 	return err
 }
 
-// TrimAccounts removes what has expired at the time: one-use secrets, failures and API tokens; and mails that ended before mails. It takes
+// TrimAccounts removes what has expired at the time: one-use secrets, invitations, failures and API tokens; and mails that ended before mails. It takes
 // at most so many rows of each kind, and says how many of the kind that had the most.
 func (t *Tx) TrimAccounts(ctx context.Context, at, mails time.Time, most int) (gone int, err error) {
 	for _, x := range []struct {
 		table, key, condition string
 		at                    time.Time
 	}{
-		{"one_use", "hash", "expires_at <= $1", at}, {"signin_failures", "key", "expires_at <= $1", at},
+		{"one_use", "hash", "expires_at <= $1", at}, {"invites", "id", "expires_at <= $1", at}, {"signin_failures", "key", "expires_at <= $1", at},
 		{"api_tokens", "id", "expires_at <= $1", at}, {"mails", "id", "ended_at <= $1", mails},
 	} {
 		n, err := t.trim(ctx, x.table, x.key, x.condition, most, stamp(x.at))

@@ -76,13 +76,14 @@ func (t *Tx) UpdateRole(ctx context.Context, o *auth.OwnRole) error {
 // maxHolders are named in the refusal to delete a role.
 const maxHolders = 5
 
-// DeleteRole removes a role; absent is success. fault.Conflict with the names of those who have it.
+// DeleteRole removes a role; absent is success. fault.Conflict with the names of those who have it or are invited to it.
 func (t *Tx) DeleteRole(ctx context.Context, name auth.Role) error {
 	if err := t.Lock(ctx, roleLock); err != nil {
 		return err
 	}
 	holders, err := many(ctx, &t.Reader, func(r row) (s string, err error) { return s, r.Scan(&s) },
-		`select username from users where role = $1 or id in (select m.user_id from memberships m where m.role = $1) order by username_folded limit $2`, name, maxHolders+1)
+		`select username from users where role = $1 or id in (select m.user_id from memberships m where m.role = $1)
+		union select 'the invitation of ' || email from invites where role = $1 and expires_at > $3 order by 1 limit $2`, name, maxHolders+1, stamp(now()))
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (t *Tx) DeleteRole(ctx context.Context, name auth.Role) error {
 		holders[maxHolders] = "others"
 	}
 	if len(holders) > 0 {
-		return fault.New(fault.Conflict, "role_in_use", "the role %s is that of %s; give them another one first", name, strings.Join(holders, ", "))
+		return fault.New(fault.Conflict, "role_in_use", "the role %s is that of %s; give them another one, or withdraw the invitation, first", name, strings.Join(holders, ", "))
 	}
 	_, err = t.exec(ctx, "delete from roles where name = $1", name)
 	return err

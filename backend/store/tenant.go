@@ -102,7 +102,7 @@ func (r *Reader) TenantThings(ctx context.Context, n id.Tenant) (map[string]int,
 	return things, nil
 }
 
-// DeleteTenant removes a tenant, and the API tokens that act there. fault.Conflict: users, members or VMs of it are left.
+// DeleteTenant removes a tenant, the invitations into it and the API tokens that act there. fault.Conflict: users, members or VMs of it are left.
 func (t *Tx) DeleteTenant(ctx context.Context, n id.Tenant) error {
 	_, err := t.exec(ctx, "delete from tenants where id = $1", n)
 	if err != nil {

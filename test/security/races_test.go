@@ -149,7 +149,7 @@ func TestWhatIsGoodOnce_isWonByOneOfFifty(t *testing.T) {
 
 		w.ask("POST", "/api/auth/forgot-password", wire.EmailOnly{Email: "root@example.org"}).wants(t, "forgot", http.StatusAccepted, "")
 		reset := w.link("reset", "root@example.org")
-		var invite wire.Invite
+		var invite wire.InviteMade
 		w.as(w.admin, "POST", "/api/v1/invites", wire.CreateInvite{Email: "new@example.org"}).decode(t, &invite)
 		won, got = race(servers, func(w *world, i int) (answer, error) {
 			return w.try("POST", "/api/auth/register", wire.Register{Username: fmt.Sprintf("new-%d", i), Email: fmt.Sprintf("new%d@example.org", i), Password: password, Invite: invite.Token})

@@ -96,7 +96,8 @@ var routes = map[string]row{
 	"GET /api/v1/users/{id}/memberships": {admin, 200, 0, ""}, "PUT /api/v1/users/{id}/memberships/{tenant}": {admin, 409, 0, `{"role":"viewer"}`}, "DELETE /api/v1/users/{id}/memberships/{tenant}": {admin, 409, 0, ""},
 	"GET /api/v1/users/{id}/sessions": {admin, 200, 0, ""}, "DELETE /api/v1/users/{id}/sessions": {admin, 204, 0, ""}, "DELETE /api/v1/users/{id}/sessions/{session}": {admin, 404, 0, ""},
 	"POST /api/v1/users/{id}/reset-second-factor": {admin, 409, 0, `{"password":"correct horse battery"}`},
-	"DELETE /api/v1/users/{id}":                   {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
+	"DELETE /api/v1/users/{id}":                   {admin, 204, 0, ""}, "POST /api/v1/invites": {admin, 201, 0, `{"email":"i$@example.org"}`}, "GET /api/v1/invites": {admin, 200, 0, ""}, "DELETE /api/v1/invites/{id}": {admin, 204, 0, ""},
+	"GET /api/v1/audit": {admin, 200, 0, ""}, "GET /api/v1/audit/check": {admin, 200, 0, ""},
 }
 
 // visitor is who walks through all routes.
@@ -168,7 +169,7 @@ const marker = "alphas"
 // path fills in names. fresh: with things that nobody else uses.
 func (g *things) path(pattern string, fresh bool) string {
 	g.w.t.Helper()
-	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "roles", "passkeys", "tokens", "sessions"} {
+	for _, kind := range []string{"vms", "images", "operations", "nodes", "networks", "tenants", "users", "roles", "passkeys", "tokens", "sessions", "invites"} {
 		if strings.Contains(pattern, "/"+kind+"/{id}") {
 			pattern = strings.Replace(pattern, "{id}", g.one(kind, fresh), 1)
 		}
@@ -232,6 +233,10 @@ func (g *things) make(kind string) string {
 		var k wire.Token
 		g.w.as(g.owner, "POST", "/api/v1/tokens", map[string]string{"name": g.name()}).decode(g.w.t, &k)
 		return string(k.ID)
+	case "invites":
+		var i wire.Invite
+		g.w.as(g.w.admin, "POST", "/api/v1/invites", wire.CreateInvite{Email: g.name() + "@example.org"}).decode(g.w.t, &i)
+		return string(i.ID)
 	case "sessions":
 		var list wire.List[wire.Session]
 		g.w.as(g.owner, "GET", "/api/auth/sessions", nil).decode(g.w.t, &list)

@@ -24,6 +24,7 @@ type (
 	User      string // an account
 	Session   string // a sign-in
 	Token     string // an API token
+	Invite    string // an invitation to make an account
 	Upload    string // a resumable upload
 	Server    string // a server of the installation; kept in its data folder
 )
@@ -45,6 +46,7 @@ func NewTenant() Tenant       { return Tenant(fresh("ten")) }
 func NewUser() User           { return User(fresh("usr")) }
 func NewSession() Session     { return Session(fresh("ses")) }
 func NewToken() Token         { return Token(fresh("tok")) }
+func NewInvite() Invite       { return Invite(fresh("inv")) }
 func NewUpload() Upload       { return Upload(fresh("upl")) }
 func NewServer() Server       { return Server(fresh("srv")) }
 
@@ -72,7 +74,7 @@ func Is(s string) bool {
 		return false
 	}
 	switch prefix {
-	case "vm", "node", "op", "img", "vol", "nic", "snap", "net", "ten", "usr", "ses", "tok", "upl", "srv":
+	case "vm", "node", "op", "img", "vol", "nic", "snap", "net", "ten", "usr", "ses", "tok", "inv", "upl", "srv":
 	default:
 		return false
 	}

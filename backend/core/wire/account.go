@@ -151,14 +151,23 @@ type CreateInvite struct {
 	Tenant string    `json:"tenant,omitempty" maxLength:"100" doc:"Id or name; absent: the first tenant"`
 }
 
-// Invite is an invitation. Token and URL are shown once.
+// Invite is an invitation that nobody has used yet.
 type Invite struct {
-	Email     string    `json:"email"`
-	Role      auth.Role `json:"role"`
-	Tenant    id.Tenant `json:"tenant"`
-	Token     string    `json:"token"`
-	URL       string    `json:"url"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ID         id.Invite `json:"id"`
+	Email      string    `json:"email"`
+	Role       auth.Role `json:"role"`
+	Tenant     id.Tenant `json:"tenant"`
+	TenantName string    `json:"tenant_name"`
+	InvitedBy  string    `json:"invited_by" doc:"User name"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// InviteMade is a new invitation. Token and URL are shown once.
+type InviteMade struct {
+	Invite
+	Token string `json:"token"`
+	URL   string `json:"url" doc:"Where the account is made"`
 }
 
 // FactorSetup is a TOTP secret for an authenticator app.

@@ -726,11 +726,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** List the invitations that nobody has used yet, newest first */
+        get: operations["listInvites"];
         put?: never;
-        /** Invite somebody to make an account */
+        /** Invite somebody to make an account; the link is mailed, and shown once */
         post: operations["createInvite"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw an invitation: nobody makes an account with it any more */
+        delete: operations["deleteInvite"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1802,12 +1820,32 @@ export interface components {
             virtual_bytes: number;
         };
         Invite: {
+            /** Format: date-time */
+            created_at: string;
             email: string;
             /** Format: date-time */
             expires_at: string;
+            id: string;
+            /** @description User name */
+            invited_by: string;
             role: string;
             tenant: string;
+            tenant_name: string;
+        };
+        InviteMade: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** @description User name */
+            invited_by: string;
+            role: string;
+            tenant: string;
+            tenant_name: string;
             token: string;
+            /** @description Where the account is made */
             url: string;
         };
         JoinToken: {
@@ -1849,6 +1887,16 @@ export interface components {
         };
         ListImage: {
             items: components["schemas"]["Image"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListInvite: {
+            items: components["schemas"]["Invite"][];
             /** @description Ask for the next page with it; empty: this was the last */
             next_cursor: string;
             /**
@@ -4393,6 +4441,46 @@ export interface operations {
             };
         };
     };
+    listInvites: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+            };
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListInvite"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createInvite: {
         parameters: {
             query?: never;
@@ -4416,8 +4504,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Invite"];
+                    "application/json": components["schemas"]["InviteMade"];
                 };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteInvite: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why not */
             default: {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 
 	"novacron/backend/app"
 	"novacron/backend/core/auth"
@@ -72,8 +73,20 @@ func (a *API) listVMs(ctx context.Context, in *struct {
 	Name   string    `query:"name" maxLength:"100" doc:"Part of the name"`
 	Image  string    `query:"image" maxLength:"100" doc:"Digest"`
 	Tenant id.Tenant `query:"tenant" maxLength:"100"`
+
+	Tag     string `query:"tag" maxLength:"1100" doc:"A tag; of several with commas between, the VMs that have all"`
+	Address string `query:"address" maxLength:"100" doc:"An address of the VM, or the beginning of one"`
 }) (*body[wire.List[wire.VMSummary]], error) {
-	return answer(a.App.ListVMs(ctx, caller(ctx), app.ListVMs{ListRequest: in.request(), Status: in.Status, Node: in.Node, Name: in.Name, Image: in.Image, Tenant: in.Tenant}))
+	return answer(a.App.ListVMs(ctx, caller(ctx), app.ListVMs{ListRequest: in.request(), Status: in.Status, Node: in.Node, Name: in.Name, Image: in.Image, Tenant: in.Tenant,
+		Tags: parted(in.Tag), Address: in.Address}))
+}
+
+// parted gives the words between commas; none of an empty text.
+func parted(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
 }
 
 func (a *API) addPower(tag string) {

@@ -196,8 +196,9 @@ func TestCreateVM_200AtOnce(t *testing.T) {
 func TestListVMs_pagesFiltersAndCaps(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	c := w.admin()
+	tags := map[int]string{3: `"shop","prod"`, 4: `"prod"`}
 	for i := range 7 {
-		w.ask("POST", "/api/v1/vms", fmt.Sprintf(`{"name":"web-%d","image":"tiny","memory_mib":64,"disk_gib":1,"start":false}`, i), token(c)...).wants(t, "create", http.StatusAccepted, "")
+		w.ask("POST", "/api/v1/vms", fmt.Sprintf(`{"name":"web-%d","image":"tiny","memory_mib":64,"disk_gib":1,"start":false,"tags":[%s]}`, i, tags[i]), token(c)...).wants(t, "create", http.StatusAccepted, "")
 	}
 	var names []string
 	l := client.ListOptions{Limit: 3, Sort: "name"}
@@ -225,6 +226,19 @@ func TestListVMs_pagesFiltersAndCaps(t *testing.T) {
 	w.ask("GET", "/api/v1/vms?cursor=garbage", "", token(c)...).wants(t, "a cursor of nobody's", http.StatusUnprocessableEntity, "")
 	w.ask("GET", "/api/v1/vms?sort=banana", "", token(c)...).wants(t, "a sort by nothing", http.StatusUnprocessableEntity, "")
 	w.ask("GET", "/api/v1/vms?status=banana", "", token(c)...).wants(t, "a status that is none", http.StatusUnprocessableEntity, "invalid")
+	w.ask("PATCH", "/api/v1/vms/web-4", `{"tags":["Prod"]}`, token(c)...).wants(t, "a tag in capitals", http.StatusUnprocessableEntity, "invalid")
+	w.ask("POST", "/api/v1/vms", `{"name":"web-9","image":"tiny","memory_mib":64,"tags":["a b"]}`, token(c)...).wants(t, "a tag with a space", http.StatusUnprocessableEntity, "invalid")
+	v, err := c.VM(ctx, "web-5")
+	if err != nil || len(v.Addresses) != 1 {
+		t.Fatalf("got %v and %v, want a VM with an address", v.Addresses, err)
+	}
+	for filter, want := range map[string]int{"tag=prod": 2, "tag=prod,shop": 1, "tag=pro": 0, "address=" + v.Addresses[0]: 1, "address=" + v.Addresses[0][:3]: 7, "address=10.99.99.": 0} {
+		if got := w.ask("GET", "/api/v1/vms?"+filter, "", token(c)...); !strings.Contains(got.text, fmt.Sprintf(`"total":%d`, want)) {
+			t.Errorf("%s: got %s, want %d", filter, got.text, want)
+		}
+	}
+	w.ask("GET", "/api/v1/vms?tag=a%20b", "", token(c)...).wants(t, "a tag that is none", http.StatusUnprocessableEntity, "invalid")
+	w.ask("GET", "/api/v1/vms?address=web", "", token(c)...).wants(t, "an address that is none", http.StatusUnprocessableEntity, "invalid")
 	empty := w.ask("GET", "/api/v1/vms?name=nothing-like-this", "", token(c)...)
 	if !strings.Contains(empty.text, `"items":[]`) {
 		t.Errorf("got %s, want an empty list and not null", empty.text)

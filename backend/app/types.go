@@ -54,6 +54,9 @@ type ListVMs struct {
 	Node   string // name or id
 	Name   string // part of the name
 	Image  string // digest
+
+	Tags    []string // all of them
+	Address string   // one, or the beginning of one
 }
 
 // ListOperations filters the list of operations; empty fields do not filter.

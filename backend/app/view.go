@@ -45,7 +45,7 @@ func summaryView(v store.VMSummary, c auth.Caller) wire.VMSummary {
 	return wire.VMSummary{
 		ID: v.ID, Name: v.Name, Tenant: v.Tenant, Node: nodeName(v.NodeName, c), NodeID: nodeName(v.Node, c), Status: state, StatusReason: reason,
 		Addresses: list(v.Addresses), Image: v.Image, CPUs: v.CPUs, MemoryMiB: v.MemoryMiB, DiskGiB: v.DiskGiB,
-		CreatedAt: v.Created, Version: v.Version,
+		Tags: list(v.Tags), CreatedAt: v.Created, Version: v.Version,
 	}
 }
 
@@ -85,7 +85,7 @@ func vmView(ctx context.Context, r *store.Reader, v store.VMView, c auth.Caller)
 		VMSummary: wire.VMSummary{
 			ID: v.ID, Name: v.Name, Tenant: v.Tenant, Node: nodeName(v.NodeName, c), NodeID: nodeName(v.Node, c), Status: state, StatusReason: reason,
 			Addresses: addresses(seen.Addresses, v.Spec.NICs), Image: v.Spec.Image, CPUs: v.Spec.CPUs, MemoryMiB: v.Spec.MemoryMiB,
-			DiskGiB: disk, CreatedAt: v.Created, Version: v.Version,
+			DiskGiB: disk, Tags: list(v.Tags), CreatedAt: v.Created, Version: v.Version,
 		},
 		Actions: actionsFor(cond, v.Tenant, c), Description: v.Description, Wanted: v.Power, Arch: v.Spec.Arch, Firmware: v.Spec.Firmware,
 		SecureBoot: v.Spec.Secure, TPM: v.Spec.TPM, Display: v.Spec.Display, Disks: list(v.Spec.Disks), NICs: nics, Protected: v.Spec.Protected,

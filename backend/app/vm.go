@@ -7,6 +7,7 @@ import (
 	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 	"novacron/backend/store"
 )
@@ -36,6 +37,14 @@ func (a *App) ListVMs(ctx context.Context, c auth.Caller, r ListVMs) (wire.List[
 		return none, err
 	}
 	f := store.VMFilter{Tenant: tenant, Status: r.Status, Name: r.Name, Image: r.Image}
+	if f.Tags, err = vm.CheckTags(r.Tags); err != nil {
+		return none, err
+	}
+	if r.Address != "" {
+		if f.Address, f.Whole, err = vm.CheckAddressSearch(r.Address); err != nil {
+			return none, err
+		}
+	}
 	if r.Node != "" {
 		n, err := a.findNode(ctx, &a.db.Reader, c, r.Node)
 		if err != nil {

@@ -34,7 +34,7 @@ func (a *App) CloneVM(ctx context.Context, c auth.Caller, ref string, w wire.Clo
 			}
 		}
 		v := store.VM{
-			ID: id.NewVM(), Tenant: src.Tenant, Name: w.Name, Description: src.Description, Spec: cloned(src.Spec, w.Linked), Power: vm.Off,
+			ID: id.NewVM(), Tenant: src.Tenant, Name: w.Name, Description: src.Description, Tags: src.Tags, Spec: cloned(src.Spec, w.Linked), Power: vm.Off,
 			GraceS: src.GraceS, Generation: 1, Role: vm.Run, MachineType: src.MachineType, CPUModel: src.CPUModel, Created: a.now(),
 		}
 		if w.Start {

@@ -30,13 +30,17 @@ func (a *App) CreateVM(ctx context.Context, c auth.Caller, w wire.CreateVM) (VMR
 	if err := a.checkCreate(c, w); err != nil {
 		return VMResult{}, err
 	}
+	tags, err := vm.CheckTags(w.Tags)
+	if err != nil {
+		return VMResult{}, err
+	}
 	return change(ctx, a, c, func(t *store.Tx) (VMResult, error) {
 		spec, err := a.specOf(ctx, &t.Reader, c, w)
 		if err != nil {
 			return VMResult{}, err
 		}
 		v := store.VM{
-			ID: id.NewVM(), Tenant: c.Tenant, Name: w.Name, Description: w.Description, Spec: spec, Power: vm.On, Boot: 1,
+			ID: id.NewVM(), Tenant: c.Tenant, Name: w.Name, Description: w.Description, Tags: tags, Spec: spec, Power: vm.On, Boot: 1,
 			GraceS: DefaultGraceS, Generation: 1, Role: vm.Run, Created: a.now(),
 		}
 		if w.Start != nil && !*w.Start {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,16 +190,18 @@ func TestUpdateVM_recordsWhatItWasAndWhatItIs(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()
 	v := w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
-	more, note := v.MemoryMiB*2, "the shop"
+	more, note, tags := v.MemoryMiB*2, "the shop", []string{"shop"}
 	w.ok(w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{MemoryMiB: &more}, 0)) // an operation
 	_, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{Description: &note}, 0)
 	w.must(err)
+	_, err = w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{Tags: &tags}, 0)
+	w.must(err)
 	log, err := w.app.Audit(w.ctx, w.admin, app.ListAudit{Action: "vm.update"})
 	w.must(err)
-	if len(log.Items) != 2 {
+	if len(log.Items) != 3 {
 		t.Fatalf("got %d entries, want one for each change", len(log.Items))
 	}
-	for i, field := range []string{"description", "memory_mib"} { // the newest first
+	for i, field := range []string{"tags", "description", "memory_mib"} { // the newest first
 		var told struct{ Before, After map[string]any }
 		w.must(json.Unmarshal(log.Items[i].Detail, &told))
 		for name, was := range told.Before {
@@ -213,10 +216,10 @@ func TestUpdateVM_ofWordsNeedsNoOperation(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()
 	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
-	words, yes := "the shop", true
-	r, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{Description: &words, Protected: &yes}, 0)
+	words, yes, tags := "the shop", true, []string{"shop", "prod"}
+	r, err := w.app.UpdateVM(w.ctx, w.admin, "web-1", wire.UpdateVM{Description: &words, Protected: &yes, Tags: &tags}, 0)
 	w.must(err)
-	if r.Operation != nil || r.VM.Description != words || !r.VM.Protected {
+	if r.Operation != nil || r.VM.Description != words || !r.VM.Protected || !slices.Equal(r.VM.Tags, []string{"prod", "shop"}) {
 		t.Errorf("got %+v with operation %v", r.VM, r.Operation)
 	}
 	_, err = w.app.DeleteVM(w.ctx, w.admin, "web-1", 0)

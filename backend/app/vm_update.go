@@ -37,6 +37,13 @@ func (a *App) UpdateVM(ctx context.Context, c auth.Caller, ref string, w wire.Up
 			return VMResult{}, err
 		}
 	}
+	if w.Tags != nil {
+		tags, err := vm.CheckTags(*w.Tags)
+		if err != nil {
+			return VMResult{}, err
+		}
+		w.Tags = &tags
+	}
 	return change(ctx, a, c, func(t *store.Tx) (VMResult, error) {
 		v, err := findVM(ctx, &t.Reader, c, ref, auth.WriteVM)
 		if err != nil {
@@ -61,7 +68,7 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 	if err := a.apply(ctx, t, c, &v, w, &state); err != nil {
 		return VMResult{}, err
 	}
-	if v.Name == was.Name && v.Description == was.Description && reflect.DeepEqual(v.Spec, was.Spec) {
+	if v.Name == was.Name && v.Description == was.Description && slices.Equal(v.Tags, was.Tags) && reflect.DeepEqual(v.Spec, was.Spec) {
 		return a.result(ctx, t, c, v.ID, nil) // nothing to do
 	}
 	more := difference(totals(v.Spec), totals(was.Spec))
@@ -99,7 +106,7 @@ func (a *App) update(ctx context.Context, t *store.Tx, c auth.Caller, v store.VM
 // so that twice the largest VM is half of what an entry may hold.
 func auditable(v store.VM) map[string]any {
 	s := v.Spec
-	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "protected": s.Protected, "cpus": s.CPUs,
+	return map[string]any{"name": v.Name, "description": fmt.Sprintf("%.100s", v.Description), "tags": list(v.Tags), "protected": s.Protected, "cpus": s.CPUs,
 		"memory_mib": s.MemoryMiB, "disks": s.Disks, "nics": s.NICs, "forwards": s.Forwards, "autostart": s.Autostart, "restart": s.Restart, "wanted": v.Power}
 }
 
@@ -119,6 +126,7 @@ func (a *App) apply(ctx context.Context, t *store.Tx, c auth.Caller, v *store.VM
 	s := &v.Spec
 	set(&v.Name, w.Name)
 	set(&v.Description, w.Description)
+	set(&v.Tags, w.Tags)
 	set(&s.CPUs, w.CPUs)
 	set(&s.MemoryMiB, w.MemoryMiB)
 	set(&s.Protected, w.Protected)

@@ -94,7 +94,7 @@ func (s *session) showVM(v wire.VM, image string) error {
 		"name", v.Name, "id", string(v.ID), "status", statusPhrase(v.VMSummary), "node", v.Node,
 		"address", strings.Join(v.Addresses, ", "), "host name", v.Hostname,
 		"size", fmt.Sprintf("%d vCPU, %s memory, %d GiB disk", v.CPUs, mebibytes(v.MemoryMiB), v.DiskGiB),
-		"image", image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "protected", yes(v.Protected),
+		"image", image, "firmware", firmwarePhrase(v), "runs on", accelPhrase(v), "tags", strings.Join(v.Tags, ", "), "protected", yes(v.Protected),
 		"autostart", autostartPhrase(v.Autostart), "forwards", forwardsPhrase(v), "snapshots", count(v.SnapshotCount),
 		"linked clones", strings.Join(v.LinkedClones, ", "), "restart required", strings.Join(v.RestartRequired, "\n"),
 		"disks", disksPhrase(v), "networks", nicsPhrase(v),
@@ -188,11 +188,12 @@ func count(n int) string {
 }
 
 func vmListCommand(s *session) *cobra.Command {
-	var status, node, name, sort string
+	var status, node, name, address, sort string
+	var tags []string
 	c := signedIn(s, &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List VMs", Args: exactArgs(),
 	}, func(c *cobra.Command, _ []string, cl *client.Client) error {
-		o := client.ListOptions{Sort: sort, Filter: map[string]string{"status": status, "node": node, "name": name}}
+		o := client.ListOptions{Sort: sort, Filter: map[string]string{"status": status, "node": node, "name": name, "tag": strings.Join(tags, ","), "address": address}}
 		all, err := allOf(c.Context(), cl, (*client.Client).VMs, o)
 		if err != nil {
 			return err
@@ -206,6 +207,8 @@ func vmListCommand(s *session) *cobra.Command {
 	c.Flags().StringVar(&status, "status", "", "only VMs in this status")
 	c.Flags().StringVar(&node, "node", "", "only VMs on this node")
 	c.Flags().StringVar(&name, "name", "", "only VMs whose name holds this text")
+	c.Flags().StringSliceVar(&tags, "tag", nil, "only VMs with this tag; may be repeated: with all of them")
+	c.Flags().StringVar(&address, "address", "", "only VMs with this address, or one that begins so")
 	c.Flags().StringVar(&sort, "sort", "name", "name, created_at, status or node; - in front for descending")
 	s.completeFlag(c, nodeNames, "node")
 	return c

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,10 @@ func vmSetCommand(s *session) *cobra.Command {
 	var cpus, order, delay int
 	var memory size
 	var protect, autostart bool
-	var forwards []string
+	var forwards, tags []string
 	c := &cobra.Command{
 		Use:   "set VM",
-		Short: "Change a VM: name, size, protection, autostart, forwards",
+		Short: "Change a VM: name, tags, size, protection, autostart, forwards",
 		Long: "Change what is named and leave the rest. Sizes take effect live where QEMU and the guest allow it; what does not is listed\n" +
 			"under \"restart required\".",
 		Example: "  novacron vm set web-1 --cpus 2 --memory 1GiB\n  novacron vm set web-1 --name web-2 --protected",
@@ -38,7 +39,7 @@ func vmSetCommand(s *session) *cobra.Command {
 				return usageError{fmt.Errorf("say what to change; see `%s --help`", c.CommandPath())}
 			}
 			r := wire.UpdateVM{
-				Name: ifGiven(given("name"), name), Description: ifGiven(given("description"), description),
+				Name: ifGiven(given("name"), name), Description: ifGiven(given("description"), description), Tags: ifGiven(given("tag"), withoutEmpty(tags)),
 				CPUs: ifGiven(given("cpus"), cpus), MemoryMiB: ifGiven(given("memory"), int(memory)), Protected: ifGiven(given("protected"), protect),
 			}
 			if given("forward") {
@@ -75,6 +76,7 @@ func vmSetCommand(s *session) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "new name")
 	f.StringVar(&description, "description", "", "what it is for")
+	f.StringSliceVar(&tags, "tag", nil, "replaces all tags; may be repeated; an empty one removes them")
 	f.IntVar(&cpus, "cpus", 1, "vCPUs")
 	f.Var(&memory, "memory", "memory in MiB, or with a unit")
 	f.BoolVar(&protect, "protected", false, "refuse to delete it; --protected=false lifts it")
@@ -84,6 +86,11 @@ func vmSetCommand(s *session) *cobra.Command {
 	f.StringArrayVar(&forwards, "forward", nil, "replaces all forwards; may be repeated; an empty one removes them")
 	w.register(c)
 	return c
+}
+
+// withoutEmpty leaves empty words out.
+func withoutEmpty(words []string) []string {
+	return slices.DeleteFunc(append([]string{}, words...), func(w string) bool { return w == "" })
 }
 
 func ifGiven[T any](given bool, v T) *T {

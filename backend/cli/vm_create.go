@@ -20,7 +20,7 @@ type createFlags struct {
 	r                       wire.CreateVM
 	memory                  size
 	networks, keys, forward []string
-	disks                   []string
+	disks, tags             []string
 	userData                string
 	noStart, noKey          bool
 	display                 bool
@@ -71,6 +71,7 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.autostart, "autostart", false, "start with its node")
 	flags.BoolVar(&f.r.Protected, "protected", false, "refuse to delete it")
 	flags.StringVar(&f.r.Description, "description", "", "what it is for")
+	flags.StringSliceVar(&f.tags, "tag", nil, "word to find it by; may be repeated")
 	flags.BoolVar(&f.noStart, "no-start", false, "only create it")
 }
 
@@ -92,7 +93,7 @@ func (f *createFlags) run(c *cobra.Command, s *session, name string) error {
 
 func (f *createFlags) request(flags *pflag.FlagSet, s *session, name string) (wire.CreateVM, error) {
 	r := f.r
-	r.Name, r.MemoryMiB = name, int(f.memory)
+	r.Name, r.MemoryMiB, r.Tags = name, int(f.memory), f.tags
 	r.Arch, r.Firmware = vm.Arch(f.arch), vm.Firmware(f.firmware)
 	if len(f.networks) > 0 {
 		r.Networks = &f.networks

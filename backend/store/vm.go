@@ -15,6 +15,7 @@ type VM struct {
 	Tenant      id.Tenant
 	Name        string // unique in its tenant, whatever the case
 	Description string
+	Tags        []string // as vm.CheckTags gives them
 	Spec        vm.Spec
 
 	Power      vm.Power // wanted
@@ -40,7 +41,7 @@ type VM struct {
 }
 
 const vmColumns = `v.id, v.tenant, v.name, v.description, v.spec, v.wanted_power, v.boot, v.force, v.grace_s, v.generation,
-	v.epoch, v.node, v.role, v.uid, v.machine_type, v.cpu_model, v.status, v.status_reason, v.version, v.created_at, v.updated_at`
+	v.epoch, v.node, v.role, v.uid, v.machine_type, v.cpu_model, v.status, v.status_reason, v.version, v.created_at, v.updated_at, v.tags`
 
 func scanVM(r row) (v VM, err error) {
 	return v, r.Scan(v.fields()...)
@@ -50,7 +51,7 @@ func (v *VM) fields() []any {
 	return []any{
 		&v.ID, &v.Tenant, &v.Name, &v.Description, decoded{&v.Spec}, &v.Power, &v.Boot, &v.Force, &v.GraceS, &v.Generation,
 		&v.Epoch, &v.Node, &v.Role, &v.UID, &v.MachineType, &v.CPUModel, &v.Status, &v.StatusReason, &v.Version,
-		stamped{&v.Created}, stamped{&v.Updated},
+		stamped{&v.Created}, stamped{&v.Updated}, tagged{&v.Tags},
 	}
 }
 
@@ -84,10 +85,11 @@ func (t *Tx) InsertVM(ctx context.Context, v *VM) error {
 	v.Updated = v.Created
 	n, err := t.exec(ctx, `insert into vms (id, tenant, name, name_folded, description, spec, wanted_power, boot, force, grace_s,
 		generation, epoch, node, role, uid, machine_type, cpu_model, status, status_reason, cpus, memory_mib, disk_gib, image,
-		protected, version, created_at, updated_at, nics) values (`+places(1, 28)+`) on conflict do nothing`,
+		protected, version, created_at, updated_at, nics, tags) values (`+places(1, 29)+`) on conflict do nothing`,
 		v.ID, v.Tenant, v.Name, Fold(v.Name), v.Description, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS,
 		v.Generation, v.Epoch, v.Node, v.Role, v.UID, v.MachineType, v.CPUModel, v.Status, v.StatusReason, v.Spec.CPUs,
-		v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, v.Version, stamp(v.Created), stamp(v.Updated), len(v.Spec.NICs))
+		v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image, v.Spec.Protected, v.Version, stamp(v.Created), stamp(v.Updated), len(v.Spec.NICs),
+		packTags(v.Tags))
 	if err == nil && n == 0 {
 		return vmNameTaken(v.Name)
 	}
@@ -112,10 +114,10 @@ func (t *Tx) UpdateVM(ctx context.Context, v *VM) error {
 	n, err := t.exec(ctx, `update vms set name = $3, name_folded = $4, description = $5, spec = $6, wanted_power = $7, boot = $8,
 		force = $9, grace_s = $10, generation = $11, epoch = $12, node = $13, role = $14, uid = $15, machine_type = $16,
 		cpu_model = $17, cpus = $18, memory_mib = $19, disk_gib = $20, image = $21, protected = $22, updated_at = $23, nics = $24,
-		version = version + 1 where id = $1 and version = $2`,
+		tags = $25, version = version + 1 where id = $1 and version = $2`,
 		v.ID, v.Version, v.Name, Fold(v.Name), v.Description, encode(v.Spec), v.Power, v.Boot, v.Force, v.GraceS, v.Generation,
 		v.Epoch, v.Node, v.Role, v.UID, v.MachineType, v.CPUModel, v.Spec.CPUs, v.Spec.MemoryMiB, diskGiB(v.Spec), v.Spec.Image,
-		v.Spec.Protected, stamp(v.Updated), len(v.Spec.NICs))
+		v.Spec.Protected, stamp(v.Updated), len(v.Spec.NICs), packTags(v.Tags))
 	if err != nil && t.db.dialect.classify(err) == unique {
 		return vmNameTaken(v.Name)
 	}

@@ -19,6 +19,10 @@ type VMFilter struct {
 	Node   id.Node
 	Name   string // part of the name, in any case
 	Image  string // digest
+
+	Tags    []string // all of them; as vm.CheckTags gives them
+	Address string   // the beginning of one that a NIC has or the guest reports
+	Whole   bool     // Address is all of it
 }
 
 // Doing is the unended operation that acts on something.
@@ -50,7 +54,8 @@ type VMSummary struct {
 	SeenReason                string
 	SeenEpoch, SeenGeneration int64
 	Addresses                 []string // as its node saw them
-	Doing                     string   // kind of the unended operation that acts on it; empty: none does
+	Tags                      []string
+	Doing                     string // kind of the unended operation that acts on it; empty: none does
 }
 
 // vmJoins finds the report of the VM's node and the operation under way, one row each at most.
@@ -62,7 +67,7 @@ var vmPacked = struct{ words, sentences []string }{
 	[]string{
 		"v.id", "v.tenant", "v.cpus", "v.memory_mib", "v.disk_gib", "v.image", "v.wanted_power", "v.generation", "v.epoch", "v.node",
 		"v.status", "v.version", "v.created_at", "coalesce(s.state, '')", "coalesce(s.epoch, 0)", "coalesce(s.generation, 0)",
-		"coalesce(s.addresses, '')", "coalesce(o.kind, '')",
+		"coalesce(s.addresses, '')", "v.tags", "coalesce(o.kind, '')",
 	},
 	[]string{"v.name", "v.status_reason", "coalesce(s.reason, '')"},
 }
@@ -86,7 +91,7 @@ func scanVMSummary(r row) (v VMSummary, err error) {
 		ID: id.VM(u.text()), Tenant: id.Tenant(u.text()), CPUs: int(u.number()), MemoryMiB: int(u.number()), DiskGiB: int(u.number()),
 		Image: u.text(), Power: vm.Power(u.text()), Generation: u.number(), Epoch: u.number(), Node: id.Node(u.text()),
 		Status: vm.State(u.text()), Version: u.number(), Created: u.time(), SeenState: vm.RunState(u.text()), SeenEpoch: u.number(),
-		SeenGeneration: u.number(), Addresses: u.texts(), Doing: u.text(), Name: u.text(), StatusReason: u.text(), SeenReason: u.text(),
+		SeenGeneration: u.number(), Addresses: u.texts(), Tags: unpackTags(u.text()), Doing: u.text(), Name: u.text(), StatusReason: u.text(), SeenReason: u.text(),
 	}
 	return v, u.err
 }
@@ -112,6 +117,10 @@ func (r *Reader) ListVMs(ctx context.Context, f VMFilter, p Page) (List[VMSummar
 	where.text("v.node", string(f.Node))
 	where.text("v.image", f.Image)
 	where.part("v.name_folded", f.Name)
+	for _, tag := range f.Tags {
+		where.part("v.tags", packTags([]string{tag}))
+	}
+	where.address(f.Address, f.Whole)
 	l, err := list(ctx, r, vmListing, where, p)
 	if err != nil {
 		return l, err

@@ -149,6 +149,49 @@ test('filters live in the address, which shows a colleague the same list', async
   expect(there.url()).toBe(page.url())
 })
 
+test('VMs are found by tag and by address, and the address of the page shows a colleague the same', async ({ page, server, visit, signIn, api }) => {
+  await server.createUser('joan', 'administrator')
+  const { id } = await api.createVM('tagged-a', { tags: ['prod', 'shop'] })
+  await api.createVM('tagged-b', { tags: ['prod'] })
+  await api.createVM('tagged-c', { tags: ['staging'] })
+  const { addresses } = (await api.send('GET', `/api/v1/vms/${id}`)) as { addresses: string[] }
+  const address = addresses[0] ?? ''
+  const rows = (p: Page) => p.getByRole('row').getByRole('link').allTextContents()
+  await signIn()
+  await page.goto('/vms')
+  await page.getByLabel('Filter by tag').fill('prod')
+  await expect.poll(() => rows(page)).toEqual(['tagged-a', 'tagged-b'])
+  await expect(page.getByRole('row', { name: /tagged-a/ }).getByRole('cell', { name: 'prod, shop' })).toBeVisible()
+  await page.getByLabel('Filter by address').fill(address.slice(0, address.lastIndexOf('.') + 1))
+  await expect(page).toHaveURL(/address=/)
+  await expect.poll(() => rows(page)).toEqual(['tagged-a', 'tagged-b'])
+  await page.getByLabel('Filter by address').fill(address)
+  await expect.poll(() => rows(page)).toEqual(['tagged-a'])
+  await page.getByLabel('Filter by tag').fill('shop, prod')
+  await expect(page).toHaveURL(/tag=shop%2Cprod/)
+  await expect.poll(() => rows(page)).toEqual(['tagged-a'])
+  const there = await visit()
+  await there.goto(`/auth/login?next=${encodeURIComponent(new URL(page.url()).pathname + new URL(page.url()).search)}`)
+  await there.fill("input[name='username']", 'joan')
+  await there.fill("input[name='password']", password)
+  await there.click("button[type='submit']")
+  await expect.poll(() => rows(there)).toEqual(['tagged-a'])
+  expect(there.url()).toBe(page.url())
+
+  // Another set of tags is given on the page of a VM, from which a tag leads to all that have it.
+  await page.getByRole('link', { name: 'tagged-a' }).click()
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('button', { name: 'Edit', exact: true }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByLabel('Tags')).toHaveValue('prod shop')
+  await dialog.getByLabel('Tags').fill('Staging, shop')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('link', { name: 'staging', exact: true }).click()
+  await expect(page).toHaveURL(/\/vms\?tag=staging$/)
+  await expect.poll(() => rows(page)).toEqual(['tagged-a', 'tagged-c'])
+  await expectAccessible(page)
+})
+
 test('who sees the VMs of several tenants tells them apart', async ({ page, signIn, api, server }) => {
   const { id } = (await api.send('POST', '/api/v1/tenants', { name: 'next-door' })) as { id: string }
   await api.send('POST', '/api/v1/users', { username: 'dora', email: 'dora@example.org', password, role: 'developer', tenant: 'next-door' })

@@ -148,6 +148,9 @@ export type VMSearch = {
   status?: VMSummary['status']
   node?: string
   name?: string
+  /** Several with commas between. */
+  tag?: string
+  address?: string
   tenant?: string
   sort?: (typeof sorts)[number]
 }
@@ -158,6 +161,8 @@ const vms = createRoute({
     status: choice(statuses, s.status),
     node: text(s.node),
     name: text(s.name),
+    tag: text(s.tag),
+    address: text(s.address),
     tenant: text(s.tenant),
     sort: choice(sorts, s.sort),
   }),

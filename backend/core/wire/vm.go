@@ -21,6 +21,7 @@ type VMSummary struct {
 	CPUs         int       `json:"cpus"`
 	MemoryMiB    int       `json:"memory_mib"`
 	DiskGiB      int       `json:"disk_gib" doc:"All disks together"`
+	Tags         []string  `json:"tags" nullable:"false" doc:"In alphabetical order"`
 	CreatedAt    time.Time `json:"created_at"`
 	Version      int64     `json:"version" doc:"Counts the changes; the ETag of the VM"`
 }
@@ -73,6 +74,7 @@ type VMAnswer struct {
 type CreateVM struct {
 	Name        string      `json:"name" minLength:"1" maxLength:"63" doc:"A DNS label, unique within the tenant"`
 	Description string      `json:"description,omitempty" maxLength:"1000"`
+	Tags        []string    `json:"tags,omitempty" maxItems:"16" doc:"Words to find it by: 1 to 63 lower-case letters, digits, dots, hyphens and underscores each"`
 	Image       string      `json:"image,omitempty" maxLength:"100" doc:"Id, name or digest; empty: a blank boot disk"`
 	CPUs        int         `json:"cpus,omitempty" minimum:"1" maximum:"512" default:"1"`
 	MemoryMiB   int         `json:"memory_mib" minimum:"16" maximum:"16777216"`
@@ -138,6 +140,7 @@ type Autostart struct {
 type UpdateVM struct {
 	Name        *string      `json:"name,omitempty" minLength:"1" maxLength:"63"`
 	Description *string      `json:"description,omitempty" maxLength:"1000"`
+	Tags        *[]string    `json:"tags,omitempty" maxItems:"16" doc:"Replaces all tags"`
 	CPUs        *int         `json:"cpus,omitempty" minimum:"1" maximum:"512"`
 	MemoryMiB   *int         `json:"memory_mib,omitempty" minimum:"16" maximum:"16777216"`
 	Protected   *bool        `json:"protected,omitempty"`

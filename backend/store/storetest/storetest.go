@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 		name string
 		f    func(t *testing.T, s *suite)
 	}{
-		{"VMs", testVMs}, {"VM lists", testVMLists}, {"reports of VMs", testSeen}, {"operations", testOperations},
+		{"VMs", testVMs}, {"VM lists", testVMLists}, {"filters of VM lists", testVMFilters}, {"reports of VMs", testSeen}, {"operations", testOperations},
 		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"hearing of events", testHearing}, {"events of concurrent writers", testEventOrder},
 		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"servers", testServers}, {"networks", testNetworks},
 		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
@@ -144,8 +144,9 @@ func testVMs(t *testing.T, s *suite) {
 	})
 
 	stale := got
-	got.Name, got.Description, got.Generation = "web-one", "first", 2
+	got.Name, got.Description, got.Generation, got.Tags = "web-one", "first", 2, []string{"a_b", "web"}
 	s.tx(func(x *store.Tx) error { return x.UpdateVM(s.ctx, &got) })
+	same(t, "tags after an edit", must[store.VM](t)(s.db.VM(s.ctx, v.ID)).Tags, got.Tags)
 	same(t, "version after an edit", got.Version, int64(2))
 	s.refused("an edit from an older version", fault.Precondition, "version_changed", func(x *store.Tx) error { return x.UpdateVM(s.ctx, &stale) })
 
@@ -202,6 +203,44 @@ func testVMLists(t *testing.T, s *suite) {
 	wantFault(t, "a cursor of another order", err, fault.Invalid, "cursor_invalid")
 	_, err = s.db.ListVMs(s.ctx, store.VMFilter{}, store.Page{Cursor: "rubbish!"})
 	wantFault(t, "a broken cursor", err, fault.Invalid, "cursor_invalid")
+}
+
+func testVMFilters(t *testing.T, s *suite) {
+	w := s.insertNetwork("default", "10.7.0.0/24", "10.7.0.1")
+	for i, tags := range [][]string{nil, {"web"}, {"db", "web-1"}, {"axb", "web"}, {"a_b", "db", "web"}} {
+		v := newVM(s.tenant, fmt.Sprint("vm-", i))
+		v.Tags, v.Node = tags, id.NewNode()
+		s.tx(func(x *store.Tx) error { return x.InsertVM(s.ctx, &v) })
+		must[store.Address](t)(s.allocate(w.ID, v.ID, fmt.Sprint("mac-", i))) // 10.7.0.2 and so on
+		reported := v.Node
+		if i == 3 {
+			reported = id.NewNode() // which does not own it
+		}
+		s.tx(func(x *store.Tx) error {
+			_, err := x.PutSeen(s.ctx, vm.Seen{VM: v.ID, Node: reported, Seq: 1, Addresses: []string{"192.168.0.1", fmt.Sprint("fd00::", i)}})
+			return err
+		})
+	}
+	listed := must[store.List[store.VMSummary]](t)(s.db.ListVMs(s.ctx, store.VMFilter{Tags: []string{"db", "web"}}, store.Page{}))
+	same(t, "how many, and their tags", []any{listed.Total, listed.Items[0].Tags}, []any{1, []string{"a_b", "db", "web"}})
+	for _, c := range []struct {
+		what string
+		f    store.VMFilter
+		want []string
+	}{
+		{"a tag, and none that begins so", store.VMFilter{Tags: []string{"web"}}, []string{"vm-1", "vm-3", "vm-4"}},
+		{"a tag with the sign for any character", store.VMFilter{Tags: []string{"a_b"}}, []string{"vm-4"}},
+		{"the address of a NIC", store.VMFilter{Address: "10.7.0.4", Whole: true}, []string{"vm-2"}},
+		{"the beginning of a NIC's address", store.VMFilter{Address: "10.7.0."}, []string{"vm-0", "vm-1", "vm-2", "vm-3", "vm-4"}},
+		{"the middle of an address", store.VMFilter{Address: "7.0.4"}, nil},
+		{"what its node reports, not another", store.VMFilter{Address: "fd00::3", Whole: true}, nil},
+		{"a second address of a report", store.VMFilter{Address: "fd00::4", Whole: true}, []string{"vm-4"}},
+		{"the beginning of a reported address", store.VMFilter{Address: "192.168."}, []string{"vm-0", "vm-1", "vm-2", "vm-4"}},
+		{"a beginning that is meant as a whole", store.VMFilter{Address: "192.168.0", Whole: true}, nil},
+		{"tag and address", store.VMFilter{Address: "10.7.0.5", Whole: true, Tags: []string{"axb"}}, []string{"vm-3"}},
+	} {
+		same(t, c.what, s.pages(c.f, "name", 2), c.want)
+	}
 }
 
 func toSet(all []string) map[string]bool {

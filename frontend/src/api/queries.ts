@@ -19,6 +19,10 @@ export type VMFilter = {
   status?: Schemas['VMSummary']['status']
   node?: string
   name?: string
+  /** Several with commas between: VMs that have all of them. */
+  tag?: string
+  /** Or the beginning of one. */
+  address?: string
   /** Id; for who sees those of several. */
   tenant?: string
   sort?: string

@@ -1670,6 +1670,8 @@ export interface components {
             ssh_keys?: string[] | null;
             /** @description Start it when it is made; absent: yes */
             start?: boolean;
+            /** @description Words to find it by: 1 to 63 lower-case letters, digits, dots, hyphens and underscores each */
+            tags?: string[] | null;
             tpm?: boolean;
             /** @description cloud-init user-data */
             user_data?: string;
@@ -2536,6 +2538,8 @@ export interface components {
             remove_nics?: string[] | null;
             /** @enum {string} */
             restart?: "stay" | "elsewhere";
+            /** @description Replaces all tags */
+            tags?: string[];
         };
         User: {
             /** Format: date-time */
@@ -2613,6 +2617,8 @@ export interface components {
             status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
             /** @description A sentence, where the status alone does not explain itself */
             status_reason: string;
+            /** @description In alphabetical order */
+            tags: string[];
             tenant: string;
             tpm: boolean;
             /** Format: date-time */
@@ -2692,6 +2698,8 @@ export interface components {
             status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
             /** @description A sentence, where the status alone does not explain itself */
             status_reason: string;
+            /** @description In alphabetical order */
+            tags: string[];
             tenant: string;
             tpm: boolean;
             /** Format: date-time */
@@ -2767,6 +2775,8 @@ export interface components {
             status: "creating" | "stopped" | "starting" | "running" | "stopping" | "paused" | "suspended" | "migrating" | "error" | "unknown";
             /** @description A sentence, where the status alone does not explain itself */
             status_reason: string;
+            /** @description In alphabetical order */
+            tags: string[];
             tenant: string;
             /**
              * Format: int64
@@ -5969,6 +5979,10 @@ export interface operations {
                 /** @description Digest */
                 image?: string;
                 tenant?: string;
+                /** @description A tag; of several with commas between, the VMs that have all */
+                tag?: string;
+                /** @description An address of the VM, or the beginning of one */
+                address?: string;
             };
             header?: {
                 /** @description Tenant to act in, by id or name; absent: the account's own one */

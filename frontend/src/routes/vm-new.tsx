@@ -357,7 +357,7 @@ function useCreate(form: React.RefObject<HTMLFormElement | null>) {
   return { faults, rest, pending: create.isPending, submit }
 }
 
-const shown = ['name', 'image', 'cpus', 'memory_mib', 'disk_gib', 'ssh_keys', 'user_data', 'node', 'description', 'firmware', 'cdrom']
+const shown = ['name', 'image', 'cpus', 'memory_mib', 'disk_gib', 'ssh_keys', 'user_data', 'node', 'description', 'tags', 'firmware', 'cdrom']
 
 function faultsOf(error: unknown): Record<string, string> {
   if (!(error instanceof Problem)) return {}

@@ -48,6 +48,17 @@ function Summary({ vm: v }: { vm: VM }) {
           <span className="mono">{v.addresses.join(', ') || words.common.none}</span>{' '}
           {v.addresses[0] ? <Copy text={v.addresses[0]} /> : null}
         </Fact>
+        {v.tags.length > 0 ? (
+          <Fact name={words.vms.tags}>
+            <span className="row">
+              {v.tags.map((tag) => (
+                <Link key={tag} to="/vms" search={{ tag }} className="tag">
+                  {tag}
+                </Link>
+              ))}
+            </span>
+          </Fact>
+        ) : null}
         <Fact name={w.firmware}>{v.firmware}</Fact>
         {v.accel ? <Fact name={w.accel}>{v.accel}</Fact> : null}
         <Fact name={w.autostart}>{v.autostart.enabled ? w.yes : w.no}</Fact>

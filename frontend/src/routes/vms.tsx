@@ -10,6 +10,7 @@ import { words } from '../i18n/en/vms.ts'
 import { gibibytes, mebibytes } from '../lib/format.ts'
 import { useMedia } from '../lib/media.ts'
 import { useStore } from '../lib/store.ts'
+import { tagsOf } from '../lib/tags.ts'
 import { statuses, type VMSearch } from '../router.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
@@ -31,7 +32,7 @@ export function VMsPage() {
     enabled: false,
     initialData: false,
   })
-  const filtered = Boolean(search.status || search.node || search.name || search.tenant)
+  const filtered = Boolean(search.status || search.node || search.name || search.tag || search.address || search.tenant)
   const { vms: write } = useRights()
   const choice = useChoice(search)
   const showNow = () => {
@@ -90,7 +91,7 @@ type Choice = {
 /** Which rows are chosen. Another filter is another list: what was chosen in the one before is let go. */
 function useChoice(search: VMSearch): Choice {
   const [chosen, setChosen] = useState<ReadonlyMap<string, VMSummary>>(new Map())
-  const of = JSON.stringify([search.name, search.status, search.node, search.tenant])
+  const of = JSON.stringify([search.name, search.tag, search.address, search.status, search.node, search.tenant])
   const [before, setBefore] = useState(of)
   if (of !== before) {
     setBefore(of)
@@ -133,6 +134,8 @@ const Filters = memo(function Filters({ search, total }: { search: VMSearch; tot
   return (
     <div className="filters" role="search">
       <Typed label={w.filter} value={search.name ?? ''} maxLength={100} onTyped={(name) => set({ name: name || undefined })} />
+      <Typed label={w.filterTag} value={search.tag ?? ''} maxLength={200} onTyped={(typed) => set({ tag: tagsOf(typed).join(',') || undefined })} />
+      <Typed label={w.filterAddress} value={search.address ?? ''} maxLength={100} onTyped={(typed) => set({ address: typed.trim() || undefined })} />
       <select
         className="input"
         aria-label={words.common.status}
@@ -263,6 +266,7 @@ const Heads = memo(function Heads({ search }: { search: VMSearch }) {
       <Head label={w.memory} search={search} />
       <Head label={w.disk} search={search} />
       <Head label={w.addresses} search={search} />
+      <Head label={w.tags} search={search} />
       <Head search={search} field="created_at" label={words.common.created} />
     </>
   )
@@ -345,6 +349,9 @@ const Row = memo(function Row({ row, tenant, index, start, chosen, toggle }: Row
       </span>
       <span role="cell" className="mono at-address">
         {row.addresses.join(', ')}
+      </span>
+      <span role="cell" className="muted at-more" title={row.tags.join(', ') || undefined}>
+        {row.tags.join(', ')}
       </span>
       <span role="cell" className="muted at-more">
         <Time at={row.created_at} />

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { api, body, type Schemas, type VM } from '../api/client.ts'
 import { words } from '../i18n/en/vm.ts'
 import { mebibytes, parseMebibytes } from '../lib/format.ts'
+import { tagsOf } from '../lib/tags.ts'
 import { Check, Field } from '../ui/field.tsx'
 import { FormDialog, faultsOf } from '../ui/form.tsx'
 import { toastDone } from '../ui/toast.tsx'
@@ -35,7 +36,7 @@ export function useUpdateVM(vm: VM, onDone: () => void) {
 export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
   const save = useUpdateVM(v, onClose)
   const [bad, setBad] = useState<{ cpus?: string; memory?: string }>({})
-  const { at, whole } = faultsOf(save.error, ['name', 'description', 'cpus', 'memory_mib'])
+  const { at, whole } = faultsOf(save.error, ['name', 'description', 'tags', 'cpus', 'memory_mib'])
   const submit = (form: FormData) => {
     const cpus = Number(form.get('cpus'))
     const memory = parseMebibytes(String(form.get('memory')))
@@ -53,6 +54,8 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
       protected: form.has('protected'),
     }
     const change: Schemas['UpdateVM'] = Object.fromEntries(Object.entries(asked).filter(([key, value]) => v[key as keyof typeof asked] !== value))
+    const tags = tagsOf(String(form.get('tags')))
+    if (tags.join() !== v.tags.join()) change.tags = tags
     const enabled = form.has('autostart')
     save.mutate(enabled === v.autostart.enabled ? change : { ...change, autostart: { ...v.autostart, enabled } })
   }
@@ -63,6 +66,9 @@ export function EditVM({ vm: v, onClose }: { vm: VM; onClose: () => void }) {
       </Field>
       <Field label={words.vm.description} fault={at.description}>
         {(c) => <input {...c} name="description" defaultValue={v.description} autoComplete="off" maxLength={1000} />}
+      </Field>
+      <Field label={words.vms.tags} hint={words.vms.tagsHint} fault={at.tags}>
+        {(c) => <input {...c} name="tags" defaultValue={v.tags.join(' ')} autoComplete="off" spellCheck={false} maxLength={1100} />}
       </Field>
       <div className="columns">
         <Field label={words.vm.cpus} fault={bad.cpus ?? at.cpus}>

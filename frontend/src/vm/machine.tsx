@@ -1,5 +1,6 @@
 import type { Image, Schemas } from '../api/client.ts'
 import { words } from '../i18n/en/vms.ts'
+import { tagsOf } from '../lib/tags.ts'
 import { Check, Field } from '../ui/field.tsx'
 
 const w = words.machine
@@ -7,6 +8,8 @@ const w = words.machine
 /** What a VM is beside its size. Unset: as the server has it for the image. */
 export type Machine = {
   description: string
+  /** As typed. */
+  tags: string
   display: boolean | undefined
   firmware: Schemas['CreateVM']['firmware']
   secureBoot: boolean
@@ -17,6 +20,7 @@ export type Machine = {
 
 export const plain: Machine = {
   description: '',
+  tags: '',
   display: undefined,
   firmware: undefined,
   secureBoot: false,
@@ -31,6 +35,7 @@ const firmwares = ['bios', 'uefi', 'direct'] as const
 export function machineOf(m: Machine): Partial<Schemas['CreateVM']> {
   return {
     ...(m.description.trim() ? { description: m.description.trim() } : {}),
+    ...(tagsOf(m.tags).length > 0 ? { tags: tagsOf(m.tags) } : {}),
     ...(m.display === undefined ? {} : { display: m.display }),
     ...(m.firmware ? { firmware: m.firmware } : {}),
     ...(m.secureBoot ? { secure_boot: true } : {}),
@@ -56,6 +61,9 @@ export function MachineFields({ machine: m, set, faults, image, discs }: Props) 
     <>
       <Field label={w.description} fault={faults.description}>
         {(c) => <input {...c} autoComplete="off" maxLength={1000} value={m.description} onChange={(e) => set({ description: e.target.value })} />}
+      </Field>
+      <Field label={words.vms.tags} hint={words.vms.tagsHint} fault={faults.tags}>
+        {(c) => <input {...c} autoComplete="off" spellCheck={false} maxLength={1100} value={m.tags} onChange={(e) => set({ tags: e.target.value })} />}
       </Field>
       <Check label={w.autostart} checked={m.autostart} onChange={(e) => set({ autostart: e.target.checked })} />
       <Check label={w.display} hint={w.displayHint} checked={m.display ?? !direct} onChange={(e) => set({ display: e.target.checked })} />

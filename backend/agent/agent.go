@@ -62,7 +62,7 @@ func New(o Options) (*Agent, error) {
 	}
 	a.lease.now = o.Instant
 	if a.lease.now == nil {
-		a.lease.now = bootTime
+		a.lease.now = BootTime
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.startSlots = make(chan struct{}, o.Limits.Starts)

@@ -9,6 +9,7 @@ import (
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
+	"novacron/backend/core/node"
 	"novacron/backend/core/vm"
 	"novacron/backend/hypervisor"
 	"novacron/backend/network"
@@ -33,7 +34,7 @@ type Options struct {
 	// nothing of it. nil: measured.
 	Simulated *Capacity
 	// Instant reads a clock of this machine that never steps and goes on during suspend; nil: CLOCK_BOOTTIME.
-	Instant func() time.Duration
+	Instant func() node.Instant
 	// Step is asked before each effect on the node's disk; an error is the effect's. A simulation ends the agent here. nil: nobody
 	// is asked.
 	Step func(what string) error

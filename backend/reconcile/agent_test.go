@@ -36,7 +36,7 @@ func platformOn(t *testing.T, db *store.DB) (*world, *agenttest.World, *agent.Ag
 		return tx.InsertImage(w.ctx, &store.Image{ID: id.NewImage(), Name: "tiny", Digest: agenttest.Tiny, Arch: vm.X86_64, Format: "raw", Firmware: vm.BIOS,
 			VirtualBytes: 1 << 30, State: store.ImageReady})
 	}))
-	w.loops.o.Instant = bootTime
+	w.loops.o.Instant = agent.BootTime
 	w.loops.Start()
 	w.nodes.Connect(machine.Node, a)
 	w.loops.Up(machine.Node, a)

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"novacron/backend/agent"
 	"novacron/backend/app"
 	"novacron/backend/core/fault"
@@ -89,7 +87,7 @@ func New(o Options) (*Loops, error) {
 		o.Now = time.Now
 	}
 	if o.Instant == nil {
-		o.Instant = bootTime
+		o.Instant = agent.BootTime
 	}
 	if o.Fail == nil {
 		o.Fail = func(err error) { o.Log.Error("this server should end", "err", err) }
@@ -102,15 +100,6 @@ func New(o Options) (*Loops, error) {
 		l.holds = newHolders(l)
 	}
 	return l, nil
-}
-
-// bootTime reads CLOCK_BOOTTIME. It cannot fail on Linux.
-func bootTime() node.Instant {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		panic("reconcile: CLOCK_BOOTTIME: " + err.Error())
-	}
-	return node.Instant(ts.Nano())
 }
 
 // Start begins the loops.

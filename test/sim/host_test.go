@@ -156,7 +156,7 @@ func (h *host) start() {
 		Listen:  func(port string) (net.Listener, error) { return h.w.cables.listen(h.name + "/" + port) },
 		Dial:    h.dial,
 		Now:     h.clock.wall,
-		Instant: func() node.Instant { return node.Instant(h.clock.boot()) },
+		Instant: h.clock.boot,
 		Commit:  func(when store.CommitPoint) error { return s.grip.enter(string(when)) },
 	}})
 	if err == nil {
@@ -297,10 +297,10 @@ func (c *clock) wall() time.Time {
 }
 
 // boot counts from a start of its own on every machine.
-func (c *clock) boot() time.Duration {
+func (c *clock) boot() node.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Since(time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)) + c.slept
+	return node.Instant(time.Since(time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)) + c.slept)
 }
 
 // maxWrong is how far servers' wall clocks are off: an Idempotency-Key is held for at least a minute of them, so two that differ by

@@ -21,7 +21,7 @@ import (
 
 // rules are what the tests below break one by one.
 type rules struct {
-	fences     bool // a node ends what is bound to its lease when Lease.Step says so
+	fences     bool // a node ends what is bound to its lease when Lease.Holds no more
 	epochs     bool // a node refuses what is older than what it has obeyed
 	waits      bool // a server calls a node lost only when Watch says so
 	tellsFirst bool // a node that was lost is told what it lost before it gets a lease again
@@ -57,6 +57,7 @@ type letter struct {
 // box is a machine that runs guests.
 type box struct {
 	lease   node.Lease
+	asks    node.Instant // when it renews the lease next
 	clock   func(ms int64) node.Instant
 	guests  map[int]int64 // epoch of each VM that runs
 	obeyed  map[int]int64 // the newest epoch per VM; kept on its disk
@@ -131,7 +132,7 @@ func (t *table) misfortune() {
 		b := &t.boxes[n]
 		b.off = t.ms + 5000 + t.r.Int64N(60_000)
 		clear(b.guests)
-		b.lease = node.Lease{} // a machine that was off has no guests for a lease to bind
+		b.lease, b.asks = node.Lease{}, 0 // a machine that was off has no guests for a lease to bind
 		t.note("n%d: no power for %d ms", n, b.off-t.ms)
 	case n < 5:
 		t.offices[n-3].stalled = t.ms + t.r.Int64N(40_000)
@@ -174,7 +175,7 @@ func (t *table) deliver() {
 			}
 		case t.ms < b.off: // nobody is there
 		case l.grant:
-			b.lease, _ = b.lease.Step(node.Input{At: b.clock(t.ms), Answered: true, Seq: l.seq, Duration: node.LeaseDuration})
+			b.lease, _ = b.lease.Grant(l.seq, node.LeaseDuration)
 		default:
 			t.obey(l)
 		}
@@ -220,7 +221,7 @@ func (t *table) obey(l letter) {
 		case !c.run && runs:
 			delete(b.guests, c.vm)
 			t.note("n%d: ends vm-%d, at epoch %d", l.node, c.vm, c.epoch)
-		case c.run && !runs && (!t.vms[c.vm].bound || b.lease.Held || !t.fences):
+		case c.run && !runs && (!t.vms[c.vm].bound || b.lease.Holds(b.clock(t.ms)) || !t.fences):
 			t.note("n%d: starts vm-%d, at epoch %d", l.node, c.vm, c.epoch)
 			b.guests[c.vm] = c.epoch
 		}
@@ -236,9 +237,8 @@ func (t *table) stepBox(n int) {
 	if t.ms < b.off {
 		return
 	}
-	var out node.Output
-	b.lease, out = b.lease.Step(node.Input{At: b.clock(t.ms)})
-	if out.Fence && t.fences {
+	now := b.clock(t.ms)
+	if t.fences && !b.lease.Holds(now) {
 		for v := range t.vms {
 			if _, runs := b.guests[v]; runs && t.vms[v].bound {
 				delete(b.guests, v)
@@ -246,8 +246,11 @@ func (t *table) stepBox(n int) {
 			}
 		}
 	}
-	if out.Renew {
-		t.send(letter{node: n, server: t.r.IntN(len(t.offices)), renew: true, seq: out.Seq})
+	if now >= b.asks {
+		var seq int64
+		b.lease, seq = b.lease.Ask(now)
+		b.asks = now.Add(node.RenewEvery)
+		t.send(letter{node: n, server: t.r.IntN(len(t.offices)), renew: true, seq: seq})
 	}
 }
 

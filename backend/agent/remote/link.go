@@ -33,7 +33,7 @@ type LocalAPI interface {
 type LinkOptions struct {
 	Servers    []string      // host:port of each; one is used at a time, the next when it is lost
 	Dir        string        // folder that holds the node's identity, as Join made it
-	LeaseEvery time.Duration // between two renewals of the lease; default 2 s
+	LeaseEvery time.Duration // between two renewals of the lease, at most; default node.RenewEvery
 	Dial       Dial          // nil: TCP
 	Log        *slog.Logger  // nil: slog.Default
 }
@@ -82,7 +82,7 @@ func NewLink(o LinkOptions) (*Link, error) {
 		o.Log = slog.Default()
 	}
 	if o.LeaseEvery <= 0 {
-		o.LeaseEvery = 2 * time.Second
+		o.LeaseEvery = node.RenewEvery
 	}
 	l := &Link{o: o, log: o.Log.With("node", self.node), wantBulk: make(chan struct{}, 1)}
 	l.self.Store(self)

@@ -1,21 +1,25 @@
 package node
 
-import "time"
+import (
+	"time"
+
+	"novacron/backend/core/fault"
+)
 
 // The lease, in time of whoever counts it. Take their order as the proof: the agent has ended its fenced guests at most
 // LeaseDuration after it sent its last answered renewal; the server recorded that renewal after it was sent, and waits
 // LeaseDuration + ServerMargin from then. Both clocks may run wrong by ServerMargin/LeaseDuration (ten per cent), far more than
 // any clock that works.
 const (
-	LeaseDuration = 10 * time.Second // what one renewal grants
-	RenewEvery    = 2500 * time.Millisecond
-	FenceTime     = 2 * time.Second // kept at the end of the agent's lease to kill what is bound to it
-	ServerMargin  = 1 * time.Second // that the server waits longer than the node may
-	maxPending    = 8               // unanswered renewals that are remembered: two leases' worth
+	LeaseDuration = 10 * time.Second        // what one renewal grants
+	RenewEvery    = 2500 * time.Millisecond // between two renewals, at most
+	FenceTime     = 2 * time.Second         // kept at the end of the agent's lease to kill what is bound to it
+	ServerMargin  = 1 * time.Second         // that the server waits longer than the node may
+	maxPending    = 8                       // unanswered renewals that are remembered: two leases' worth
 )
 
 // Instant is a reading of a clock that never steps and goes on during suspend (CLOCK_BOOTTIME), in the counter's own
-// machine. Only differences mean something.
+// machine; never negative. Only differences mean something.
 type Instant time.Duration
 
 // Sub gives how long after u t is.
@@ -24,81 +28,49 @@ func (t Instant) Sub(u Instant) time.Duration { return time.Duration(t - u) }
 // Add gives the instant d later.
 func (t Instant) Add(d time.Duration) Instant { return t + Instant(d) }
 
-// Lease is the agent's side: what it may still do. The zero value holds nothing. An agent that restarts within one boot of its
-// machine goes on from the Held and Ends that it journaled, so that guests which it adopts stay bound.
+// Lease is the agent's side: until when it may do what is bound to the lease. The zero value holds nothing, so that what an agent
+// cannot account for is over. Who sends renewals paces them, RenewEvery apart at most.
 type Lease struct {
-	Held bool
-	Ends Instant // while Held: when all that is bound to the lease must be dead
-
+	ends    Instant
 	seq     int64 // of the last renewal sent
-	sent    Instant
-	pending [maxPending]renewal // sent and unanswered; a ring by seq
+	pending [maxPending]renewal
 }
 
+// renewal is one that was sent and is unanswered.
 type renewal struct {
-	seq int64
+	seq int64 // 0: none
 	at  Instant
 }
 
-// Input is something that the agent's lease hears of. Tick is all of it but the time; an answer has Seq and Duration.
-type Input struct {
-	At       Instant
-	Answered bool
-	Seq      int64         // with Answered: the renewal that the server answered
-	Duration time.Duration // with Answered: what it granted
+// Ask notes that a renewal is about to be sent, and numbers it from 1 on.
+func (l Lease) Ask(at Instant) (_ Lease, seq int64) {
+	l.seq++
+	l.pending[l.seq%maxPending] = renewal{l.seq, at}
+	return l, l.seq
 }
 
-// Output is what the agent does next.
-type Output struct {
-	Renew bool    // send a renewal with Seq now
-	Seq   int64   // with Renew
-	Fence bool    // the lease is over: kill at once (SIGKILL) all that is bound to it
-	Wake  Instant // call Step again at this instant at the latest
-}
-
-// Step moves the agent's lease. The duration is counted from the moment that the answered renewal was sent, so a slow network
-// only makes the lease shorter. Answers to renewals that were not sent, are too old to be remembered, or grant nothing change
-// nothing; a grant beyond LeaseDuration counts as LeaseDuration. Fence comes exactly once per lost lease, FenceTime before
-// Ends, and no later answer takes it back: what was killed stays dead until the server says so anew.
-func (l Lease) Step(in Input) (Lease, Output) {
-	if in.Answered {
-		l = l.answered(in)
+// Grant takes the server's answer to renewal seq. The lease lasts d from the moment that the renewal was sent, so a slow network only
+// makes it shorter; no answer shortens it, and d beyond LeaseDuration counts as LeaseDuration. fault.Invalid: d is no time;
+// fault.Precondition: the renewal was not sent, has been answered, or is too old to be remembered.
+func (l Lease) Grant(seq int64, d time.Duration) (Lease, error) {
+	if d <= 0 {
+		return l, fault.New(fault.Invalid, "lease_invalid", "a lease lasts up to %v, not %v", LeaseDuration, d)
 	}
-	var out Output
-	if l.Held && in.At >= l.Ends.Add(-FenceTime) {
-		l.Held, out.Fence = false, true
+	r := &l.pending[uint64(seq)%maxPending]
+	if seq < 1 || r.seq != seq {
+		return l, fault.New(fault.Precondition, "lease_unasked", "the node has not asked for lease %d, or asked for it too long ago", seq)
 	}
-	if l.seq == 0 || in.At.Sub(l.sent) >= RenewEvery {
-		l.seq++
-		l.sent = in.At
-		l.pending[l.seq%maxPending] = renewal{l.seq, in.At}
-		out.Renew, out.Seq = true, l.seq
-	}
-	out.Wake = l.sent.Add(RenewEvery)
-	if l.Held {
-		out.Wake = min(out.Wake, l.Ends.Add(-FenceTime))
-	}
-	return l, out
-}
-
-func (l Lease) answered(in Input) Lease {
-	if in.Seq < 1 {
-		return l
-	}
-	r := &l.pending[in.Seq%maxPending]
-	if r.seq != in.Seq || in.Duration <= 0 {
-		return l
-	}
-	ends := r.at.Add(min(in.Duration, LeaseDuration))
+	l.ends = max(l.ends, r.at.Add(min(d, LeaseDuration)))
 	*r = renewal{}
-	if in.At >= ends.Add(-FenceTime) {
-		return l // answered too late to be of use
-	}
-	if !l.Held || ends > l.Ends {
-		l.Held, l.Ends = true, ends
-	}
-	return l
+	return l, nil
 }
+
+// Left is how long the lease lasts at an instant; 0: it has ended, or there never was one.
+func (l Lease) Left(at Instant) time.Duration { return max(0, l.ends.Sub(at)) }
+
+// Holds reports whether what is bound to the lease may run at an instant. When it is false, all of it is killed (SIGKILL, never ACPI):
+// FenceTime is left then. A later answer makes it true again and brings nothing back; the server says anew what runs.
+func (l Lease) Holds(at Instant) bool { return l.Left(at) > FenceTime }
 
 // Watch is the server's side for one node: it counts from when it first saw the latest recorded renewal, on its own clock, so
 // neither a restart of the server nor a renewal that another server recorded can make it early.

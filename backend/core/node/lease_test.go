@@ -1,10 +1,12 @@
 package node_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"novacron/backend/core/fault"
 	"novacron/backend/core/node"
 )
 
@@ -12,88 +14,110 @@ const second = time.Second
 
 func at(d time.Duration) node.Instant { return node.Instant(time.Hour).Add(d) }
 
-// script is what happens to an agent's lease and what must come of it.
+// script is what happens to an agent's lease, and what is left of it then.
 type script struct {
-	at       time.Duration
-	answer   int64 // the renewal that is answered; 0: only time passes
-	grant    time.Duration
-	renew    int64 // the renewal that must be sent; 0: none
-	held     bool
-	fence    bool
-	why      string
-	endsFrom time.Duration // with held: when the renewal was sent that the lease counts from
+	at    time.Duration
+	ask   bool
+	grant int64 // the renewal that is answered; 0: none
+	of    time.Duration
+	kind  fault.Kind // of the refusal; empty: none
+	left  time.Duration
+	holds bool
+	why   string
 }
 
-func TestLease_countsFromSending(t *testing.T) {
+func TestLease_countsFromTheMomentOfAsking(t *testing.T) {
+	const full = node.LeaseDuration
 	for name, steps := range map[string][]script{
-		"renews at once, holds from the answer": {
-			{at: 0, renew: 1, why: "the first"},
-			{at: 100 * time.Millisecond, answer: 1, grant: 10 * second, held: true, endsFrom: 0, why: "counted from the sending"},
-			{at: 2400 * time.Millisecond, held: true, endsFrom: 0, why: "too early for the next"},
-			{at: 2500 * time.Millisecond, renew: 2, held: true, endsFrom: 0, why: "the next"},
-			{at: 2600 * time.Millisecond, answer: 2, grant: 10 * second, held: true, endsFrom: 2500 * time.Millisecond, why: "extended"},
+		"one that was never granted": {
+			{at: 0, ask: true},
+			{at: second},
 		},
-		"an answer that took seven seconds leaves one second": {
-			{at: 0, renew: 1},
-			{at: 7 * second, answer: 1, grant: 10 * second, renew: 2, held: true, endsFrom: 0},
-			{at: 7999 * time.Millisecond, held: true, endsFrom: 0},
-			{at: 8 * second, fence: true, why: "two seconds before the end"},
-			{at: 8100 * time.Millisecond, why: "only once"},
+		"an answer counts from its renewal": {
+			{at: 0, ask: true},
+			{at: second, grant: 1, of: full, left: 9 * second, holds: true},
+			{at: 2 * second, ask: true, left: 8 * second, holds: true, why: "asking changes nothing"},
+			{at: 3 * second, grant: 2, of: full, left: 9 * second, holds: true},
+		},
+		"it is held until two seconds before its end": {
+			{at: 0, ask: true},
+			{at: second, grant: 1, of: full, left: 9 * second, holds: true},
+			{at: 8*second - 1, left: 2*second + 1, holds: true},
+			{at: 8 * second, left: 2 * second},
+			{at: 11 * second},
 		},
 		"an answer that comes too late to be of use": {
-			{at: 0, renew: 1},
-			{at: 8 * second, answer: 1, grant: 10 * second, renew: 2},
+			{at: 0, ask: true},
+			{at: 8 * second, grant: 1, of: full, left: 2 * second},
 		},
-		"an answer after the fence holds anew and takes nothing back": {
-			{at: 0, renew: 1},
-			{at: second, answer: 1, grant: 10 * second, held: true},
-			{at: 7900 * time.Millisecond, renew: 2, held: true},
-			{at: 8 * second, fence: true},
-			{at: 8200 * time.Millisecond, answer: 2, grant: 10 * second, held: true, endsFrom: 7900 * time.Millisecond},
+		"an answer after its end holds anew": {
+			{at: 0, ask: true},
+			{at: second, grant: 1, of: full, left: 9 * second, holds: true},
+			{at: 7 * second, ask: true, left: 3 * second, holds: true},
+			{at: 12 * second},
+			{at: 12 * second, grant: 2, of: full, left: 5 * second, holds: true},
 		},
 		"an older answer never shortens": {
-			{at: 0, renew: 1},
-			{at: 2500 * time.Millisecond, renew: 2},
-			{at: 2600 * time.Millisecond, answer: 2, grant: 10 * second, held: true, endsFrom: 2500 * time.Millisecond},
-			{at: 2700 * time.Millisecond, answer: 1, grant: 10 * second, held: true, endsFrom: 2500 * time.Millisecond},
+			{at: 0, ask: true},
+			{at: 2 * second, ask: true},
+			{at: 3 * second, grant: 2, of: full, left: 9 * second, holds: true},
+			{at: 3 * second, grant: 1, of: full, left: 9 * second, holds: true},
+		},
+		"a machine that slept for an hour": {
+			{at: 0, ask: true},
+			{at: second, grant: 1, of: full, left: 9 * second, holds: true},
+			{at: 2 * second, ask: true, left: 8 * second, holds: true},
+			{at: time.Hour, grant: 2, of: full, why: "the answer lay in the socket"},
 		},
 		"answers that mean nothing": {
-			{at: 0, renew: 1},
-			{at: 1, answer: 2, grant: 10 * second, why: "not sent yet"},
-			{at: 2, answer: -8, grant: 10 * second, why: "never sent"},
-			{at: 3, answer: 1, grant: 0, why: "grants nothing"},
-			{at: 4, answer: 1, grant: -second, why: "less than nothing"},
-			{at: 5, answer: 1, grant: 1000 * time.Hour, held: true, endsFrom: 0, why: "counts as ten seconds"},
-			{at: 6, answer: 1, grant: 10 * second, held: true, endsFrom: 0, why: "answered twice"},
+			{at: 0, ask: true},
+			{at: 0, grant: 2, of: full, kind: fault.Precondition, why: "not sent yet"},
+			{at: 0, grant: -8, of: full, kind: fault.Precondition, why: "never sent"},
+			{at: 0, grant: math.MinInt64, of: full, kind: fault.Precondition, why: "never sent"},
+			{at: 0, grant: 1, of: -second, kind: fault.Invalid, why: "less than nothing"},
+			{at: 0, grant: 1, of: 0, kind: fault.Invalid, why: "nothing"},
+			{at: 0, grant: 1, of: 1000 * time.Hour, left: full, holds: true, why: "counts as ten seconds"},
+			{at: second, grant: 1, of: full, left: 9 * second, holds: true, kind: fault.Precondition, why: "answered twice"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var l node.Lease
 			for i, s := range steps {
-				var out node.Output
-				l, out = l.Step(node.Input{At: at(s.at), Answered: s.answer != 0, Seq: s.answer, Duration: s.grant})
-				if out.Renew != (s.renew != 0) || out.Seq != s.renew || out.Fence != s.fence || l.Held != s.held {
-					t.Fatalf("step %d at %s (%s): %+v, held %v; want %+v", i, s.at, s.why, out, l.Held, s)
+				if s.ask {
+					l, _ = l.Ask(at(s.at))
 				}
-				if want := at(s.endsFrom + node.LeaseDuration); s.held && l.Ends != want {
-					t.Fatalf("step %d at %s (%s): ends at %s, want %s", i, s.at, s.why, time.Duration(l.Ends), time.Duration(want))
+				var err error
+				if s.grant != 0 {
+					l, err = l.Grant(s.grant, s.of)
 				}
-				if out.Wake <= at(s.at) {
-					t.Fatalf("step %d at %s: wakes at %s, which has passed", i, s.at, time.Duration(out.Wake))
+				if s.kind == "" && err != nil || s.kind != "" && !fault.Is(err, s.kind) {
+					t.Fatalf("step %d at %s (%s): %v, want %q", i, s.at, s.why, err, s.kind)
+				}
+				if left, holds := l.Left(at(s.at)), l.Holds(at(s.at)); left != s.left || holds != s.holds {
+					t.Fatalf("step %d at %s (%s): %s left, held %v; want %s, %v", i, s.at, s.why, left, holds, s.left, s.holds)
 				}
 			}
 		})
 	}
 }
 
-func TestLease_oneThatIsRestoredAfterARestartIsFenced(t *testing.T) {
-	l := node.Lease{Held: true, Ends: at(5 * second)}
-	l, out := l.Step(node.Input{At: at(0)})
-	if out.Fence || !out.Renew || out.Wake > at(3*second) {
-		t.Fatalf("at the start: %+v", out)
+func TestLease_forgetsWhatWasAskedTooLongAgo(t *testing.T) {
+	var l node.Lease
+	var first int64
+	for i := range 100 {
+		var seq int64
+		l, seq = l.Ask(at(time.Duration(i) * second))
+		if i == 0 {
+			first = seq
+		} else if seq != first+int64(i) {
+			t.Fatalf("renewal %d has number %d", i, seq)
+		}
 	}
-	if _, out = l.Step(node.Input{At: at(3 * second)}); !out.Fence {
-		t.Errorf("two seconds before the end: %+v, want a fence", out)
+	if _, err := l.Grant(first, node.LeaseDuration); !fault.Is(err, fault.Precondition) {
+		t.Errorf("an answer to the first of a hundred renewals: %v", err)
+	}
+	if l, err := l.Grant(first+99, node.LeaseDuration); err != nil || l.Left(at(99*second)) != node.LeaseDuration {
+		t.Errorf("an answer to the last: %v", err)
 	}
 }
 
@@ -148,6 +172,7 @@ func runLease(t *testing.T, r *rand.Rand, seed uint64) (ended int) {
 	loss, delay := r.IntN(90), 1+r.Int64N(6000) // per cent, milliseconds
 	var (
 		lease    node.Lease
+		asks     node.Instant // when it renews next
 		watch    node.Watch
 		wire     []packet
 		recorded int64
@@ -160,7 +185,7 @@ func runLease(t *testing.T, r *rand.Rand, seed uint64) (ended int) {
 			case p.arrivesMS > ms:
 				under = append(under, p)
 			case p.answer:
-				lease, _ = lease.Step(node.Input{At: nodeClock(ms), Answered: true, Seq: p.seq, Duration: node.LeaseDuration})
+				lease, _ = lease.Grant(p.seq, node.LeaseDuration)
 			default:
 				recorded++
 				if r.IntN(100) >= loss {
@@ -169,21 +194,25 @@ func runLease(t *testing.T, r *rand.Rand, seed uint64) (ended int) {
 			}
 		}
 		wire = under
-		var out node.Output
-		lease, out = lease.Step(node.Input{At: nodeClock(ms)})
-		if out.Renew && r.IntN(100) >= loss {
-			wire = append(wire, packet{ms + r.Int64N(delay), out.Seq, false})
+		now := nodeClock(ms)
+		if now >= asks {
+			var seq int64
+			lease, seq = lease.Ask(now)
+			asks = now.Add(node.RenewEvery)
+			if r.IntN(100) >= loss {
+				wire = append(wire, packet{ms + r.Int64N(delay), seq, false})
+			}
 		}
 		if r.IntN(2000) == 0 {
 			watch = node.Watch{} // the server restarts
 		}
 		watch = watch.Observe(serverClock(ms), recorded)
-		wasHeld = wasHeld || lease.Held
+		wasHeld = wasHeld || lease.Holds(now)
 		if !watch.Ended(serverClock(ms)) {
 			continue
 		}
-		if lease.Held {
-			t.Fatalf("seed %d: at %d ms the server calls the lease ended and the node holds it until %s of its clock", seed, ms, time.Duration(lease.Ends))
+		if left := lease.Left(now); left > 0 {
+			t.Fatalf("seed %d: at %d ms the server calls the lease ended and %s of it are left to the node", seed, ms, left)
 		}
 		if wasHeld {
 			ended, wasHeld = ended+1, false

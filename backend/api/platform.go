@@ -121,6 +121,13 @@ func (a *API) addOperations() {
 			Body   wire.Operation
 		}{http.StatusAccepted, o}, nil
 	})
+	add(a, may(auth.WriteOperation), "POST /api/v1/operations/{id}/retry", op("retryOperation", "Take back what a stuck operation left: the answer is the operation that does it", tag), func(ctx context.Context, in *Ref) (*operationAnswer, error) {
+		o, err := a.App.RetryOperation(ctx, caller(ctx), id.Operation(in.ID))
+		if err != nil {
+			return nil, err
+		}
+		return &operationAnswer{Status: http.StatusAccepted, Location: "/api/v1/operations/" + string(o.ID), Body: wire.OperationAnswer{Operation: &o}}, nil
+	})
 }
 
 func (a *API) addNodes() {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -84,6 +85,51 @@ func (a *App) CancelOperation(ctx context.Context, c auth.Caller, o id.Operation
 		return audit(t, c, "operation.cancel", r.Tenant, r.Subject, map[string]any{"operation": r.ID, "kind": r.Kind})
 	})
 	return w, err
+}
+
+// RetryOperation begins an operation that takes back what a stuck one left, after somebody removed what was in the way. It is refused
+// once anything else was done to the subject: what the stuck one would take back is not as it left it.
+func (a *App) RetryOperation(ctx context.Context, c auth.Caller, o id.Operation) (w wire.Operation, err error) {
+	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		stuck, err := a.findOperation(ctx, &t.Reader, c, o, auth.WriteOperation)
+		if err != nil {
+			return err
+		}
+		r, err := stuck.Retry()
+		if err != nil {
+			return err
+		}
+		r.Caller, r.Request, r.Created = c.String(), c.Request, a.now()
+		if err := t.InsertOperation(ctx, r); err != nil {
+			return err
+		}
+		if err := notOvertaken(ctx, t, stuck); err != nil {
+			return err
+		}
+		w = operationView(*r)
+		if err := audit(t, c, "operation.retry", r.Tenant, r.Subject, map[string]any{"operation": r.ID, "kind": r.Kind, "stuck": o}); err != nil {
+			return err
+		}
+		if v, ok := vmOf(r.Subject); ok {
+			return a.refresh(ctx, t, v)
+		}
+		return nil
+	})
+	return w, err
+}
+
+// notOvertaken refuses when something was done to the subject between the stuck operation and the last. The last is this transaction's own,
+// which keeps others from the subject until it ends.
+func notOvertaken(ctx context.Context, t *store.Tx, stuck op.Record) error {
+	newest, err := t.ListOperations(ctx, store.OperationFilter{Subject: stuck.Subject}, store.Page{Limit: 2})
+	if err != nil {
+		return err
+	}
+	if before := newest.Items[len(newest.Items)-1]; before.ID != stuck.ID {
+		return fault.New(fault.Conflict, "operation_overtaken", "operation %s (%s) has acted on %s since; what is left of this one has to be removed with the verbs of today",
+			before.ID, before.Kind, cmp.Or(stuck.Name, stuck.Subject))
+	}
+	return nil
 }
 
 // WaitOperation returns the operation when it has ended, or as it is after wait (capped at MaxWait) or when ctx ends.

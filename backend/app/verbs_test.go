@@ -107,6 +107,69 @@ func TestCancelOperation_takesACreateBack(t *testing.T) {
 	}
 }
 
+// stuckCreate leaves a create that could not be taken back, and gives the world as it was before.
+func (w *world) stuckCreate() (stuck id.Operation, before string) {
+	before = w.look()
+	w.node.Point = func(where string) error {
+		if where != "the node obeys" {
+			return nil
+		}
+		return fault.New(fault.Conflict, "disk_busy", "the disk is in use")
+	}
+	r, err := w.app.CreateVM(w.ctx, w.admin, tiny("web-1"))
+	w.must(err)
+	w.settle()
+	w.node.Point = nil
+	if o := w.ended(r.Operation.ID); o.Status != "stuck" {
+		w.t.Fatalf("it ended %s: %+v", o.Status, o.Error)
+	}
+	return r.Operation.ID, before
+}
+
+func TestRetryOperation_takesBackWhatIsLeft(t *testing.T) {
+	w := newWorld(t, nil)
+	stuck, before := w.stuckCreate()
+	viewer := w.admin
+	viewer.Role = auth.Viewer
+	_, err := w.app.RetryOperation(w.ctx, viewer, stuck)
+	kind(t, err, fault.Forbidden)
+	_, err = w.app.RetryOperation(w.ctx, w.stranger(auth.Developer), stuck)
+	kind(t, err, fault.NotFound)
+
+	again, err := w.app.RetryOperation(w.ctx, w.admin, stuck)
+	w.must(err)
+	if v := w.vm("web-1"); v.OperationID != again.ID {
+		t.Errorf("the VM shows operation %q, want %s", v.OperationID, again.ID)
+	}
+	_, err = w.app.RetryOperation(w.ctx, w.admin, stuck)
+	code(t, err, "busy")
+	w.settle()
+	if o := w.ended(again.ID); o.Status != "canceled" {
+		t.Errorf("it ended %s: %+v", o.Status, o.Error)
+	}
+	if after := w.look(); after != before {
+		t.Errorf("something is left:\n%s\nwant\n%s", after, before)
+	}
+	_, err = w.app.RetryOperation(w.ctx, w.admin, again.ID)
+	code(t, err, "operation_not_stuck")
+	_, err = w.app.RetryOperation(w.ctx, w.admin, stuck)
+	code(t, err, "operation_overtaken")
+}
+
+func TestRetryOperation_isRefusedOnceSomethingElseWasDone(t *testing.T) {
+	w := newWorld(t, nil)
+	stuck, _ := w.stuckCreate()
+	_, err := w.app.DeleteVM(w.ctx, w.admin, "web-1", 0)
+	w.must(err)
+	w.settle()
+	before := w.look()
+	_, err = w.app.RetryOperation(w.ctx, w.admin, stuck)
+	code(t, err, "operation_overtaken")
+	if after := w.look(); after != before {
+		t.Errorf("a refused retry changed something:\n%s\nwant\n%s", after, before)
+	}
+}
+
 func TestStartVM_onANodeThatIsNotConnectedSaysSoAndTakesTheWishBack(t *testing.T) {
 	w := newWorld(t, nil)
 	stopped(w)

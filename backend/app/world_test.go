@@ -388,6 +388,13 @@ func (w *world) look() string {
 	return strings.Join(append(lines, w.node.Look()), "\n")
 }
 
+func code(t *testing.T, err error, want string) {
+	t.Helper()
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != want {
+		t.Fatalf("got %v, want %s", err, want)
+	}
+}
+
 func kind(t *testing.T, err error, want fault.Kind) {
 	t.Helper()
 	if !fault.Is(err, want) {

@@ -268,8 +268,8 @@ func networkCommand(s *session) *cobra.Command {
 }
 
 func operationCommand(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "operation", Aliases: []string{"op"}, Short: "Look at what takes time, and cancel it", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(operationList(s), operationShow(s), operationWait(s), operationCancel(s))
+	c := &cobra.Command{Use: "operation", Aliases: []string{"op"}, Short: "Look at what takes time, cancel it, and take back what got stuck", GroupID: "use", Args: cobra.NoArgs}
+	c.AddCommand(operationList(s), operationShow(s), operationWait(s), operationCancel(s), operationRetry(s))
 	return c
 }
 
@@ -318,6 +318,10 @@ func operationWait(s *session) *cobra.Command {
 
 func operationCancel(s *session) *cobra.Command {
 	return showing(s, &cobra.Command{Use: "cancel OPERATION", Short: "Stop an operation and take back what it did", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs)}, (*client.Client).CancelOperation, s.showOperation)
+}
+
+func operationRetry(s *session) *cobra.Command {
+	return showing(s, &cobra.Command{Use: "retry OPERATION", Short: "Take back what a stuck operation left, once what was in the way is gone", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs)}, (*client.Client).RetryOperation, s.showOperation)
 }
 
 func eventCommand(s *session) *cobra.Command {

@@ -32,6 +32,15 @@ func (c *Client) CancelOperation(ctx context.Context, o id.Operation) (out wire.
 	return out, err
 }
 
+// RetryOperation begins the operation that takes back what a stuck one left.
+func (c *Client) RetryOperation(ctx context.Context, o id.Operation) (wire.Operation, error) {
+	var out struct {
+		Operation wire.Operation `json:"operation"`
+	}
+	_, err := c.do(ctx, call{method: http.MethodPost, path: path("/api/v1/operations", string(o), "retry"), out: &out})
+	return out.Operation, err
+}
+
 // How long one poll holds.
 const (
 	firstWait = time.Second      // most operations end within it and need no stream

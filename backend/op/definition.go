@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 )
 
@@ -19,6 +20,19 @@ func (d *Definition) Prepare(subject string, state any) *Record {
 		panic(fmt.Sprintf("op: state of %s: %v", d.kind, err))
 	}
 	return &Record{ID: id.NewOperation(), Kind: d.kind, Subject: subject, State: raw, Status: Queued, Names: d.Steps()}
+}
+
+// Retry makes the record of a new operation that takes back what a stuck one left, from the step that could not be undone on; it ends
+// canceled. The stuck one stays as it ended: what has ended stays ended. The caller adds who asks. fault.Conflict: r is not stuck.
+func (r *Record) Retry() (*Record, error) {
+	if r.Status != Stuck {
+		return nil, fault.New(fault.Conflict, "operation_not_stuck", "the operation is %s, not stuck; there is nothing to retry", r.Status)
+	}
+	why := fault.New(fault.Canceled, codeCanceled, "this took back what operation %s had left", r.ID)
+	return &Record{
+		ID: id.NewOperation(), Kind: r.Kind, Tenant: r.Tenant, Subject: r.Subject, Name: r.Name, State: r.State, Status: Undoing, Step: r.Step,
+		Names: r.Names, Progress: r.Progress, Sentence: "Undo: " + r.Names[r.Step], Error: problem(why), Cancel: true,
+	}, nil
 }
 
 // Call is one call of a step, as Intercept sees it.

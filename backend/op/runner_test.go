@@ -175,6 +175,29 @@ func TestRunner_isStuckWhenUndoingFailsForGood(t *testing.T) {
 	})
 }
 
+func TestRetry_takesBackWhatAStuckOperationLeft(t *testing.T) {
+	inScene(t, steps{"c": failing(errors.New("x")), "-a": failing(fault.New(fault.Conflict, "disk_busy", "the disk is in use"))}, func(s *scene) {
+		stuck := s.wait(s.r)
+		s.trace.mu.Lock()
+		s.trace.did, s.trace.do = nil, nil // what was in the way is gone
+		s.trace.mu.Unlock()
+		again, err := stuck.Retry()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.store.Insert(again)
+		s.id = again.ID
+		rec := s.wait(s.r)
+		s.want(rec, op.Canceled, "-a")
+		if want := "this took back what operation " + string(stuck.ID) + " had left"; rec.Error.Message != want || again.ID == stuck.ID {
+			s.t.Errorf("%s says %q, want %q", rec.ID, rec.Error.Message, want)
+		}
+		if _, err := rec.Retry(); !fault.Is(err, fault.Conflict) {
+			s.t.Errorf("another try of what is not stuck: %v", err)
+		}
+	})
+}
+
 func TestRunner_cancelEndsTheStepAndUndoesIt(t *testing.T) {
 	inScene(t, steps{"c": func(ctx context.Context, _ op.Run) error { <-ctx.Done(); return ctx.Err() }}, func(s *scene) {
 		synctest.Wait()

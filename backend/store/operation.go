@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -70,19 +71,19 @@ func (r *Reader) ListOperations(ctx context.Context, f OperationFilter, p Page) 
 	return list(ctx, r, operationListing, where, p)
 }
 
-// InsertOperation adds a queued operation beside the change that asks for it; the runner is woken at the commit.
+// InsertOperation adds an operation beside the change that asks for it, queued unless it has a status; the runner is woken at the commit.
 // fault.Conflict with code busy: another unended operation acts on the subject.
 func (t *Tx) InsertOperation(ctx context.Context, o *op.Record) error {
 	if len(o.State) > maxOperationState {
 		return fault.New(fault.TooLarge, "operation_too_large", "the request needs more than %d bytes to be kept; make it smaller", maxOperationState)
 	}
-	o.Status, o.Created = op.Queued, orNow(o.Created)
+	o.Status, o.Created = cmp.Or(o.Status, op.Queued), orNow(o.Created)
 	o.Updated, o.NotBefore, o.LeaseEnds = o.Created, o.Created, o.Created
 	n, err := t.exec(ctx, `insert into operations (id, kind, tenant, subject, subject_name, caller, request, state, status, step, names, progress,
 		sentence, problem, cancel, attempts, not_before, holder, fence, lease_ends, created_at, updated_at)
 		values (`+places(1, 22)+`) on conflict do nothing`,
 		o.ID, o.Kind, o.Tenant, o.Subject, o.Name, o.Caller, o.Request, string(o.State), o.Status, o.Step, encode(o.Names), o.Progress,
-		o.Sentence, "", o.Cancel, o.Attempts, stamp(o.NotBefore), "", o.Fence, stamp(o.LeaseEnds), stamp(o.Created), stamp(o.Updated))
+		o.Sentence, problemOf(o), o.Cancel, o.Attempts, stamp(o.NotBefore), "", o.Fence, stamp(o.LeaseEnds), stamp(o.Created), stamp(o.Updated))
 	if err != nil {
 		return err
 	}
@@ -108,31 +109,6 @@ func (t *Tx) RequestCancel(ctx context.Context, o id.Operation) (op.Record, erro
 	// A waiting operation must not sit its back-off out before it hears of this.
 	r.Cancel, r.NotBefore, r.Updated = true, r.Created, now()
 	_, err = t.exec(ctx, "update operations set cancel = $2, not_before = created_at, updated_at = $3 where id = $1", o, true, stamp(r.Updated))
-	if err != nil {
-		return r, err
-	}
-	t.hint("work")
-	return r, t.emitOperation("operation.updated", &r)
-}
-
-// RetryOperation lets a stuck operation go on undoing, after an operator removed what kept it. fault.Conflict: it is not stuck,
-// or something else acts on its subject now.
-func (t *Tx) RetryOperation(ctx context.Context, o id.Operation) (op.Record, error) {
-	r, err := t.Operation(ctx, o)
-	if err != nil {
-		return r, err
-	}
-	if r.Status != op.Stuck {
-		return r, fault.New(fault.Conflict, "operation_not_stuck", "the operation is %s, not stuck; there is nothing to retry", r.Status)
-	}
-	if other, err := t.OperationOn(ctx, r.Subject); err == nil {
-		return r, fault.New(fault.Conflict, "busy", "operation %s acts on %s at present; wait until it ends", other.ID, r.Subject)
-	} else if !fault.Is(err, fault.NotFound) {
-		return r, err
-	}
-	r.Status, r.Attempts, r.Ended, r.Updated, r.NotBefore = op.Undoing, 0, time.Time{}, now(), now()
-	_, err = t.exec(ctx, `update operations set status = $2, attempts = 0, ended_at = null, holder = '', lease_ends = created_at,
-		not_before = $3, updated_at = $3 where id = $1`, o, r.Status, stamp(r.Updated))
 	if err != nil {
 		return r, err
 	}

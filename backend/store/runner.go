@@ -111,10 +111,6 @@ func (t *Tx) saveOperation(ctx context.Context, r *op.Record) error {
 		r.Ended, r.Holder = orNow(r.Ended), ""
 		kind, ended = "operation.ended", stamp(r.Ended)
 	}
-	problem := ""
-	if r.Error != nil {
-		problem = encode(r.Error)
-	}
 	r.Sentence = clean(r.Sentence, maxSentence)
 	lease := ""
 	if r.Holder == "" {
@@ -123,7 +119,7 @@ func (t *Tx) saveOperation(ctx context.Context, r *op.Record) error {
 	err := t.execOne(ctx, op.ErrFenced, `update operations set state = $3, status = $4, step = $5, names = $6, progress = $7,
 		sentence = $8, problem = $9, attempts = $10, not_before = $11, holder = $12, updated_at = $13, ended_at = $14`+lease+
 		` where id = $1 and fence = $2 and ended_at is null`,
-		r.ID, r.Fence, string(r.State), r.Status, r.Step, encode(r.Names), r.Progress, r.Sentence, problem, r.Attempts,
+		r.ID, r.Fence, string(r.State), r.Status, r.Step, encode(r.Names), r.Progress, r.Sentence, problemOf(r), r.Attempts,
 		stamp(r.NotBefore), r.Holder, stamp(r.Updated), ended)
 	if err != nil {
 		return err
@@ -143,6 +139,14 @@ func (t *Tx) saveOperation(ctx context.Context, r *op.Record) error {
 		}
 	}
 	return t.emitOperation(kind, r)
+}
+
+// problemOf is an operation's error as it is stored.
+func problemOf(r *op.Record) string {
+	if r.Error == nil {
+		return ""
+	}
+	return encode(r.Error)
 }
 
 // Progress stores how far the operation is and tells the subscribers of WatchProgress; see op.Store.

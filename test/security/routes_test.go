@@ -79,7 +79,8 @@ var routes = map[string]row{
 	"POST /api/v1/placements": {oper, 200, 200, `{"name":"vm-$","memory_mib":64,"disk_gib":1}`},
 
 	"GET /api/v1/operations": {viewer, 200, 200, ""}, "GET /api/v1/operations/{id}": {viewer, 200, 404, ""}, "DELETE /api/v1/operations/{id}": {dev, 409, 404, ""},
-	"GET /api/v1/images": {viewer, 200, 200, ""}, "POST /api/v1/images": {dev, 201, 201, `{"name":"image-$","bytes":512}`}, "GET /api/v1/images/{id}": {viewer, 200, 404, ""},
+	"POST /api/v1/operations/{id}/retry": {dev, 409, 404, ""},
+	"GET /api/v1/images":                 {viewer, 200, 200, ""}, "POST /api/v1/images": {dev, 201, 201, `{"name":"image-$","bytes":512}`}, "GET /api/v1/images/{id}": {viewer, 200, 404, ""},
 	"DELETE /api/v1/images/{id}": {dev, 200, 404, ""}, "HEAD /api/v1/images/{id}/data": {viewer, 200, 404, ""}, "PATCH /api/v1/images/{id}/data": {dev, 422, 422, ""},
 	"GET /api/v1/catalogue": {viewer, 200, 200, ""}, "GET /api/v1/networks": {viewer, 200, 200, ""}, "GET /api/v1/networks/{id}": {viewer, 200, 200, ""},
 	"GET /api/v1/events": {viewer, 200, 200, ""},

@@ -16,7 +16,7 @@ const (
 	WriteVM        Action = "vm.write"   // create, change, power, snapshots, delete
 	UseConsole     Action = "vm.console" // type into a guest
 	ReadOperation  Action = "operation.read"
-	WriteOperation Action = "operation.write" // cancel
+	WriteOperation Action = "operation.write" // cancel and retry
 	ReadImage      Action = "image.read"
 	WriteImage     Action = "image.write"
 	ReadNetwork    Action = "network.read"

@@ -58,10 +58,6 @@ func testOperations(t *testing.T, s *suite) {
 		_, err := x.RequestCancel(s.ctx, first.ID)
 		return err
 	})
-	s.refused("retrying what is not stuck", fault.Conflict, "operation_not_stuck", func(x *store.Tx) error {
-		_, err := x.RetryOperation(s.ctx, first.ID)
-		return err
-	})
 	second := s.operation("vm/1") // the subject is free again
 	l := must[store.List[op.Record]](t)(s.db.ListOperations(s.ctx, store.OperationFilter{Subject: "vm/1"}, store.Page{}))
 	same(t, "operations of the subject, the newest first", []id.Operation{l.Items[0].ID, l.Items[1].ID}, []id.Operation{second.ID, first.ID})
@@ -127,9 +123,10 @@ func testOperationLeases(t *testing.T, s *suite) {
 	if err := ops.Save(s.ctx, c); err != nil {
 		t.Fatalf("save: %v", err)
 	}
-	s.tx(func(x *store.Tx) error { _, err := x.RetryOperation(s.ctx, o.ID); return err })
+	retry := must[*op.Record](t)(c.Retry())
+	s.tx(func(x *store.Tx) error { return x.InsertOperation(s.ctx, retry) })
 	again := s.claim("d", kinds, time.Now().Add(time.Hour))
-	same(t, "the retried one", []any{again.ID, again.Status, again.Ended.IsZero()}, []any{o.ID, op.Undoing, true})
+	same(t, "the one that goes on with it", []any{again.ID, again.Status, again.Step, again.Error.Message}, []any{retry.ID, op.Undoing, c.Step, retry.Error.Message})
 }
 
 // testClaimsOfMany: one claim takes the oldest, as many as were asked for, each under a fence of its own.

@@ -25,6 +25,7 @@ export function OperationView({ operation: o, steps = false }: { operation: Oper
         <span className="grow" />
         <Elapsed operation={o} />
         {ended(o) ? null : <Cancel operation={o} />}
+        {o.status === 'stuck' ? <Retry operation={o} /> : null}
       </div>
       {ended(o) ? null : (
         <>
@@ -84,6 +85,23 @@ function Cancel({ operation: o }: { operation: Operation }) {
       why={asked ? w.cancelling : undefined}
       onAction={() => cancel.mutate()}
     />
+  )
+}
+
+/** Takes back what a stuck operation left; the operation that does it comes with its events. */
+function Retry({ operation: o }: { operation: Operation }) {
+  const retry = useMutation({
+    mutationFn: () =>
+      body(
+        api.POST('/api/v1/operations/{id}/retry', {
+          params: { path: { id: o.id } },
+        }),
+      ),
+    onError: toastError,
+  })
+  const asked = retry.isPending || retry.isSuccess
+  return (
+    <Action label={asked ? w.retrying : w.retry} why={asked ? w.retrying : undefined} onAction={() => retry.mutate()} />
   )
 }
 

@@ -43,6 +43,8 @@ export const words = {
     all: 'All operations',
     cancel: 'Cancel',
     cancelling: 'Cancelling…',
+    retry: 'Undo again',
+    retrying: 'Undoing…',
     steps: 'Steps',
     elapsed: (d: string) => `for ${d}`,
     took: (d: string) => `took ${d}`,

@@ -241,8 +241,12 @@ func (x *actor) adoptDead(ctx context.Context) error {
 	return x.settle(ctx, vm.SeenFailed, "its process ended while the node's agent was away")
 }
 
-// autostart starts the guests that start with the machine, in order, when the machine was restarted. It needs no server.
+// autostart starts the guests that start with the machine, in order, when the machine was restarted. It needs no server, unless the
+// data folder came from elsewhere.
 func (a *Agent) autostart(ctx context.Context) {
+	if !a.awaitHome(ctx) {
+		return
+	}
 	type candidate struct {
 		vm     id.VM
 		order  int

@@ -101,6 +101,60 @@ func TestAutostart_startsInOrderAfterARestartOfTheMachineWithoutAServer(t *testi
 	})
 }
 
+func TestAutostart_waitsForAServerInAFolderThatWasUsedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		a := w.agent(0)
+		m := w.machine("web-1")
+		m.NICs, m.Autostart.Enabled = nil, true
+		w.ensure(a, m)
+		w.reboot(a, m.ID)
+		if err := os.WriteFile(a.home.path, []byte("another machine\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a = w.agent(0)
+		time.Sleep(time.Hour) // of the bubble: nothing comes by itself
+		if s := a.report(m.ID); s.State != vm.SeenStopped || w.host.Guests() != 0 {
+			t.Fatalf("without a server's word it is %s, with %d guests", s.State, w.host.Guests())
+		}
+		if err := a.Lease(t.Context(), Lease{Node: w.node, Seq: a.AskLease(), Duration: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		w.await(a, m.ID, "its start once the node has its lease", isState(vm.SeenRunning))
+		w.reboot(a, m.ID)
+		a = w.agent(0)
+		w.await(a, m.ID, "its start in a folder that is known by now", isState(vm.SeenRunning))
+	})
+}
+
+func TestPlace_isAnotherInACopyOfTheFolderAndStaysWhenItIsRenamed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	copied, renamed := dir+"-copy", dir+"-renamed"
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	place := func(dir string) string {
+		p, err := Place(dir)
+		if err != nil || len(p) != 32 {
+			t.Fatalf("place of %s: %q, %v", dir, p, err)
+		}
+		return p
+	}
+	was := place(dir)
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if place(copied) == was {
+		t.Error("the copy has the place of the original")
+	}
+	if err := os.Rename(dir, renamed); err != nil {
+		t.Fatal(err)
+	}
+	if place(renamed) != was {
+		t.Error("the folder changed its place with its name")
+	}
+}
+
 func TestAdopt_leavesNoHalfMemoryOfASuspendThatAPowerCutEnded(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent(0)

@@ -25,6 +25,7 @@ type Agent struct {
 	seq     *sequence
 	board   *board
 	lease   leaseClock
+	home    home
 	pulls   pulls
 	host    hypervisor.Host // as probed by Start
 	bootID  string          // of the machine's kernel
@@ -71,6 +72,7 @@ func New(o Options) (*Agent, error) {
 	dir := filepath.Join(o.DataDir, "agent")
 	a.journal = &journal{dir: filepath.Join(dir, "vms"), noSync: o.NoSync, step: step}
 	a.graves = &graves{path: filepath.Join(dir, "gone"), noSync: o.NoSync, step: step}
+	a.home = home{path: filepath.Join(dir, "place"), noSync: o.NoSync}
 	a.seq = &sequence{path: filepath.Join(dir, "seq"), noSync: o.NoSync}
 	return a, nil
 }
@@ -111,6 +113,9 @@ func (a *Agent) openFiles() error {
 	}
 	a.bootID = string(boot[:min(len(boot), 36)])
 	if err := a.graves.open(); err != nil {
+		return err
+	}
+	if err := a.home.open(a.o.DataDir); err != nil {
 		return err
 	}
 	return a.seq.open(a.started)

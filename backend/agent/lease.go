@@ -55,6 +55,8 @@ func (a *Agent) Lease(_ context.Context, g Lease) (err error) {
 	l := &a.lease
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lease, err = l.lease.Grant(g.Seq, g.Duration)
+	if l.lease, err = l.lease.Grant(g.Seq, g.Duration); err == nil {
+		a.home.confirmed()
+	}
 	return err
 }

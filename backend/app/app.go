@@ -126,6 +126,7 @@ type App struct {
 	now    func() time.Time
 	defs   map[string]*op.Definition
 	follow follower
+	copies copies
 }
 
 // New makes the verbs. It reads and writes nothing yet; see Prepare.

@@ -231,6 +231,7 @@ func (s *Server) openHub(nodes *roster) error {
 			return s.app.RedeemJoin(ctx, secret, info.Key, info.Hostname, info.Address)
 		},
 		Admit: s.app.AdmitNode,
+		Claim: s.app.ClaimNode,
 		Lease: func(ctx context.Context, n id.Node, _ int64) (time.Duration, error) { return s.loops.Renew(ctx, n) },
 		Image: func(ctx context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
 			return s.openImage(ctx, digest)

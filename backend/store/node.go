@@ -17,6 +17,7 @@ type Node struct {
 	Name         string // unique, whatever the case
 	State        node.State
 	StateReason  string
+	Place        string          // of its agent, see agent.Place; empty: it has not said
 	Facts        json.RawMessage // agent.Facts as last reported; empty: no report
 	Labels       map[string]string
 	Cordoned     bool  // nothing new is placed here
@@ -29,12 +30,12 @@ type Node struct {
 	Updated      time.Time
 }
 
-const nodeColumns = `n.id, n.name, n.state, n.state_reason, n.facts, n.labels, n.cordoned, n.lease_seq,
+const nodeColumns = `n.id, n.name, n.state, n.state_reason, n.place, n.facts, n.labels, n.cordoned, n.lease_seq,
 	n.lease_granted, n.lease_ends, n.last_seen, n.version, n.created_at, n.updated_at`
 
 func scanNode(r row) (n Node, err error) {
 	var facts []byte
-	err = r.Scan(&n.ID, &n.Name, &n.State, &n.StateReason, &facts, decoded{&n.Labels}, &n.Cordoned,
+	err = r.Scan(&n.ID, &n.Name, &n.State, &n.StateReason, &n.Place, &facts, decoded{&n.Labels}, &n.Cordoned,
 		&n.LeaseSeq, stamped{&n.LeaseGranted}, stamped{&n.LeaseEnds}, stamped{&n.LastSeen}, &n.Version, stamped{&n.Created},
 		stamped{&n.Updated})
 	n.Facts = facts
@@ -121,6 +122,11 @@ func (t *Tx) UpdateNode(ctx context.Context, n *Node) error {
 func (t *Tx) SetNodeState(ctx context.Context, n id.Node, from, to node.State, reason string) (changed bool, err error) {
 	rows, err := t.exec(ctx, "update nodes set state = $3, state_reason = $4 where id = $1 and state = $2", n, from, to, clean(reason, maxSentence))
 	return rows > 0, err
+}
+
+// SetNodePlace stores where the node's agent is.
+func (t *Tx) SetNodePlace(ctx context.Context, n id.Node, place string) error {
+	return t.execOne(ctx, notFound("node", "node", n), "update nodes set place = $2 where id = $1", n, place)
 }
 
 // SetNodeFacts stores what the node reports of itself.

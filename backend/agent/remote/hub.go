@@ -28,6 +28,10 @@ type HubOptions struct {
 	Redeem func(ctx context.Context, secret string, info JoinInfo) (id.Node, error)
 	// Admit is asked at every connection, renewal, lease and image. fault.Forbidden: the node was removed.
 	Admit func(ctx context.Context, node id.Node) error
+	// Claim is asked at every lease, and before a control connection takes the place of another, whether the agent at this agent.Place,
+	// which dials from the address, is the node. fault.Conflict: the node is elsewhere, and this agent has a copy of its identity. nil:
+	// every agent with the identity is the node.
+	Claim func(ctx context.Context, node id.Node, place, address string) error
 	// Lease records a renewal of the node's lease before it is granted, and gives its duration.
 	Lease func(ctx context.Context, node id.Node, seq int64) (time.Duration, error)
 	// Image opens an image that nodes may read. fault.NotFound: there is none.
@@ -223,6 +227,9 @@ func (h *Hub) handle(raw net.Conn) error {
 	if state.NegotiatedProtocol == protoBulk {
 		return h.bulk(who.node, w, http)
 	}
+	if err := h.placed(ctx, who.node, http, raw.RemoteAddr().String()); err != nil {
+		return err
+	}
 	h.control(who.node, w, http)
 	return nil
 }
@@ -256,6 +263,29 @@ func (h *Hub) shake(ctx context.Context, w *watched, c *tls.Conn) error {
 	defer h.shakes.leave(address)
 	return c.HandshakeContext(ctx)
 }
+
+// placed asks the agent behind a new control connection where it is, and whether it is the node there.
+func (h *Hub) placed(ctx context.Context, node id.Node, conn *http2.ClientConn, peer string) error {
+	if h.o.Claim == nil {
+		return nil
+	}
+	place, err := (&nodeAPI{node: node, base: "https://" + string(node), calls: conn, lost: lostNode, log: h.o.Log}).place(ctx)
+	if err != nil {
+		return err
+	}
+	return h.claim(ctx, node, place, peer)
+}
+
+func (h *Hub) claim(ctx context.Context, node id.Node, place, peer string) error {
+	if h.o.Claim == nil {
+		return nil
+	}
+	host, _, _ := net.SplitHostPort(peer)
+	return h.o.Claim(ctx, node, place[:min(len(place), maxPlace)], host)
+}
+
+// maxPlace bounds what a node says of its place, in bytes.
+const maxPlace = 64
 
 // admit says who the peer is, if it may do more than renew.
 func (h *Hub) admit(ctx context.Context, state tls.ConnectionState) (caller, error) {

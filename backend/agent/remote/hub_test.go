@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +47,44 @@ func TestHub_carriesTheWholeAPIToTwoNodes(t *testing.T) {
 		m.Epoch = 0
 		_, err = api.Ensure(t.Context(), m)
 		wantKind(t, err, fault.Precondition)
+	}
+}
+
+func TestHub_letsNoCopyOfANodeTakeItsPlace(t *testing.T) {
+	o := newOffice(t)
+	original := o.node(o.addr)
+	node := original.world.Node
+	o.api(node)
+	eventually(t, "a lease of the node", func() bool { return original.agent.LeaseLeft() > 0 })
+
+	w := agenttest.NewWorld(t)
+	w.Node = node
+	thief := &farNode{world: w, dir: filepath.Join(t.TempDir(), "identity")}
+	if err := os.CopyFS(thief.dir, os.DirFS(original.dir)); err != nil {
+		t.Fatal(err)
+	}
+	thief.connect(o, o.addr)
+	thief.agent = w.Start(nil)
+	thief.run(o)
+	// Each asks for a lease many times, and the copy for a control connection too.
+	before := o.granted(node)
+	eventually(t, "refusals of the copy beside leases of the node", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.copies >= 20 && len(o.leases[node]) >= before+20
+	})
+	if thief.agent.LeaseLeft() > 0 {
+		t.Error("the copy has a lease")
+	}
+	m := agenttest.Machine("web-1")
+	if seen, err := o.api(node).Ensure(t.Context(), m); err != nil || seen.State != vm.SeenRunning {
+		t.Fatalf("Ensure: %+v, %v", seen, err)
+	}
+	if a, b := original.world.Host.Guests(), w.Host.Guests(); a != 1 || b != 0 {
+		t.Errorf("%d guests on the node and %d on its copy, want 1 and 0", a, b)
+	}
+	if calls := o.noted(); !slices.Equal(calls, []string{"up " + string(node)}) {
+		t.Errorf("the node's connection came and went: %v", calls)
 	}
 }
 

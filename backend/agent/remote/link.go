@@ -59,7 +59,9 @@ type Link struct {
 	o    LinkOptions
 	log  *slog.Logger
 	self atomic.Pointer[identity]
-	at   atomic.Pointer[stay]
+	// place tells this agent from one with a copy of its identity.
+	place string
+	at    atomic.Pointer[stay]
 	// Leases and certificates travel on one client, images on another: no image delays a lease.
 	small, images *http.Client
 	wantBulk      chan struct{} // one token: the server asked for a bulk connection
@@ -84,7 +86,11 @@ func NewLink(o LinkOptions) (*Link, error) {
 	if o.LeaseEvery <= 0 {
 		o.LeaseEvery = node.RenewEvery
 	}
-	l := &Link{o: o, log: o.Log.With("node", self.node), wantBulk: make(chan struct{}, 1)}
+	place, err := agent.Place(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("place of the node's identity: %w", err)
+	}
+	l := &Link{o: o, place: place, log: o.Log.With("node", self.node), wantBulk: make(chan struct{}, 1)}
 	l.self.Store(self)
 	config := func() *tls.Config { return l.self.Load().tls(protoHTTP) }
 	l.small, l.images = httpClient(o.Dial, config), httpClient(o.Dial, config)
@@ -111,7 +117,7 @@ func (l *Link) Run(ctx context.Context, api LocalAPI) error {
 }
 
 func (l *Link) keepControl(ctx context.Context, api LocalAPI) {
-	routes := controlRoutes(api, func() {
+	routes := linkRoutes(api, l.place, func() {
 		select {
 		case l.wantBulk <- struct{}{}:
 		default:
@@ -174,7 +180,7 @@ func (l *Link) keepLease(ctx context.Context, api LocalAPI) {
 		var g agent.Lease
 		server, here, done := l.here(ctx)
 		seq := api.AskLease()
-		err := postJSON(here, l.small, server, "/lease", leaseRequest{Seq: seq}, &g)
+		err := postJSON(here, l.small, server, "/lease", leaseRequest{Seq: seq, Place: l.place}, &g)
 		left := here.Err() != nil
 		done()
 		if left {

@@ -85,6 +85,15 @@ func (n *nodeAPI) Facts(ctx context.Context) (agent.Facts, error) {
 	return f, err
 }
 
+// place asks where the agent is.
+func (n *nodeAPI) place(ctx context.Context) (place string, err error) {
+	a, err := n.call(ctx, "/place", struct{}{})
+	if err == nil {
+		err = decode(bytes.NewReader(a.Value), &place)
+	}
+	return place, err
+}
+
 // own makes a report the node's own.
 func (n *nodeAPI) own(s vm.Seen) vm.Seen {
 	s.Node = n.node

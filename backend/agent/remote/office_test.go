@@ -38,6 +38,8 @@ type office struct {
 	now      time.Time
 	server   id.Server
 	epochs   map[id.Node]int64 // of this server's claims
+	places   map[id.Node]string
+	copies   int // how often somebody else said to be a node
 }
 
 func newOffice(t *testing.T) *office {
@@ -51,8 +53,8 @@ func newOffice(t *testing.T) *office {
 
 func officeOf(t *testing.T, ca *CA) *office {
 	t.Helper()
-	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}, server: id.NewServer(), epochs: map[id.Node]int64{}}
-	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Lease: o.lease, Image: o.image, Now: o.clock, Server: o.server, Holds: o.holds, Disk: officeDisk{o},
+	o := &office{t: t, ca: ca, tokens: map[string]id.Node{}, joined: map[string]string{}, removed: map[id.Node]bool{}, leases: map[id.Node][]int64{}, images: map[string][]byte{}, server: id.NewServer(), epochs: map[id.Node]int64{}, places: map[id.Node]string{}}
+	hub, err := NewHub(HubOptions{CA: ca, Redeem: o.redeem, Admit: o.admit, Claim: o.placed, Lease: o.lease, Image: o.image, Now: o.clock, Server: o.server, Holds: o.holds, Disk: officeDisk{o},
 		OnUp:   func(n id.Node, _ agent.API) { o.note("up " + string(n)) },
 		OnDown: func(n id.Node) { o.note("down " + string(n)) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -102,6 +104,20 @@ func (o *office) admit(_ context.Context, n id.Node) error {
 	defer o.mu.Unlock()
 	if o.removed[n] {
 		return fault.New(fault.Forbidden, "node_removed", "node %s was removed", n)
+	}
+	return nil
+}
+
+// placed: the first place is the node's.
+func (o *office) placed(_ context.Context, n id.Node, place, _ string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.places[n] == "" {
+		o.places[n] = place
+	}
+	if place != "" && o.places[n] != place {
+		o.copies++
+		return fault.New(fault.Conflict, "node_elsewhere", "node %s is elsewhere", n)
 	}
 	return nil
 }

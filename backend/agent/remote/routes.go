@@ -28,7 +28,8 @@ type (
 		Lasts time.Duration `json:"lasts"` // from now on, so that the node's clock does not matter
 	}
 	leaseRequest struct {
-		Seq int64 `json:"seq"`
+		Seq   int64  `json:"seq"`
+		Place string `json:"place"` // agent.Place of the node's identity
 	}
 )
 
@@ -112,6 +113,9 @@ func (h *Hub) lease(w http.ResponseWriter, r *http.Request) {
 	var q leaseRequest
 	if err == nil {
 		err = decode(r.Body, &q)
+	}
+	if err == nil {
+		err = h.claim(r.Context(), who.node, q.Place, r.RemoteAddr)
 	}
 	var d time.Duration
 	if err == nil {

@@ -58,6 +58,14 @@ func controlRoutes(api agent.API, wantBulk func()) http.Handler {
 	return mux
 }
 
+// linkRoutes are what a node answers on the connection that it dialled: what concerns its agent, and where that is.
+func linkRoutes(api agent.API, place string, wantBulk func()) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", controlRoutes(api, wantBulk))
+	mux.HandleFunc("POST /place", short(func(context.Context, struct{}) (answer, error) { return valueOf(place), nil }))
+	return mux
+}
+
 // bulkRoutes answer on the bulk connection.
 func bulkRoutes(api agent.API) http.Handler {
 	mux := http.NewServeMux()

@@ -43,8 +43,9 @@ func testNodes(t *testing.T, s *suite) {
 	stale.Version = 1
 	s.refused("an edit from an older version", fault.Precondition, "version_changed", func(x *store.Tx) error { return x.UpdateNode(s.ctx, &stale) })
 	s.tx(func(x *store.Tx) error { return x.SetNodeFacts(s.ctx, n.ID, json.RawMessage(`{"cpus":8}`)) })
+	s.tx(func(x *store.Tx) error { return x.SetNodePlace(s.ctx, n.ID, "here") })
 	got := must[store.Node](t)(s.db.Node(s.ctx, n.ID))
-	same(t, "after changes", []any{string(got.Facts), got.Cordoned, got.State}, []any{`{"cpus":8}`, true, node.Alive})
+	same(t, "after changes", []any{string(got.Facts), got.Cordoned, got.State, got.Place}, []any{`{"cpus":8}`, true, node.Alive, "here"})
 	same(t, "alive nodes", must[store.List[store.Node]](t)(s.db.ListNodes(s.ctx, store.NodeFilter{State: node.Alive}, store.Page{})).Total, 1)
 
 	v := newVM(s.tenant, "web")

@@ -42,6 +42,11 @@ func (a *API) addAuth() {
 		}
 		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, "", -1)}}, nil
 	})
+	prove := op("prove", "Prove who is there once more, before what asks for it within ten minutes", tag)
+	add(a, inPerson.unkept(), "POST /api/auth/prove", prove, func(ctx context.Context, in *struct{ Body wire.Prove }) (*signInAnswer, error) {
+		s, err := a.Accounts.Prove(ctx, caller(ctx), in.Body.Password, refreshToken(ctx, in.Body.RefreshToken))
+		return a.signedIn(ctx, s, err)
+	})
 	add(a, signedIn.enrolling(), "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
 		return answer(a.Accounts.Me(ctx, caller(ctx)))
 	})
@@ -59,17 +64,24 @@ func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*s
 	if err := a.sameSite(ctx); err != nil {
 		return nil, err
 	}
-	token := ""
-	if c, err := of(ctx).request.Cookie(refreshCookie); err == nil {
-		token = c.Value
-	} else if in.Body != nil {
-		token = in.Body.RefreshToken
+	given := ""
+	if in.Body != nil {
+		given = in.Body.RefreshToken
 	}
+	token := refreshToken(ctx, given)
 	if token == "" {
 		return &signInAnswer{Status: http.StatusNoContent}, nil
 	}
 	s, err := a.Accounts.Refresh(ctx, token)
 	return a.signedIn(ctx, s, err)
+}
+
+// refreshToken is that of the cookie, else the one that the body gives.
+func refreshToken(ctx context.Context, given string) string {
+	if c, err := of(ctx).request.Cookie(refreshCookie); err == nil {
+		return c.Value
+	}
+	return given
 }
 
 // sameSite refuses pages of other origins: a sign-in from there would put this browser into somebody else's account.

@@ -96,7 +96,7 @@ func (a *API) addTenants() {
 		return answer(a.App.UpdateTenant(ctx, caller(ctx), in.ID, in.Body, version))
 	})
 	add(a, write, "DELETE /api/v1/tenants/{id}", op("deleteTenant", "Delete a tenant that has nothing left", tag), func(ctx context.Context, in *Ref) (*struct{}, error) {
-		return nil, a.App.DeleteTenant(ctx, caller(ctx), in.ID)
+		return nil, a.Accounts.DeleteTenant(ctx, caller(ctx), in.ID)
 	})
 }
 

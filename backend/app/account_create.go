@@ -24,6 +24,9 @@ func (a *Accounts) Create(ctx context.Context, c auth.Caller, r wire.CreateUser)
 	if r.Role == "" {
 		r.Role = auth.Administrator
 	}
+	if err := a.provenFor(ctx, c, r.Role); err != nil {
+		return wire.User{}, err
+	}
 	var hash string
 	err := a.hashing(ctx, func() (err error) { hash, err = auth.Hash(r.Password, a.params); return err })
 	if err != nil {

@@ -25,6 +25,9 @@ func (a *Accounts) Invite(ctx context.Context, c auth.Caller, w wire.CreateInvit
 	if err := auth.CheckEmail(w.Email); err != nil {
 		return out, err
 	}
+	if err := a.provenFor(ctx, c, w.Role); err != nil {
+		return out, err
+	}
 	if w.Tenant == "" {
 		w.Tenant = FirstTenant
 	}

@@ -29,6 +29,7 @@ const (
 	purposeVerify = "verify"
 	purposeReset  = "reset"
 	purposeStep   = "2fa"
+	purposeProof  = "proof"
 	verifyLife    = 24 * time.Hour
 	resetLife     = 30 * time.Minute
 	stepLife      = 5 * time.Minute

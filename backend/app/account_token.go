@@ -43,6 +43,11 @@ func (a *Accounts) CreateToken(ctx context.Context, c auth.Caller, w wire.Create
 	if w.ExpiresAt != nil && (!w.ExpiresAt.After(now) || w.ExpiresAt.After(now.Add(maxTokenLife))) {
 		return out, fault.New(fault.Invalid, "expires_at_invalid", "a token ends within a year from now; leave expires_at out for one that does not end").On("expires_at")
 	}
+	if destroys(c, w) {
+		if err := a.proven(ctx, c); err != nil {
+			return out, err
+		}
+	}
 	raw := make([]byte, 32)
 	rand.Read(raw)
 	secret := tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)

@@ -17,6 +17,11 @@ func (a *Accounts) UpdateUser(ctx context.Context, c auth.Caller, ref string, w 
 	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
 		return out, err
 	}
+	if w.Role != nil {
+		if err := a.provenFor(ctx, c, *w.Role); err != nil {
+			return out, err
+		}
+	}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		u, err := governed(ctx, t, ref)
 		if err != nil {
@@ -56,6 +61,9 @@ func (a *Accounts) UpdateUser(ctx context.Context, c auth.Caller, ref string, w 
 // DeleteUser removes an account with its sessions and tokens. What it made belongs to its tenant and stays.
 func (a *Accounts) DeleteUser(ctx context.Context, c auth.Caller, ref string) error {
 	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
+		return err
+	}
+	if err := a.proven(ctx, c); err != nil {
 		return err
 	}
 	var gone id.User

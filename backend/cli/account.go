@@ -13,7 +13,7 @@ import (
 
 func accountCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "account", Short: "Change the account that is signed in", GroupID: "use", Args: cobra.NoArgs}
-	c.AddCommand(accountEmail(s), accountFactor(s), accountPasskey(s), accountTenants(s))
+	c.AddCommand(accountEmail(s), accountProve(s), accountFactor(s), accountPasskey(s), accountTenants(s))
 	return c
 }
 
@@ -41,6 +41,18 @@ func accountEmail(s *session) *cobra.Command {
 			return err
 		}
 		return s.say(out, "A mail was sent to %s; open the link in it within an hour.", args[0])
+	})
+}
+
+func accountProve(s *session) *cobra.Command {
+	return confirmed(s, &cobra.Command{
+		Use: "prove", Short: "Prove once more who is there, for what asks for it within ten minutes", Args: exactArgs(),
+		Long: "Prove once more who is there, for what asks for it within ten minutes: deleting accounts and tenants, making administrators, and API tokens that can\ndo so. In a terminal these ask by themselves; a sign-in counts as well.",
+	}, func(c *cobra.Command, _ []string, cl *client.Client, password string) error {
+		if err := cl.Prove(c.Context(), password); err != nil {
+			return err
+		}
+		return s.say(map[string]bool{"proven": true}, "You may go on.")
 	})
 }
 

@@ -74,7 +74,16 @@ func (s *session) client() (*client.Client, error) {
 	c.Limited = func(d time.Duration) {
 		fmt.Fprintf(s.err, "The server takes no more requests of this account for %s; waiting.\n", d)
 	}
+	if s.asks() {
+		c.Password = func() (string, error) { return s.password("Your password, once more: ", false) }
+	}
 	return c, nil
+}
+
+// asks reports whether somebody is there to answer.
+func (s *session) asks() bool {
+	f, ok := s.in.(*os.File)
+	return ok && isTerminal(f)
 }
 
 // connection is from the environment where both variables are set, else from the last sign-in.

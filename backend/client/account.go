@@ -54,6 +54,25 @@ func (c *Client) Setup(ctx context.Context, s wire.Setup) (wire.User, error) {
 	return *out.User, nil
 }
 
+// Prove shows the server once more who is there, for what asks for it within the next ten minutes. The tokens are new ones afterwards.
+func (c *Client) Prove(ctx context.Context, password string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out wire.LoginAnswer
+	raw, err := encode(wire.Prove{Password: password, RefreshToken: c.tokens.Refresh})
+	if err != nil {
+		return err
+	}
+	if _, err := c.once(ctx, call{method: http.MethodPost, path: "/api/auth/prove", out: &out}, raw, c.tokens.Access); err != nil {
+		return err
+	}
+	c.set(out)
+	if c.Saved != nil {
+		c.Saved(c.tokens)
+	}
+	return nil
+}
+
 func (c *Client) keep(a wire.LoginAnswer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -56,6 +56,9 @@ type Client struct {
 	// Limited is called when the server takes no more requests of this account for a while, before the client waits so long and asks
 	// again. nil: the refusal is the answer.
 	Limited func(time.Duration)
+	// Password is called when the server asks once more who is there, before what cannot be taken back; the request is sent again with the
+	// proof. nil: the refusal is the answer.
+	Password func() (string, error)
 }
 
 // New makes a client for the server at address, for example "http://localhost:8090". Tokens may be empty. It connects to
@@ -112,16 +115,26 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 	if r.method == http.MethodPost && !r.open {
 		r.header.Set("Idempotency-Key", rand.Text())
 	}
-	refreshed, held := false, 0
+	refreshed, proven, held := false, false, 0
 	for try := 1; ; try++ {
 		token := c.Tokens().Access
 		res, err := c.once(ctx, r, body, token)
 		switch {
 		case err == nil:
 			return res, nil
-		case expired(err) && !refreshed && !r.open:
+		case coded(err, "token_expired") && !refreshed && !r.open:
 			refreshed = true
 			if again := c.refresh(ctx, token); again != nil {
+				return nil, err
+			}
+			continue
+		case coded(err, "proof_needed") && !proven && c.Password != nil:
+			proven = true
+			password, err := c.Password()
+			if err != nil {
+				return nil, err
+			}
+			if err := c.Prove(ctx, password); err != nil {
 				return nil, err
 			}
 			continue
@@ -164,16 +177,13 @@ func repeatable(r call) bool {
 	return r.method == http.MethodGet || r.method == http.MethodHead || r.header.Get("Idempotency-Key") != ""
 }
 
-func expired(err error) bool {
+func coded(err error, code string) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Code == "token_expired"
+	return ok && f.Code == code
 }
 
 // connection reports whether no answer came at all.
-func connection(err error) bool {
-	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Code == "server_unreachable"
-}
+func connection(err error) bool { return coded(err, "server_unreachable") }
 
 func (c *Client) once(ctx context.Context, r call, body []byte, token string) (*http.Response, error) {
 	req, err := c.request(ctx, r, token)

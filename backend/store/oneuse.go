@@ -34,6 +34,19 @@ func (t *Tx) InsertOneUse(ctx context.Context, o OneUse) error {
 	return err
 }
 
+// RenewOneUse adds a secret, or lets the one that is there live as long as this one.
+func (t *Tx) RenewOneUse(ctx context.Context, o OneUse) error {
+	_, err := t.exec(ctx, "insert into one_use ("+oneUseColumns+") values ("+places(1, 6)+") on conflict (hash) do update set expires_at = excluded.expires_at",
+		o.Hash, o.Purpose, o.User, o.Content, o.Attempts, stamp(o.Expires))
+	return err
+}
+
+// HasOneUse reports whether a secret is good, without spending it.
+func (r *Reader) HasOneUse(ctx context.Context, purpose, hash string, at time.Time) (bool, error) {
+	return one(ctx, r, nil, func(row row) (ok bool, err error) { return ok, row.Scan(&ok) },
+		"select exists (select 1 from one_use where hash = $1 and purpose = $2 and expires_at > $3)", hash, purpose, stamp(at))
+}
+
 // TakeOneUse spends a secret: of any number of callers one gets it, if its transaction commits. fault.Unauthenticated: it is unknown,
 // spent or out of date.
 func (t *Tx) TakeOneUse(ctx context.Context, purpose, hash string, at time.Time) (OneUse, error) {

@@ -172,8 +172,8 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    // The stories of one worker may take longer than a token lives. One that was taken away is not got back.
-    if (response.status === 401 && this.again && text.includes('"token_expired"')) {
+    // The stories of one worker may take longer than a token lives, or than a sign-in is proof. One that was taken away is not got back.
+    if (this.again && /"(token_expired|proof_needed)"/.test(text)) {
       await this.again()
       return this.send(method, path, body)
     }

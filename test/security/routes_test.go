@@ -59,6 +59,7 @@ var routes = map[string]row{
 	"POST /api/auth/passkeys/{id}/remove":     {person, 404, 0, `{"password":"correct horse battery"}`},
 	"GET /api/auth/me":                        {signed, 200, 0, ""}, "GET /api/v1/roles": {signed, 200, 0, ""}, "GET /api/v1/roles/{id}": {signed, 200, 0, ""},
 	"POST /api/v1/roles": {admin, 201, 0, `{"name":"role-$","actions":["vm.read"]}`}, "PATCH /api/v1/roles/{id}": {admin, 409, 0, `{"description":"$"}`}, "DELETE /api/v1/roles/{id}": {admin, 409, 0, ""},
+	"POST /api/auth/prove": {person, 200, 0, `{"password":"correct horse battery"}`},
 	"POST /api/auth/logout": {ends, 204, 0, ""}, "DELETE /api/auth/sessions": {ends, 204, 0, ""},
 	"GET /api/auth/sessions": {person, 200, 0, ""}, "DELETE /api/auth/sessions/{id}": {person, 404, 0, ""},
 	"POST /api/auth/change-password": {person, 422, 0, `{"current_password":"correct horse battery","new_password":"short"}`},

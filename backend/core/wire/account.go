@@ -133,6 +133,12 @@ type PasswordOnly struct {
 	Password string `json:"password" minLength:"1" maxLength:"1024"`
 }
 
+// Prove proves once more who is there, in the session that asks.
+type Prove struct {
+	Password     string `json:"password" minLength:"1" maxLength:"1024"`
+	RefreshToken string `json:"refresh_token,omitempty" maxLength:"512" doc:"Of the session, from clients that keep no cookies: it is exchanged for a new one"`
+}
+
 // Session is a sign-in.
 type Session struct {
 	ID        id.Session `json:"id"`

@@ -1,5 +1,6 @@
 import createClient from 'openapi-fetch'
 import { goHome, placeOf } from '../auth/place.ts'
+import { askProof } from '../auth/proof.ts'
 import { mustEnrol, refresh, session } from '../auth/session.ts'
 import { words } from '../i18n/en/core.ts'
 import { Problem, problemOf } from './problem.ts'
@@ -30,13 +31,20 @@ function signed(request: Request): Request {
   return request
 }
 
-/** fetch with the token. A 401 renews the token once, together with whoever else waits for it. */
+/** fetch with the token. A 401 renews the token once, together with whoever else waits for it. Where the server asks once more who is there,
+ * the person does, and the request is sent again. */
 export async function authorised(request: Request): Promise<Response> {
   const again = request.clone()
+  const proven = request.clone()
   let response = await reach(signed(request))
   if (response.status === 401 && (await refresh())) response = await reach(signed(again))
   if (response.ok) return response
-  const problem = await problemOf(response)
+  let problem = await problemOf(response)
+  if (problem.code === 'proof_needed' && (await askProof())) {
+    response = await reach(signed(proven))
+    if (response.ok) return response
+    problem = await problemOf(response)
+  }
   if (problem.code === 'second_factor_needed') mustEnrol()
   if (problem.code === 'not_a_member' && request.headers.has('Novacron-Tenant')) goHome()
   throw problem

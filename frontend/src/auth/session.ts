@@ -168,6 +168,16 @@ async function exchange(): Promise<boolean> {
   return false
 }
 
+/** Shows the server once more who is there. The tokens are new ones afterwards, so this and an exchange of them take turns. */
+export async function prove(password: string): Promise<void> {
+  await alone(async () => {
+    const now = session.get()
+    if (now.status !== 'in') return false
+    begin(await (await post('/api/auth/prove', { password }, now.token)).json())
+    return true
+  })
+}
+
 /** The session as it is, after asking the server once when the page was just loaded. */
 export async function ensureSession(): Promise<Session> {
   if (session.get().status === 'unknown') await refresh()

@@ -7,6 +7,11 @@ export const words = {
   title: 'Settings',
   tabs: 'Parts of the settings',
   present: 'Present password',
+  proof: {
+    title: 'Is it you?',
+    text: 'This cannot be taken back, or gives somebody every right. Give your password once more; for ten minutes you are not asked again.',
+    submit: 'Go on',
+  },
   profile: {
     title: 'Profile',
     account: 'Account',

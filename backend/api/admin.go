@@ -71,6 +71,15 @@ func (a *API) Admin(d AdminDeps) *http.Server {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /end-sessions", func(w http.ResponseWriter, r *http.Request) {
+		// As long as there are some to end. An error means that no deadline can be set.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		if err := a.Accounts.EndEverybodysSessions(r.Context(), auth.Platform("admin socket")); err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	for pattern, f := range map[string]func(context.Context) (wire.SecretKeyChange, error){
 		"GET /secret-key": d.SecretKey, "POST /secret-key/rotate": d.RotateSecretKey, "POST /secret-key/finish": d.FinishSecretKey,
 	} {

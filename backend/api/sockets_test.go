@@ -409,6 +409,13 @@ func TestAdmin_servesTheLocalSocket(t *testing.T) {
 	if _, err := a.SetupLink(ctx); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a link where there is an administrator: got %v", err)
 	}
+	grace, ada := w.admin(), w.as("ada", auth.Viewer)
+	w.must(a.EndSessions(ctx))
+	for _, c := range []*client.Client{grace, ada} {
+		w.ask("GET", "/api/auth/me", "", token(c)...).wants(t, "a session after all were ended", http.StatusUnauthorized, "")
+		w.ask("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, c.Tokens().Refresh)).wants(t, "its refresh token", http.StatusUnauthorized, "")
+	}
+	w.ask("GET", "/api/auth/me", "", token(w.admin())...).wants(t, "a new sign-in", http.StatusOK, "")
 	w.must(a.Down(ctx, true))
 	if !<-down {
 		t.Error("the order to end the guests too got lost")

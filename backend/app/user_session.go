@@ -41,6 +41,18 @@ func (a *Accounts) EndUserSessions(ctx context.Context, c auth.Caller, ref strin
 	})
 }
 
+// EndEverybodysSessions signs everybody out of every session, on all servers from the next request on, for the administrator of the machine.
+// API tokens stay. Sign-ins that begin meanwhile may stay.
+func (a *Accounts) EndEverybodysSessions(ctx context.Context, c auth.Caller) error {
+	if c.Role != auth.System {
+		return fault.New(fault.Forbidden, "", "all sessions are ended on the server's machine only, with `novacron admin end-sessions`")
+	}
+	if err := a.sessions.EndEverybodys(ctx); err != nil {
+		return err
+	}
+	return a.db.Tx(ctx, func(t *store.Tx) error { return audit(t, c, "auth.end_everybodys_sessions", "", "", nil) })
+}
+
 // endOf ends a session if it is the user's.
 func (a *Accounts) endOf(ctx context.Context, u id.User, s id.Session) error {
 	l, err := a.sessions.Find(ctx, s)

@@ -282,7 +282,7 @@ func adminCommand(s *session) *cobra.Command {
 		},
 	}
 	statusSettings.registerPlace(status)
-	c.AddCommand(create, status, setupLinkCommand(s), rotateKeysCommand(s))
+	c.AddCommand(create, status, setupLinkCommand(s), rotateKeysCommand(s), endSessionsCommand(s))
 	return c
 }
 
@@ -296,6 +296,18 @@ func setupLinkCommand(s *session) *cobra.Command {
 			return err
 		}
 		return s.say(link, "%s", link.URL)
+	})
+}
+
+func endSessionsCommand(s *session) *cobra.Command {
+	return local(&cobra.Command{
+		Use: "end-sessions", Short: "Sign everybody out, on all servers", Args: exactArgs(),
+		Long: "End every session of everybody, on all servers from their next request on: access and refresh tokens, event streams and consoles. API tokens stay.",
+	}, func(c *cobra.Command, _ []string, a *client.Admin) error {
+		if err := a.EndSessions(c.Context()); err != nil {
+			return err
+		}
+		return s.say(map[string]bool{"ended": true}, "Everybody is signed out.")
 	})
 }
 

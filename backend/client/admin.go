@@ -56,6 +56,11 @@ func (a *Admin) SetupLink(ctx context.Context) (out wire.SetupLink, err error) {
 	return out, a.do(ctx, http.MethodPost, "/setup-link", nil, &out)
 }
 
+// EndSessions signs everybody out of every session.
+func (a *Admin) EndSessions(ctx context.Context) error {
+	return a.do(ctx, http.MethodPost, "/end-sessions", nil, nil)
+}
+
 // RotateKeys makes a new key that signs access tokens. With forget the old ones are removed, and with them all access tokens.
 func (a *Admin) RotateKeys(ctx context.Context, forget bool) error {
 	return a.do(ctx, http.MethodPost, "/rotate-keys", wire.RotateKeys{ForgetOld: forget}, nil)

@@ -135,6 +135,11 @@ func (s *SQL) EndAll(ctx context.Context, user id.User, keep id.Session) error {
 	return s.exec(ctx, "end sessions", `delete from session_logins where account = $1 and id <> $2`, string(user), string(keep))
 }
 
+// EndEverybodys implements Logins.
+func (s *SQL) EndEverybodys(ctx context.Context) error {
+	return s.exec(ctx, "end all sessions", `delete from session_logins`)
+}
+
 // cut shortens text to at most n bytes without breaking a character, and drops what is not text.
 func cut(text string, n int) string {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")

@@ -223,3 +223,28 @@ func (s *Redis) EndAll(ctx context.Context, user id.User, keep id.Session) error
 		return endAllScript.Run(ctx, s.db, []string{accountKey + string(user)}, string(keep)).Err()
 	})
 }
+
+// scanned is about how many keys Redis looks at in one turn, which others wait for.
+const scanned = 100
+
+// EndEverybodys implements Logins. A scan finds every key that is there from its beginning to its end.
+func (s *Redis) EndEverybodys(ctx context.Context) error {
+	for cursor := uint64(0); ; {
+		err := s.call(ctx, "end all sessions", func(ctx context.Context) error {
+			keys, next, err := s.db.Scan(ctx, cursor, sessionKey+"*", scanned).Result()
+			if err != nil {
+				return err
+			}
+			if len(keys) > 0 {
+				if err := s.db.Del(ctx, keys...).Err(); err != nil {
+					return err
+				}
+			}
+			cursor = next
+			return nil
+		})
+		if err != nil || cursor == 0 {
+			return err
+		}
+	}
+}

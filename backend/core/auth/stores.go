@@ -132,6 +132,8 @@ type Sessions interface {
 	End(ctx context.Context, s id.Session) error
 	// EndAll ends all sign-ins of the user but keep, which may be empty.
 	EndAll(ctx context.Context, user id.User, keep id.Session) error
+	// EndEverybodys ends every sign-in that is there when it is called; it may be repeated.
+	EndEverybodys(ctx context.Context) error
 }
 
 // Claims is what an access token says. Sub, jti and sid are its names on the wire.

@@ -3,6 +3,7 @@ package sessiontest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 		"a session ends however often it is refreshed":          loginEnds,
 		"an ended session refuses its access tokens":            endRefusesTokens,
 		"ending all sessions keeps the one that asks":           endAll,
+		"ending everybody's sessions keeps none":                endEverybodys,
 		"an account's oldest session gives way to one too many": tooManyLogins,
 		"many sessions are looked at at once":                   manyAlive,
 		"a revoked token is refused and no other":               revoke,
@@ -205,6 +207,39 @@ func endAll(t *testing.T, open Open, c *Clock) {
 		if _, err := s.Find(ctx, l.ID); err != nil {
 			t.Errorf("session of %s: %v", l.User, err)
 		}
+	}
+}
+
+func endEverybodys(t *testing.T, open Open, c *Clock) {
+	s := open(t, c.Now)
+	var all []session.Login
+	var tokens []string
+	for i := range 250 { // more than one turn's worth
+		l, token := begin(t, s, id.User(fmt.Sprintf("usr-%d", i/2)))
+		all, tokens = append(all, l), append(tokens, token)
+	}
+	ticket, err := s.IssueTicket(ctx, []byte("kept"))
+	must(t, err)
+	for range 2 { // it may be repeated
+		must(t, s.EndEverybodys(ctx))
+	}
+	ids := make([]id.Session, len(all))
+	for i, l := range all {
+		ids[i] = l.ID
+	}
+	alive, err := s.Alive(ctx, ids)
+	must(t, err)
+	if len(alive) > 0 {
+		t.Errorf("%d sign-ins are alive", len(alive))
+	}
+	_, _, err = s.Refresh(ctx, tokens[0])
+	wantKind(t, err, fault.Unauthenticated)
+	again, _ := begin(t, s, all[0].User)
+	if _, err := s.Find(ctx, again.ID); err != nil {
+		t.Errorf("a sign-in after it: %v", err)
+	}
+	if _, err := s.RedeemTicket(ctx, ticket); err != nil {
+		t.Errorf("a ticket is none of it: %v", err)
 	}
 }
 

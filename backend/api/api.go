@@ -51,6 +51,7 @@ type Deps struct {
 	Limits   Limits
 
 	PublicURL      string         // for links and origin checks
+	HSTSSubdomains bool           // Strict-Transport-Security is about the hosts below this one too
 	AllowedOrigins []string       // browsers' origins beside the public URL's
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Version        string

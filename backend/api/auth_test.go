@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -301,6 +302,26 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 	w.ask("HEAD", "/api/health", "").wants(t, "HEAD", http.StatusOK, "")
+}
+
+func TestHeaders_tellOfSubdomainsWhereTheOperatorSaysSo(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	for what, c := range map[string]struct {
+		subdomains bool
+		url, want  string
+	}{
+		"under TLS":                 {false, "https://cloud.example.org/api/health", "max-age=31536000"},
+		"under TLS, by the setting": {true, "https://cloud.example.org/api/health", "max-age=31536000; includeSubDomains"},
+		"without TLS":               {true, "http://cloud.example.org/api/health", ""},
+	} {
+		w.change = func(d *api.Deps) { d.HSTSSubdomains = c.subdomains }
+		w.restart()
+		answer := httptest.NewRecorder()
+		w.api.REST().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, c.url, nil))
+		if got := answer.Header().Get("Strict-Transport-Security"); got != c.want {
+			t.Errorf("%s: got %q, want %q", what, got, c.want)
+		}
+	}
 }
 
 func TestDescription_isServed(t *testing.T) {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/oauth2-proxy/mockoidc"
 
 	"novacron/backend/app"
@@ -43,7 +45,7 @@ func person(name string, groups ...string) *mockoidc.MockUser {
 
 // visit begins a sign-in and lets the provider sign the user in. It gives what the provider sends the browser back with, and the
 // browser's cookie.
-func (w *world) visit(m *mockoidc.MockOIDC, u *mockoidc.MockUser) (back url.Values, cookie string) {
+func (w *world) visit(m *mockoidc.MockOIDC, u mockoidc.User) (back url.Values, cookie string) {
 	w.t.Helper()
 	a := w.ask("GET", "/api/auth/oidc/login", "")
 	a.wants(w.t, "to the provider", http.StatusFound, "")
@@ -56,7 +58,7 @@ func (w *world) visit(m *mockoidc.MockOIDC, u *mockoidc.MockUser) (back url.Valu
 }
 
 // through lets the provider sign the user in and gives what it sends the browser back with.
-func (w *world) through(m *mockoidc.MockOIDC, address string, u *mockoidc.MockUser) url.Values {
+func (w *world) through(m *mockoidc.MockOIDC, address string, u mockoidc.User) url.Values {
 	w.t.Helper()
 	to, err := url.Parse(address)
 	w.must(err)
@@ -260,6 +262,64 @@ func TestOIDC_asksForTheSecondFactorOfTheAccount(t *testing.T) {
 	for _, c := range a.Cookies() {
 		if c.Name == "novacron_refresh" {
 			t.Error("the browser is signed in without the code")
+		}
+	}
+}
+
+// authenticated is a person of whom the provider says how they signed in there.
+type authenticated struct {
+	*mockoidc.MockUser
+	how map[string]any // claims
+}
+
+// Claims implements mockoidc.User.
+func (a authenticated) Claims(scopes []string, base *mockoidc.IDTokenClaims) (jwt.Claims, error) {
+	own, err := a.MockUser.Claims(scopes, base)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	all := jwt.MapClaims{}
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, err
+	}
+	maps.Copy(all, a.how)
+	return all, nil
+}
+
+func TestOIDC_doesNotAskForASecondFactorThatTheProviderAskedFor(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	m := w.provide("*=viewer")
+	given := w.accountDeps
+	w.accountDeps = func(d *app.AccountDeps) { given(d); d.OIDC.Factors = []string{"mfa", "urn:example:gold"} }
+	w.restart()
+	q, cookie := w.visit(m, person("ada"))
+	ada := w.refreshed(w.back(q, cookie))
+	w.must(w.db.Tx(ctx, func(x *store.Tx) error {
+		return x.PutFactor(ctx, store.Factor{User: ada.ID, Sealed: []byte("x"), Enabled: true})
+	}))
+	for _, c := range []struct {
+		what  string
+		how   map[string]any
+		asked bool
+	}{
+		{"nothing", nil, true},
+		{"a password", map[string]any{"amr": []string{"pwd"}, "acr": "1"}, true},
+		{"another spelling", map[string]any{"amr": []string{"MFA", "mfa "}}, true},
+		{"what is no text", map[string]any{"amr": 7, "acr": map[string]any{"mfa": true}}, true},
+		{"empty texts", map[string]any{"amr": []string{""}, "acr": ""}, true},
+		{"several factors", map[string]any{"amr": []string{"pwd", "mfa"}}, false},
+		{"several factors as a text", map[string]any{"amr": "mfa"}, false},
+		{"a class", map[string]any{"acr": "urn:example:gold"}, false},
+	} {
+		q, cookie := w.visit(m, authenticated{person("ada"), c.how})
+		a := w.back(q, cookie)
+		a.wants(t, c.what, http.StatusFound, "")
+		if asked := strings.Contains(a.Header.Get("Location"), "challenge_token="); asked != c.asked {
+			t.Errorf("the provider says %s: asked for the own second factor: %v, want %v", c.what, asked, c.asked)
 		}
 	}
 }

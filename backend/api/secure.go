@@ -20,7 +20,11 @@ func (a *API) secure(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Cache-Control", "no-store")
 	if r.TLS != nil {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		policy := "max-age=31536000"
+		if a.HSTSSubdomains {
+			policy += "; includeSubDomains"
+		}
+		h.Set("Strict-Transport-Security", policy)
 	}
 }
 

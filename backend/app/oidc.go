@@ -25,6 +25,7 @@ type OIDC struct {
 	ClientID     string
 	ClientSecret string // empty: a public client
 	Groups       []Group
+	Factors      []string // values of acr and amr that say that a second factor was used; nil: none does
 }
 
 // Group says what members of a provider's group are here. The first that fits counts; "*" fits everybody.
@@ -153,6 +154,29 @@ type claims struct {
 	Email    string   `json:"email"`
 	Verified bool     `json:"email_verified"`
 	Groups   []string `json:"groups"`
+	ACR      spoken   `json:"acr"` // how the person was authenticated: a class (OpenID Connect Core 2)
+	AMR      spoken   `json:"amr"` // and its methods (RFC 8176)
+}
+
+// spoken is a text or a list of texts. Providers differ in which they send; what is neither says nothing.
+type spoken []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *spoken) UnmarshalJSON(raw []byte) error {
+	var text string
+	var list []string
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		*s = spoken{text}
+	case json.Unmarshal(raw, &list) == nil:
+		*s = list
+	}
+	return nil
+}
+
+// strong reports whether the provider says that it asked for a second factor.
+func (p *provider) strong(who claims) bool {
+	return slices.ContainsFunc(p.set.Factors, func(f string) bool { return slices.Contains(who.ACR, f) || slices.Contains(who.AMR, f) })
 }
 
 // FinishOIDC takes the provider's answer and signs in. The account is made at the first sign-in, and follows the groups at each. The zero
@@ -181,7 +205,11 @@ func (a *Accounts) FinishOIDC(ctx context.Context, state, code, browser string, 
 	if err != nil {
 		return SignIn{}, err
 	}
-	return a.enter(ctx, guardOf("login", u.Username, u, p), u, p)
+	g := guardOf("login", u.Username, u, p)
+	if a.oidc.strong(who) {
+		return a.enterProven(ctx, g, u, p)
+	}
+	return a.enter(ctx, g, u, p)
 }
 
 // identify spends the state, exchanges the code, and checks the ID token.

@@ -17,7 +17,7 @@ func (s *Server) accountDeps() (app.AccountDeps, error) {
 		if err != nil {
 			return d, fmt.Errorf("NOVACRON_OIDC_ROLES: %w", err)
 		}
-		d.OIDC = &app.OIDC{Issuer: s.o.OIDCIssuer, ClientID: s.o.OIDCClientID, ClientSecret: s.o.OIDCSecret, Groups: groups}
+		d.OIDC = &app.OIDC{Issuer: s.o.OIDCIssuer, ClientID: s.o.OIDCClientID, ClientSecret: s.o.OIDCSecret, Groups: groups, Factors: s.o.oidcFactors()}
 	}
 	switch d.Registration {
 	case app.RegisterOpen, app.RegisterInvited, app.RegisterClosed:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"novacron/backend/app"
 )
@@ -12,8 +13,8 @@ import (
 // checkOIDC refuses an OpenID provider that is set halfway, or that anybody on the way could pose as.
 func (s Settings) checkOIDC() error {
 	if s.OIDCIssuer == "" {
-		if s.OIDCClientID != "" || s.OIDCRoles != "" {
-			return errors.New("NOVACRON_OIDC_ISSUER is missing; it names the OpenID provider that NOVACRON_OIDC_CLIENT_ID and _ROLES are about")
+		if s.OIDCClientID != "" || s.OIDCRoles != "" || s.OIDCFactor != "" {
+			return errors.New("NOVACRON_OIDC_ISSUER is missing; it names the OpenID provider that NOVACRON_OIDC_CLIENT_ID, _ROLES and _SECOND_FACTOR are about")
 		}
 		return nil
 	}
@@ -32,6 +33,11 @@ func (s Settings) checkOIDC() error {
 		return errors.New("NOVACRON_OIDC_ROLES is missing; say what the provider's groups are here, for example admins=administrator,*=viewer")
 	}
 	return nil
+}
+
+// oidcFactors are the values of acr and amr that say that a second factor was used.
+func (s Settings) oidcFactors() []string {
+	return strings.FieldsFunc(s.OIDCFactor, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func loopback(host string) bool {

@@ -273,7 +273,7 @@ func (s *Server) openAPI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, AllowedOrigins: s.origins(),
+	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, HSTSSubdomains: s.o.HSTSSubdomains == "on", AllowedOrigins: s.origins(),
 		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.ready, JoinWith: s.joinWith, Log: s.log})
 	return err
 }

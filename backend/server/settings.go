@@ -36,12 +36,14 @@ type Settings struct {
 	OIDCClientID   string
 	OIDCSecret     string // of the client; empty: a public client
 	OIDCRoles      string // groups and their roles, see app.ParseGroups
+	OIDCFactor     string // values of acr and amr that are a second factor, separated by commas; empty: none is
 	DataDir        string // absolute after Load
 	PublicURL      string
 	TLSCert        string
 	TLSKey         string
 	TrustedProxies string // CIDRs, separated by commas
 	AllowedOrigins string // origins, separated by commas
+	HSTSSubdomains string // on: Strict-Transport-Security is about the hosts below this one too
 	SecretKeyFile  string // key that encrypts secrets at rest; empty: made in the data folder
 	LimitLogin     string // for example 5/1m, or off
 	LimitRegister  string
@@ -89,10 +91,12 @@ var settingRows = []Row{
 	{"oidc-client-id", "NOVACRON_OIDC_CLIENT_ID", "oidc_client_id", "", "this installation's name at the OpenID provider", func(s *Settings) *string { return &s.OIDCClientID }},
 	{"", "NOVACRON_OIDC_CLIENT_SECRET", "oidc_client_secret", "", "its secret there (empty: a public client)", func(s *Settings) *string { return &s.OIDCSecret }},
 	{"oidc-roles", "NOVACRON_OIDC_ROLES", "oidc_roles", "", "roles of the provider's groups, the first that fits: admins=administrator,cloud=developer@team-a,*=viewer", func(s *Settings) *string { return &s.OIDCRoles }},
+	{"oidc-second-factor", "NOVACRON_OIDC_SECOND_FACTOR", "oidc_second_factor", "", "values of the provider's acr and amr that say that a second factor was used, so that the account's own one is not asked for: mfa,otp,hwk (empty: it always is)", func(s *Settings) *string { return &s.OIDCFactor }},
 	{"data-dir", "NOVACRON_DATA_DIR", "data_dir", "", "data folder (root: /var/lib/novacron, else $XDG_DATA_HOME/novacron)", func(s *Settings) *string { return &s.DataDir }},
 	{"public-url", "NOVACRON_PUBLIC_URL", "public_url", "", "URL that people use, for links and origin checks (default: localhost on the console's port)", func(s *Settings) *string { return &s.PublicURL }},
 	{"tls-cert", "NOVACRON_TLS_CERT", "tls_cert", "", "certificate file (PEM) for the API, WebSocket and console", func(s *Settings) *string { return &s.TLSCert }},
 	{"tls-key", "NOVACRON_TLS_KEY", "tls_key", "", "key file (PEM) of the certificate", func(s *Settings) *string { return &s.TLSKey }},
+	{"hsts-subdomains", "NOVACRON_HSTS_SUBDOMAINS", "hsts_subdomains", "off", "on: tell browsers under TLS that every host below this one speaks TLS too", func(s *Settings) *string { return &s.HSTSSubdomains }},
 	{"trusted-proxies", "NOVACRON_TRUSTED_PROXIES", "trusted_proxies", "", "networks of proxies that may name the client (CIDRs, comma-separated)", func(s *Settings) *string { return &s.TrustedProxies }},
 	{"allowed-origins", "NOVACRON_ALLOWED_ORIGINS", "allowed_origins", "", "origins beside the public URL that browsers may call from (comma-separated)", func(s *Settings) *string { return &s.AllowedOrigins }},
 	{"secret-key-file", "NOVACRON_SECRET_KEY_FILE", "secret_key_file", "", "file with the key that encrypts secrets at rest (empty: made in the data folder)", func(s *Settings) *string { return &s.SecretKeyFile }},
@@ -240,8 +244,10 @@ func (s *Settings) check() error {
 	if s.RedisURL != "" && !strings.HasPrefix(s.RedisURL, "redis://") && !strings.HasPrefix(s.RedisURL, "rediss://") {
 		errs = append(errs, errors.New("NOVACRON_REDIS_URL must begin with redis:// or rediss://; leave it empty to keep sessions in the database"))
 	}
-	if s.RequireFactor != "on" && s.RequireFactor != "off" {
-		errs = append(errs, fmt.Errorf("NOVACRON_REQUIRE_SECOND_FACTOR is %q; write on or off", s.RequireFactor))
+	for _, v := range [...]struct{ name, value string }{{"NOVACRON_REQUIRE_SECOND_FACTOR", s.RequireFactor}, {"NOVACRON_HSTS_SUBDOMAINS", s.HSTSSubdomains}} {
+		if v.value != "on" && v.value != "off" {
+			errs = append(errs, fmt.Errorf("%s is %q; write on or off", v.name, v.value))
+		}
 	}
 	if err := s.checkOIDC(); err != nil {
 		errs = append(errs, err)

@@ -117,7 +117,25 @@ test('an account is invited, changed, closed and deleted', async ({ page, signIn
   await dialog.getByLabel('Role').selectOption('viewer')
   await dialog.getByRole('button', { name: 'Make an invitation' }).click()
   await expect(dialog.locator('code')).toContainText('/auth/register')
+  const link = (await dialog.locator('code').textContent()) ?? ''
   await dialog.getByRole('button', { name: 'Close' }).click()
+
+  // What is pending is listed, also when it was made elsewhere, and a link that was withdrawn makes no account.
+  const pending = page.getByRole('region', { name: 'Pending invitations' })
+  await expect(pending.getByRole('row', { name: /new@example\.org/ })).toContainText(/viewer.*default.*ada.*in 7 days/)
+  await api.send('POST', '/api/v1/invites', { email: 'elsewhere@example.org', role: 'developer' })
+  await expect(pending.getByRole('row', { name: /elsewhere@example\.org/ })).toContainText('developer')
+  await expectAccessible(page)
+  await page.getByRole('button', { name: 'Withdraw the invitation of new@example.org' }).click()
+  await dialog.getByRole('button', { name: 'Withdraw' }).click()
+  await expect(pending.getByRole('row', { name: /new@example\.org/ })).toHaveCount(0)
+  const { items: left } = (await api.send('GET', '/api/v1/invites')) as { items: { id: string; email: string }[] }
+  expect(left.map((i) => i.email)).toEqual(['elsewhere@example.org'])
+  const registering = { username: 'newcomer', email: 'new@example.org', password: 'a long phrase of their own', invite: link.split('#')[1] }
+  await expect(api.send('POST', '/api/auth/register', registering)).rejects.toThrow(/401.*token_used/)
+  await api.send('DELETE', `/api/v1/invites/${left[0]?.id}`)
+  await expect(pending).toHaveCount(0)
+
   const row = page.getByRole('row', { name: /^mover/ })
   await page.getByRole('button', { name: 'Edit mover' }).click()
   await dialog.getByLabel('Role').selectOption('operator')

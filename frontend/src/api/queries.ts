@@ -269,6 +269,13 @@ export const users = () =>
     },
   })
 
+/** The invitations that nobody has used yet, newest first. */
+export const invites = () =>
+  queryOptions({
+    queryKey: ['invites'] as const,
+    queryFn: ({ signal }) => body(api.GET('/api/v1/invites', { params: { query: { limit: 1000 } }, signal })),
+  })
+
 /** Live changes and mutations of ['users'] reach these too. */
 export const user = (id: string) =>
   queryOptions({

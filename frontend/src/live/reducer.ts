@@ -25,7 +25,7 @@ export type Change =
   | { kind: 'operation'; id: string; patch: OperationPatch }
   | {
       kind: 'stale'
-      root: 'vms' | 'nodes' | 'images' | 'networks' | 'users' | 'operations' | 'snapshots'
+      root: 'vms' | 'nodes' | 'images' | 'networks' | 'users' | 'invites' | 'operations' | 'snapshots'
       id?: string
     }
 
@@ -51,7 +51,8 @@ function take(draft: Draft, event: Event): Change[] {
   }
   if (event.type === 'vm.state') return takeState(draft, event, id)
   if (event.type.startsWith('vm.snapshot')) return [{ kind: 'stale', root: 'snapshots', id }, ...stale(kind, id)]
-  // An audit record of a thing changes nothing about it.
+  // An audit record of a thing changes nothing about it, but for invitations, which have no other events.
+  if (kind === 'invite') return [{ kind: 'stale', root: 'invites' }]
   return event.type.startsWith(`${kind}.`) ? stale(kind, id) : []
 }
 

@@ -15,6 +15,7 @@ import { Time } from '../ui/time.tsx'
 import { Loaded } from '../ui/views.tsx'
 import { Edit, Remove, useOwn } from '../users/change.tsx'
 import { Create, Invite } from '../users/create.tsx'
+import { Invites } from '../users/invites.tsx'
 
 const w = words.users
 
@@ -36,6 +37,7 @@ export function UsersPage() {
         {(list) => (
           <>
             <Table list={list.items} why={why} ask={setAsked} />
+            <Invites why={why} />
             <Ready />
           </>
         )}

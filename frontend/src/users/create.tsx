@@ -1,5 +1,6 @@
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, body, type Schemas } from '../api/client.ts'
+import { invites } from '../api/queries.ts'
 import { words } from '../i18n/en/users.ts'
 import { absolute } from '../lib/format.ts'
 import { Copy } from '../ui/copy.tsx'
@@ -49,8 +50,10 @@ export function Create({ onClose }: { onClose: () => void }) {
 
 /** Makes a link with which somebody makes an account. */
 export function Invite({ onClose }: { onClose: () => void }) {
+  const client = useQueryClient()
   const invite = useMutation({
     mutationFn: (request: Schemas['CreateInvite']) => body(api.POST('/api/v1/invites', { body: request })),
+    onSuccess: () => void client.invalidateQueries({ queryKey: invites().queryKey }),
   })
   const { at, whole } = faultsOf(invite.error, ['email', 'role', 'tenant'])
   const made = invite.data

@@ -61,6 +61,13 @@ export const words = {
     endAll: 'Sign out everywhere',
     ended: (name: string) => `${name} was signed out.`,
     did: 'What this account did',
+    invites: 'Pending invitations',
+    invitedBy: 'Invited by',
+    inviteEnds: 'Ends',
+    withdraw: 'Withdraw',
+    withdrawNamed: (email: string) => `Withdraw the invitation of ${email}`,
+    withdrawTitle: (email: string) => `Withdraw the invitation of ${email}?`,
+    withdrawText: 'The link that was mailed makes no account any more. You can invite again.',
     inviteLink: (email: string, until: string) => `For ${email}, once, until ${until}:`,
   },
 }

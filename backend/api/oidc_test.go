@@ -353,6 +353,37 @@ func TestOIDC_accountsWithoutAPasswordProveThemselvesByANewSignIn(t *testing.T) 
 	}
 }
 
+func TestPasskey_thatIsTheOnlyWayInStays(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	m := w.provide("*=viewer")
+	q, cookie := w.visit(m, person("ada"))
+	ada := w.refreshed(w.back(q, cookie)) // has no password
+	sessions := must(w.sessions.Of(ctx, ada.ID))
+	c := auth.Caller{User: ada.ID, Name: ada.Username, Tenant: ada.Tenant, Role: ada.Role, Session: sessions[0].ID}
+	keep := func(name string) {
+		w.must(w.db.Tx(ctx, func(t *store.Tx) error {
+			return t.InsertPasskey(ctx, &store.Passkey{ID: name, User: ada.ID, Name: name, Credential: json.RawMessage("{}")})
+		}))
+	}
+	keep("phone")
+	provided := w.accountDeps
+	w.accountDeps = func(*app.AccountDeps) {} // the provider is given up
+	w.restart()
+	refused := func(what, passkey string) {
+		t.Helper()
+		if err := w.accounts.RemovePasskey(ctx, c, passkey, ""); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Sentence(err), "only way in") {
+			t.Errorf("%s: got %v, want a refusal that says why", what, err)
+		}
+	}
+	refused("the only one", "phone")
+	keep("laptop")
+	w.must(w.accounts.RemovePasskey(ctx, c, "phone", ""))
+	refused("what is left of two", "laptop")
+	w.accountDeps = provided
+	w.restart()
+	w.must(w.accounts.RemovePasskey(ctx, c, "laptop", "")) // the provider is a way in again
+}
+
 func TestOIDC_saysThatTheProviderIsGone(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	w.ask("GET", "/api/auth/oidc/login", "").wants(t, "none is set", http.StatusNotFound, "oidc_off")

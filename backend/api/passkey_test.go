@@ -141,8 +141,15 @@ func TestPasskey_satisfiesARequiredSecondFactor(t *testing.T) {
 	w.passkey(grace, must(grace.Me(ctx)).ID)
 	w.ask("PATCH", "/api/v1/tenants/default", `{"require_second_factor":true}`, token(grace)...).wants(t, "require it", http.StatusOK, "")
 	enrolling(t, w, eve)
-	w.passkey(eve, must(eve.Me(ctx)).ID)
+	first, _ := w.passkey(eve, must(eve.Me(ctx)).ID)
 	w.ask("GET", "/api/v1/vms", "", token(eve)...).wants(t, "with a passkey", http.StatusOK, "")
+	remove := func() answer {
+		return w.ask("POST", "/api/auth/passkeys/"+first.id+"/remove", fmt.Sprintf(`{"password":%q}`, password), token(eve)...)
+	}
+	remove().wants(t, "removing the only one", http.StatusConflict, "last_factor")
+	w.ask("GET", "/api/v1/vms", "", token(eve)...).wants(t, "after the refusal", http.StatusOK, "")
+	w.passkey(eve, must(eve.Me(ctx)).ID)
+	remove().wants(t, "removing one of two", http.StatusNoContent, "")
 }
 
 func TestPasskey_hostileAnswersLetNobodyIn(t *testing.T) {

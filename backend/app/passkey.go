@@ -204,14 +204,21 @@ func (a *Accounts) Passkeys(ctx context.Context, c auth.Caller) (wire.List[wire.
 	return mapped(store.List[store.Passkey]{Items: all, Total: len(all)}, passkeyView), err
 }
 
-// RemovePasskey ends one of the caller's passkeys.
+// RemovePasskey ends one of the caller's passkeys, but not the last that keeps a required second factor, nor the only way in.
 func (a *Accounts) RemovePasskey(ctx context.Context, c auth.Caller, passkey, password string) error {
 	u, err := a.reauthenticate(ctx, c, password)
 	if err != nil {
 		return err
 	}
 	return a.db.Tx(ctx, func(t *store.Tx) error {
+		// Two removals at once must not each find the other's passkey still there.
+		if err := t.Lock(ctx, "passkeys/"+string(u.ID)); err != nil {
+			return err
+		}
 		if err := t.DeletePasskey(ctx, u.ID, passkey); err != nil {
+			return err
+		}
+		if err := a.keepsWays(ctx, t, c, u); err != nil {
 			return err
 		}
 		if err := audit(t, c, "passkey.remove", u.Tenant, userSubject(u.ID), map[string]any{"id": passkey}); err != nil {
@@ -219,4 +226,26 @@ func (a *Accounts) RemovePasskey(ctx context.Context, c auth.Caller, passkey, pa
 		}
 		return a.post(ctx, t, notify.PasskeyRemoved, u.Email, "passkey-removed/"+string(id.NewToken()), notify.Data{Name: u.Username, Address: c.Address})
 	})
+}
+
+// keepsWays refuses what has left the account without a second factor where it needs one, or without any way to sign in.
+func (a *Accounts) keepsWays(ctx context.Context, t *store.Tx, c auth.Caller, u store.User) error {
+	s, err := t.Standing(ctx, u.ID, placeOf(c).chosen)
+	if err != nil || s.HasFactor {
+		return err
+	}
+	if a.requireFactor || s.Requires {
+		return fault.New(fault.Conflict, "last_factor", "a second factor is needed here and this passkey is your only one; add another passkey or turn the authenticator app on first")
+	}
+	if u.PasswordHash != "" {
+		return nil
+	}
+	linked := false
+	if a.oidc != nil {
+		linked, err = t.HasIdentity(ctx, a.oidc.set.Issuer, u.ID)
+	}
+	if err == nil && !linked {
+		err = fault.New(fault.Conflict, "last_way_in", "this account has no password and signs in at no provider, so this passkey is its only way in; add another passkey first")
+	}
+	return err
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from '@playwright/test'
+import { type Delay, delayOf, keepNews } from './news.ts'
 import { Client, password } from './server.ts'
 import { expect, expectAccessible, test } from './story.ts'
 
@@ -94,28 +95,44 @@ test('stops and starts, and says why an action is not possible', async ({ page, 
   await expect(page.locator('.page-head .state')).toHaveText('stopped')
 })
 
-test('what is done elsewhere shows without a reload, in the list and on the dashboard', async ({
+test('what is done elsewhere shows within two seconds and without a reload, in the list and on the dashboard', async ({
   page,
   context,
   signIn,
   api,
 }) => {
   await api.createVM('was-here')
+  await keepNews(context)
   await signIn()
-  const total = async () => ((await api.send('GET', '/api/v1/vms?limit=1')) as { total: number }).total
+  const total = ((await api.send('GET', '/api/v1/vms?limit=1')) as { total: number }).total
   const counter = page.locator('.dashboard').getByRole('link', { name: /VMs in all/ })
-  await expect(counter).toContainText(String(await total()))
+  await expect(counter).toContainText(String(total))
   const list = await context.newPage()
   await list.goto('/vms?sort=-created_at')
   await list.getByRole('table').waitFor()
+  for (const each of [page, list]) await expect(each.getByText('Live', { exact: true })).toBeVisible()
+
+  const row = { about: '"from-elsewhere"', css: '[role=row]' }
+  const all = (n: number) => ({ css: '.dashboard a', text: `^\\D*${n}\\D*VMs in all` })
+  const inTime = async (what: string, delay: () => Promise<Delay>) => {
+    const { took, stalled } = await delay()
+    console.log(`${what}: ${Math.round(took)} ms after its event, ${Math.round(stalled)} ms of them not let run`)
+    expect(took - stalled, what).toBeLessThan(2_000)
+  }
+  const listed = await delayOf(list, { ...row, event: 'vm.created', text: 'from-elsewhere' })
+  const counted = await delayOf(page, { ...row, ...all(total + 1), event: 'vm.created' })
   const { id } = await api.createVM('from-elsewhere')
-  const row = list.getByRole('row', { name: /from-elsewhere/ })
-  await expect(row).toContainText('running')
-  await expect(counter).toContainText(String(await total()))
+  await inTime('a new VM, in the list', listed)
+  await inTime('a new VM, on the dashboard', counted)
+  await expect(list.getByRole('row', { name: /from-elsewhere/ })).toContainText('running')
+  const stopped = await delayOf(list, { ...row, event: 'vm.state', about: '"status":"stopped"', text: 'from-elsewhere.*stopped' })
   await api.send('POST', `/api/v1/vms/${id}/stop?wait=30s`)
-  await expect(row).toContainText('stopped')
+  await inTime('a VM that stopped', stopped)
+  const unlisted = await delayOf(list, { ...row, event: 'vm.deleted', about: id, text: 'from-elsewhere', gone: true })
+  const uncounted = await delayOf(page, { ...all(total), event: 'vm.deleted', about: id })
   await api.send('DELETE', `/api/v1/vms/${id}?wait=30s`)
-  await expect(row).toHaveCount(0)
+  await inTime('a VM that is gone, from the list', unlisted)
+  await inTime('a VM that is gone, from the count', uncounted)
 })
 
 test('filters live in the address, which shows a colleague the same list', async ({ page, server, visit, signIn, api }) => {

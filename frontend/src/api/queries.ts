@@ -96,6 +96,9 @@ export type VMCounts = {
   moving: number
 }
 
+/** How many requests it takes to count the VMs again. */
+export const countRequests = (now: VMCounts | undefined) => (now && now.total > vmPage ? 1 + counted.length : 1)
+
 /** How many VMs stand how. One read while they are few; above, one count of the server per status. */
 export const vmCounts = () =>
   queryOptions({

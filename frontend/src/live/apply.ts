@@ -1,38 +1,51 @@
 import type { InfiniteData, QueryClient } from '@tanstack/react-query'
 import type { Operation, Schemas, VM, VMSummary } from '../api/client.ts'
+import { countRequests, vmCounts } from '../api/queries.ts'
 import type { Change, OperationPatch, VMPatch } from './reducer.ts'
 
 type VMPage = Schemas['ListVMSummary']
 type Operations = Schemas['ListOperation']
 
-/** Times between two reads of the same thing because of events, in ms: what happens now and then shows at once, and while much
- * happens the reads become fewer, since the API takes 100 requests a minute. */
-const pauses = { least: 500, most: 4_000, quiet: 8_000 }
+/** Times between two reads of the same thing because of events, in ms. What happens shows within two seconds; only after `many` requests
+ * of one minute the reads become fewer, since the API takes 100 of all kinds. */
+const pauses = { usual: 1_000, much: 4_000 }
+const many = 30
+const minute = 60_000
 
 /** Brings changes into the cache: known values are put where they are shown, the rest is read again, but not too often. */
 export function createApply(client: QueryClient) {
-  const due = new Map<string, { last: number; pause: number; timer?: ReturnType<typeof setTimeout> }>()
+  const due = new Map<string, { last: number; timer?: ReturnType<typeof setTimeout> }>()
+  let spent: { at: number; requests: number }[] = []
+
+  const pause = (requests: number) => {
+    spent = spent.filter((s) => s.at > Date.now() - minute)
+    return spent.reduce((sum, s) => sum + s.requests, 0) < many ? pauses.usual : pauses.much * requests
+  }
 
   const reread = (key: readonly unknown[], still: () => boolean = () => true) => {
     const name = JSON.stringify(key)
-    const known = due.get(name) ?? { last: 0, pause: pauses.least }
+    const known = due.get(name) ?? { last: 0 }
     due.set(name, known)
     if (known.timer) return
-    if (Date.now() - known.last > pauses.quiet) known.pause = pauses.least
-    const wait = Math.max(50, known.last + known.pause - Date.now())
+    const requests = key[1] === 'counts' ? countRequests(client.getQueryData(vmCounts().queryKey)) : 1
+    const wait = Math.max(50, known.last + pause(requests) - Date.now())
     known.timer = setTimeout(() => {
       known.timer = undefined
       known.last = Date.now()
-      known.pause = Math.min(known.pause * 2, pauses.most)
-      if (still()) void client.invalidateQueries({ queryKey: key })
+      if (!still()) return
+      spent.push({ at: known.last, requests })
+      void client.invalidateQueries({ queryKey: key })
     }, wait)
   }
 
   /** Only what somebody looks at is read again. Who looks at a VM that is gone is told so; there is nothing to read. */
   const rereadOne = (id: string) => {
-    if (!client.getQueryState(['vms', 'one', id])) return
     const still = () => client.getQueryData(['gone', `vm/${id}`]) !== true
-    if (still()) reread(['vms', 'one', id], still)
+    for (const key of [
+      ['vms', 'one', id],
+      ['vms', 'changes', id],
+    ])
+      if (client.getQueryState(key) && still()) reread(key, still)
   }
 
   const one = (change: Change) => {

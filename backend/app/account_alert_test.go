@@ -65,9 +65,7 @@ func (w *watched) told(lines int, words ...string) {
 	for range 2 {
 		w.must(w.accounts.MailAlerts(w.ctx))
 	}
-	w.box.mails = nil
-	ctx, stop := context.WithCancel(w.ctx)
-	(&notify.Worker{Queue: ending{w.accounts.MailQueue(), stop}, Sender: &w.box, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now }}).Run(ctx)
+	w.deliver()
 	to := map[string]int{}
 	for _, m := range w.box.mails {
 		to[m.To] += len(m.Data.Lines)
@@ -85,6 +83,14 @@ func (w *watched) told(lines int, words ...string) {
 	if lines > 0 && len(w.box.mails) != 2 {
 		w.t.Errorf("%d mails, want one for each administrator", len(w.box.mails))
 	}
+}
+
+// deliver puts the mails that are queued into the box, in place of what was there.
+func (w *watched) deliver() {
+	w.t.Helper()
+	w.box.mails = nil
+	ctx, stop := context.WithCancel(w.ctx)
+	(&notify.Worker{Queue: ending{w.accounts.MailQueue(), stop}, Sender: &w.box, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now }}).Run(ctx)
 }
 
 // disk has the node report its disk.

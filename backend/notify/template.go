@@ -41,6 +41,7 @@ const (
 	FactorReset    = "factor_reset"  // an administrator took the second factors away
 	PasskeyAdded   = "passkey_added"
 	PasskeyRemoved = "passkey_removed"
+	TokenEnds      = "token_ends" // an API token ends soon
 	Linked         = "linked"     // the account signs in at the OpenID provider too
 	Unlinked       = "unlinked"   // and does no more
 	Invitation     = "invitation" // make an account
@@ -52,7 +53,8 @@ var subjects = map[string]string{
 	Verify: "Confirm your e-mail address", Taken: "You already have an account", Reset: "Choose a new password", NoAccount: "There is no account with this address",
 	Changed: "Your password was changed", NewEmail: "Confirm your new e-mail address", EmailChanged: "Your e-mail address was changed", Device: "Sign-in from a new device or place", Guessed: "Somebody tries to get into your account", CodeUsed: "A backup code was used", CodesMade: "New backup codes were made",
 	FactorOff: "Two-factor authentication was turned off", FactorReset: "Your second factor was reset", PasskeyAdded: "A passkey was added", PasskeyRemoved: "A passkey was removed",
-	Linked: "Your account was linked to the OpenID provider", Unlinked: "Your account was unlinked from the OpenID provider",
+	TokenEnds: "An API token of yours ends soon",
+	Linked:    "Your account was linked to the OpenID provider", Unlinked: "Your account was unlinked from the OpenID provider",
 	Invitation: "You are invited to NovaCron", Alert: "Alert from NovaCron", Test: "Mail from NovaCron arrives",
 }
 

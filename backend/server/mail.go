@@ -67,6 +67,9 @@ func (s *Server) watchAlerts(ctx context.Context) {
 		if err := s.accounts.MailAlerts(ctx); err != nil && ctx.Err() == nil {
 			s.log.Debug("alerts were not looked for", "err", err) // the database's absence is reported by those who need it
 		}
+		if err := s.accounts.MailTokenEnds(ctx); err != nil && ctx.Err() == nil {
+			s.log.Debug("API tokens that end were not looked for", "err", err)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -73,6 +73,13 @@ func (t *Tx) UseAPIToken(ctx context.Context, k id.Token, at time.Time) error {
 	return err
 }
 
+// TellTokenEnds gives at most so many tokens that are good now, end before until, and were not given by it before: each goes to one caller.
+func (t *Tx) TellTokenEnds(ctx context.Context, now, until time.Time, most int) ([]APIToken, error) {
+	return many(ctx, &t.Reader, scanAPIToken, `update api_tokens set told_at = $1 where told_at is null and id in
+		(select id from api_tokens where told_at is null and expires_at > $1 and expires_at <= $2 order by expires_at, id limit $3) returning `+apiTokenColumns,
+		stamp(now), stamp(until), most)
+}
+
 // DeleteAPIToken removes a user's token. fault.NotFound: there is none.
 func (t *Tx) DeleteAPIToken(ctx context.Context, u id.User, k id.Token) error {
 	return t.execOne(ctx, notFound("token", "token", k), "delete from api_tokens where id = $1 and user_id = $2", k, u)

@@ -27,7 +27,7 @@ func Run(t *testing.T, open func(t testing.TB) *store.DB) {
 		{"leases of operations", testOperationLeases}, {"events", testEvents}, {"hearing of events", testHearing}, {"events of concurrent writers", testEventOrder},
 		{"transactions", testTransactions}, {"nodes", testNodes}, {"node leases", testNodeLeases}, {"servers", testServers}, {"networks", testNetworks},
 		{"addresses rest", testAddressesRest}, {"concurrent addresses", testConcurrentAddresses}, {"images and uploads", testImages}, {"snapshots", testSnapshots},
-		{"accounts", testAccounts}, {"audit", testAudit}, {"standing of an account", testStanding}, {"standing in a chosen tenant", testStandingElsewhere}, {"changes of standings", testStandings}, {"passkeys", testPasskeys}, {"identities", testIdentities}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"invitations", testInvites}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},
+		{"accounts", testAccounts}, {"audit", testAudit}, {"standing of an account", testStanding}, {"standing in a chosen tenant", testStandingElsewhere}, {"changes of standings", testStandings}, {"passkeys", testPasskeys}, {"identities", testIdentities}, {"mail", testMail}, {"one-use secrets", testSecrets}, {"invitations", testInvites}, {"ends of API tokens", testTokenEnds}, {"things used once", testOnce}, {"concurrent creates", testConcurrentCreates},
 		{"hostile texts", testHostileTexts}, {"concurrent claims", testConcurrentClaims},
 		{"claims of many", testClaimsOfMany}, {"totals", testTotals},
 	} {

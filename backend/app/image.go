@@ -81,7 +81,7 @@ func byDigest(ctx context.Context, r *store.Reader, c auth.Caller, digest string
 // imageView shows an image; one that waits for its bytes says how far they are.
 func imageView(ctx context.Context, r *store.Reader, i store.Image) (wire.Image, error) {
 	w := wire.Image{
-		ID: i.ID, Name: i.Name, Tenant: i.Tenant, Digest: i.Digest, OS: i.OS, Arch: i.Arch, Format: i.Format, Firmware: i.Firmware,
+		ID: i.ID, Name: i.Name, Tenant: i.Tenant, Digest: i.Digest, Checksum: i.Checksum, OS: i.OS, Arch: i.Arch, Format: i.Format, Firmware: i.Firmware,
 		Bytes: i.Bytes, VirtualBytes: i.VirtualBytes, MinMemoryMiB: i.MinMemoryMiB, MinDiskGiB: i.MinDiskGiB, Source: i.Source,
 		StateReason: i.StateReason, CreatedAt: i.Created, Version: i.Version,
 	}

@@ -310,7 +310,7 @@ func (a *App) delist(ctx context.Context, r op.Run, s *importing) error {
 		if err := a.notNeeded(ctx, t, i); i.Digest != "" && err != nil {
 			return err
 		}
-		i.Digest, i.State = "", store.ImagePending
+		i.Digest, i.Checksum, i.State = "", "", store.ImagePending
 		return t.UpdateImage(ctx, &i)
 	})
 }
@@ -322,6 +322,7 @@ func (a *App) listImage(ctx context.Context, r op.Run, s *importing) error {
 			return err
 		}
 		n := s.Info
+		i.Checksum = s.Options.Checksum // the import refuses bytes that have another one
 		i.Digest, i.Arch, i.Format, i.Firmware, i.Cmdline = n.Digest, n.Arch, n.Format, n.Firmware, n.Cmdline
 		i.Bytes, i.VirtualBytes, i.MinMemoryMiB, i.MinDiskGiB = n.Bytes, n.VirtualBytes, n.MinMemoryMiB, n.MinDiskGiB
 		if n.OS != "" {

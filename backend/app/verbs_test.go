@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -216,9 +218,10 @@ func TestConsole_ticketOpensOnce(t *testing.T) {
 func TestUpload_goesOnWhereItBrokeOffAndBecomesAnImage(t *testing.T) {
 	w := newWorld(t, nil)
 	const content = "disk of many bytes"
-	r, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", Bytes: int64(len(content))}})
+	checksum := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content)))
+	r, err := w.app.ImportImage(w.ctx, w.admin, app.ImportImage{CreateImage: wire.CreateImage{Name: "own", Bytes: int64(len(content)), Checksum: checksum}})
 	w.must(err)
-	if r.Image.State != "uploading" || r.Operation != nil {
+	if r.Image.State != "uploading" || r.Image.Checksum != "" || r.Operation != nil {
 		t.Fatalf("got %+v", r)
 	}
 	_, err = w.app.AppendUpload(w.ctx, w.admin, "own", 0, strings.NewReader(content[:5]))
@@ -244,7 +247,7 @@ func TestUpload_goesOnWhereItBrokeOffAndBecomesAnImage(t *testing.T) {
 	}
 	w.settle()
 	i, err := w.app.Image(w.ctx, w.admin, "own")
-	if err != nil || i.State != "ready" || i.Bytes != int64(len(content)) {
+	if err != nil || i.State != "ready" || i.Bytes != int64(len(content)) || i.Checksum != checksum {
 		t.Errorf("got %+v, %v", i, err)
 	}
 	if left := w.staging(); left != "staged:" {

@@ -112,7 +112,14 @@ func (s *session) afterImage(ctx context.Context, cl *client.Client, w wait, a w
 func (s *session) showImage(i wire.Image) error {
 	return s.show(i, "name", i.Name, "id", string(i.ID), "state", strings.TrimSuffix(i.State+": "+i.StateReason, ": "), "os", i.OS, "arch", string(i.Arch),
 		"format", i.Format, "firmware", string(i.Firmware), "size", byteCount(i.Bytes), "disk", byteCount(i.VirtualBytes),
-		"least memory", leastMemory(i.MinMemoryMiB), "digest", i.Digest, "source", i.Source)
+		"least memory", leastMemory(i.MinMemoryMiB), "digest", i.Digest, "checksum", verified(i.Checksum), "source", i.Source)
+}
+
+func verified(checksum string) string {
+	if checksum == "" {
+		return ""
+	}
+	return checksum + ", verified"
 }
 
 func leastMemory(mib int) string {

@@ -25,6 +25,7 @@ type Image struct {
 	Tenant       id.Tenant
 	Name         string // unique in its tenant, whatever the case
 	Digest       string // sha256:...; empty while pending
+	Checksum     string // that its bytes have as they came; empty: none was given to hold them against
 	OS           string
 	Arch         vm.Arch
 	Format       string // of the stored data: raw, qcow2, iso or kernel
@@ -43,12 +44,12 @@ type Image struct {
 }
 
 const imageColumns = `i.id, i.tenant, i.name, i.digest, i.os, i.arch, i.format, i.firmware, i.cmdline, i.bytes, i.virtual_bytes,
-	i.min_memory_mib, i.min_disk_gib, i.source, i.state, i.state_reason, i.version, i.created_at, i.updated_at`
+	i.min_memory_mib, i.min_disk_gib, i.source, i.state, i.state_reason, i.version, i.created_at, i.updated_at, i.checksum`
 
 func scanImage(r row) (i Image, err error) {
 	return i, r.Scan(&i.ID, &i.Tenant, &i.Name, &i.Digest, &i.OS, &i.Arch, &i.Format, &i.Firmware, &i.Cmdline, &i.Bytes,
 		&i.VirtualBytes, &i.MinMemoryMiB, &i.MinDiskGiB, &i.Source, &i.State, &i.StateReason, &i.Version, stamped{&i.Created},
-		stamped{&i.Updated})
+		stamped{&i.Updated}, &i.Checksum)
 }
 
 // Image reads an image. fault.NotFound: there is none.
@@ -102,10 +103,10 @@ func (t *Tx) InsertImage(ctx context.Context, i *Image) error {
 	i.Version, i.Created = 1, orNow(i.Created)
 	i.Updated = i.Created
 	n, err := t.exec(ctx, `insert into images (id, tenant, name, name_folded, digest, os, arch, format, firmware, cmdline, bytes,
-		virtual_bytes, min_memory_mib, min_disk_gib, source, state, state_reason, version, created_at, updated_at)
-		values (`+places(1, 20)+`) on conflict do nothing`, i.ID, i.Tenant, i.Name, Fold(i.Name), i.Digest, i.OS, i.Arch, i.Format,
+		virtual_bytes, min_memory_mib, min_disk_gib, source, state, state_reason, version, created_at, updated_at, checksum)
+		values (`+places(1, 21)+`) on conflict do nothing`, i.ID, i.Tenant, i.Name, Fold(i.Name), i.Digest, i.OS, i.Arch, i.Format,
 		i.Firmware, i.Cmdline, i.Bytes, i.VirtualBytes, i.MinMemoryMiB, i.MinDiskGiB, i.Source, i.State, i.StateReason,
-		i.Version, stamp(i.Created), stamp(i.Updated))
+		i.Version, stamp(i.Created), stamp(i.Updated), i.Checksum)
 	if err == nil && n == 0 {
 		return imageNameTaken(i.Name)
 	}
@@ -121,9 +122,9 @@ func (t *Tx) UpdateImage(ctx context.Context, i *Image) error {
 	i.Updated = now()
 	n, err := t.exec(ctx, `update images set name = $3, name_folded = $4, digest = $5, os = $6, arch = $7, format = $8, firmware = $9,
 		cmdline = $10, bytes = $11, virtual_bytes = $12, min_memory_mib = $13, min_disk_gib = $14, source = $15, state = $16,
-		state_reason = $17, updated_at = $18, version = version + 1 where id = $1 and version = $2`, i.ID, i.Version, i.Name,
+		state_reason = $17, updated_at = $18, checksum = $19, version = version + 1 where id = $1 and version = $2`, i.ID, i.Version, i.Name,
 		Fold(i.Name), i.Digest, i.OS, i.Arch, i.Format, i.Firmware, i.Cmdline, i.Bytes, i.VirtualBytes, i.MinMemoryMiB, i.MinDiskGiB,
-		i.Source, i.State, clean(i.StateReason, maxSentence), stamp(i.Updated))
+		i.Source, i.State, clean(i.StateReason, maxSentence), stamp(i.Updated), i.Checksum)
 	if err != nil && t.db.dialect.classify(err) == unique {
 		return imageNameTaken(i.Name)
 	}

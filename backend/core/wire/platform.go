@@ -71,6 +71,7 @@ type Image struct {
 	Name         string      `json:"name"`
 	Tenant       id.Tenant   `json:"tenant" doc:"Empty: everybody's"`
 	Digest       string      `json:"digest" doc:"sha256:... of its content once it is ready"`
+	Checksum     string      `json:"checksum" doc:"That was given for its bytes and that they were found to have; empty: none was given"`
 	OS           string      `json:"os"`
 	Arch         vm.Arch     `json:"arch"`
 	Format       string      `json:"format"`

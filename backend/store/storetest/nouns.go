@@ -204,7 +204,7 @@ func testConcurrentAddresses(t *testing.T, s *suite) {
 }
 
 func testImages(t *testing.T, s *suite) {
-	i := store.Image{ID: id.NewImage(), Name: "tiny", Arch: vm.X86_64, Firmware: vm.Direct, State: store.ImagePending, Source: "built here"}
+	i := store.Image{ID: id.NewImage(), Name: "tiny", Arch: vm.X86_64, Firmware: vm.Direct, State: store.ImagePending, Source: "built here", Checksum: "sha256:bb"}
 	s.tx(func(x *store.Tx) error { return x.InsertImage(s.ctx, &i) })
 	same(t, "the image by its name", must[store.Image](t)(s.db.ImageByName(s.ctx, s.tenant, "TINY")), i)
 	s.refused("a second public image of this name", fault.Conflict, "image_name_taken", func(x *store.Tx) error {

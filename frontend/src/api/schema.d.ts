@@ -1793,6 +1793,8 @@ export interface components {
             /** @description uploading, importing, ready or error */
             state: string;
             state_reason: string;
+            /** @description That was given for its bytes and that they were found to have; empty: none was given */
+            checksum: string;
             /** @description Empty: everybody's */
             tenant: string;
             /**
@@ -1834,6 +1836,8 @@ export interface components {
             source: string;
             /** @description uploading, importing, ready or error */
             state: string;
+            /** @description That was given for its bytes and that they were found to have; empty: none was given */
+            checksum: string;
             state_reason: string;
             /** @description Empty: everybody's */
             tenant: string;

@@ -70,6 +70,11 @@ function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) 
           <td>
             <State word={i.state} />
             {i.state_reason ? <span className="why">{i.state_reason}</span> : null}
+            {i.checksum ? (
+              <span className="why" title={i.checksum}>
+                {w.verified}
+              </span>
+            ) : null}
             {i.state === 'uploading' ? <GoOn image={i} /> : null}
           </td>
           <td>{i.os}</td>

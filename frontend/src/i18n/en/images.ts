@@ -22,6 +22,7 @@ export const words = {
     file: 'File',
     fileHint: 'qcow2, raw, VMDK, VHD(X) or ISO. An interrupted upload goes on where it stopped.',
     checksum: 'Checksum',
+    verified: 'checksum verified',
     checksumHint: 'sha256:… or sha512:…; empty: none is checked.',
     address: 'URL',
     public: 'For all tenants',

@@ -37,6 +37,12 @@ func (a *API) addVMs() {
 		}
 		return &body[wire.VM]{ETag: etag(v.Version), Body: v}, nil
 	})
+	add(a, may(auth.ReadVM), "GET /api/v1/vms/{id}/audit", op("listVMChanges", "Who did what to a VM, newest first", tag), func(ctx context.Context, in *struct {
+		Ref
+		Lister
+	}) (*body[wire.List[wire.VMChange]], error) {
+		return answer(a.App.VMAudit(ctx, caller(ctx), in.ID, in.request()))
+	})
 	add(a, may(auth.WriteVM), "PATCH /api/v1/vms/{id}", op("updateVM", "Change a VM", tag), func(ctx context.Context, in *struct {
 		Ref
 		Waiter

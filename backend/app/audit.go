@@ -69,6 +69,23 @@ func (a *App) Audit(ctx context.Context, c auth.Caller, r ListAudit) (wire.List[
 	}), nil
 }
 
+// VMAudit gives a page of what the audit log has about a VM, newest first. Whoever may see the VM may know who made it what it is; from
+// which addresses, and what is recorded about anything else, is for those who may read the whole log.
+func (a *App) VMAudit(ctx context.Context, c auth.Caller, ref string, l ListRequest) (out wire.List[wire.VMChange], err error) {
+	err = a.db.Read(ctx, func(r *store.Reader) error {
+		v, err := findVM(ctx, r, c, ref, auth.ReadVM)
+		if err != nil {
+			return err
+		}
+		page, err := r.ListAudit(ctx, store.AuditFilter{Subject: subjectOf(v.ID)}, l.page())
+		out = mapped(page, func(e store.AuditEntry) wire.VMChange {
+			return wire.VMChange{ID: e.Seq, Time: e.Time, Actor: e.Actor, Action: e.Action, Result: e.Result, RequestID: e.Request, Detail: e.Detail}
+		})
+		return err
+	})
+	return out, err
+}
+
 // VerifyAudit checks the whole chain.
 func (a *App) VerifyAudit(ctx context.Context, c auth.Caller) (wire.AuditCheck, error) {
 	if err := auth.May(c, auth.ReadAudit, ""); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"novacron/backend/app"
+	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/node"
@@ -210,6 +211,35 @@ func TestUpdateVM_recordsWhatItWasAndWhatItIs(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestVMAudit_tellsWhoeverMaySeeTheVMWhoDidWhat(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	v := w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
+	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-2")))
+	changer := w.admin
+	changer.Address, changer.Request = "192.0.2.7", "request-7"
+	note := "the shop"
+	_, err := w.app.UpdateVM(w.ctx, changer, "web-1", wire.UpdateVM{Description: &note}, 0)
+	w.must(err)
+	looker := w.admin
+	looker.User, looker.Name, looker.Role = id.NewUser(), "looker", auth.Viewer
+	log, err := w.app.VMAudit(w.ctx, looker, string(v.ID), app.ListRequest{})
+	w.must(err)
+	var actions []string
+	for _, e := range log.Items {
+		actions = append(actions, e.Action)
+	}
+	if !slices.Equal(actions, []string{"vm.update", "vm.create"}) || log.Items[0].RequestID != "request-7" || log.Items[0].Actor != changer.Name ||
+		!strings.Contains(string(log.Items[0].Detail), note) {
+		t.Errorf("got %+v, want the update and the create of this VM with what changed and the request", log.Items)
+	}
+	if raw, err := json.Marshal(log); err != nil || strings.Contains(string(raw), changer.Address) {
+		t.Errorf("it tells from where: %s, %v", raw, err)
+	}
+	_, err = w.app.VMAudit(w.ctx, w.stranger(auth.Developer), string(v.ID), app.ListRequest{})
+	kind(t, err, fault.NotFound)
 }
 
 func TestUpdateVM_ofWordsNeedsNoOperation(t *testing.T) {

@@ -1,5 +1,5 @@
 import type { WebSocketRoute } from '@playwright/test'
-import { expect, test } from './story.ts'
+import { expect, expectAccessible, test } from './story.ts'
 
 const deaf = 'Control+n' // the simulated guest takes no notice of the power button any more
 
@@ -74,6 +74,7 @@ test('a laptop that slept for an hour wakes on fresh data and acts at once', asy
 test('who did what to a VM, with what it was before and the request', async ({ page, server, signIn, api }) => {
   const { id } = await api.createVM('traced', { start: false })
   await server.createUser('olga', 'operator')
+  await server.createUser('vera', 'viewer')
   await signIn('olga')
   await page.goto(`/vms/${id}`)
   await page.getByRole('button', { name: 'More actions' }).click()
@@ -86,6 +87,21 @@ test('who did what to a VM, with what it was before and the request', async ({ p
   await page.getByRole('link', { name: 'Activity' }).click()
   await expect(page.getByText('by olga').first()).toBeVisible()
   await expect(page.getByRole('link', { name: 'In the audit log' })).toHaveCount(0) // not for operators
+
+  // What was done to the VM they all may know: with what it was before, and the request.
+  const { items } = (await api.send('GET', '/api/v1/audit?action=vm.update')) as { items: { subject: string; request_id: string }[] }
+  const request = items.find((e) => e.subject === `vm/${id}`)?.request_id ?? 'none'
+  for (const name of ['olga', 'vera']) {
+    if (name === 'vera') {
+      await page.context().clearCookies()
+      await signIn(name)
+      await page.goto(`/vms/${id}/activity`)
+    }
+    await page.getByText('vm.update by olga').click()
+    await expect(page.getByRole('row', { name: /memory.*256.*512/ })).toBeVisible()
+    await expect(page.getByText(request)).toBeVisible()
+    await expectAccessible(page)
+  }
 
   await page.context().clearCookies()
   await signIn()

@@ -108,6 +108,17 @@ type AuditEntry struct {
 	Hash      string          `json:"hash" doc:"SHA-256 of this entry and the hash of the one before it"`
 }
 
+// VMChange is what the audit log has about a VM for those who may see the VM: without where from.
+type VMChange struct {
+	ID        int64           `json:"id"`
+	Time      time.Time       `json:"time"`
+	Actor     string          `json:"actor"`
+	Action    string          `json:"action"`
+	Result    string          `json:"result" doc:"ok, or the code of the refusal"`
+	RequestID string          `json:"request_id"`
+	Detail    json.RawMessage `json:"detail" doc:"Of a change: before and after"`
+}
+
 // AuditCheck says whether the audit log is whole.
 type AuditCheck struct {
 	Intact   bool   `json:"intact"`

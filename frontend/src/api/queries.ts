@@ -350,6 +350,17 @@ export const audit = (filter: AuditFilter) =>
     staleTime: 0, // no event tells of a new entry
   })
 
+/** Who did what to a VM, newest first, for whoever may see it. */
+export const vmChanges = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['vms', 'changes', id] as const,
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/vms/{id}/audit', { params: { path: { id }, query: { cursor: pageParam || undefined } }, signal })),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next_cursor || undefined,
+    staleTime: 0,
+  })
+
 export const passkeys = () =>
   queryOptions({
     queryKey: ['passkeys'] as const,

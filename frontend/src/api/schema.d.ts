@@ -1231,6 +1231,23 @@ export interface paths {
         patch: operations["updateVM"];
         trace?: never;
     };
+    "/api/v1/vms/{id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to a VM, newest first */
+        get: operations["listVMChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{id}/clone": {
         parameters: {
             query?: never;
@@ -1776,6 +1793,8 @@ export interface components {
             arch: string;
             /** Format: int64 */
             bytes: number;
+            /** @description That was given for its bytes and that they were found to have; empty: none was given */
+            checksum: string;
             /** Format: date-time */
             created_at: string;
             /** @description sha256:... of its content once it is ready */
@@ -1793,8 +1812,6 @@ export interface components {
             /** @description uploading, importing, ready or error */
             state: string;
             state_reason: string;
-            /** @description That was given for its bytes and that they were found to have; empty: none was given */
-            checksum: string;
             /** @description Empty: everybody's */
             tenant: string;
             /**
@@ -1819,6 +1836,8 @@ export interface components {
             arch: string;
             /** Format: int64 */
             bytes: number;
+            /** @description That was given for its bytes and that they were found to have; empty: none was given */
+            checksum: string;
             /** Format: date-time */
             created_at: string;
             /** @description sha256:... of its content once it is ready */
@@ -1836,8 +1855,6 @@ export interface components {
             source: string;
             /** @description uploading, importing, ready or error */
             state: string;
-            /** @description That was given for its bytes and that they were found to have; empty: none was given */
-            checksum: string;
             state_reason: string;
             /** @description Empty: everybody's */
             tenant: string;
@@ -2057,6 +2074,16 @@ export interface components {
         };
         ListUser: {
             items: components["schemas"]["User"][];
+            /** @description Ask for the next page with it; empty: this was the last */
+            next_cursor: string;
+            /**
+             * Format: int64
+             * @description Of all pages, under the same filter
+             */
+            total: number;
+        };
+        ListVMChange: {
+            items: components["schemas"]["VMChange"][];
             /** @description Ask for the next page with it; empty: this was the last */
             next_cursor: string;
             /**
@@ -2765,6 +2792,19 @@ export interface components {
             enabled: boolean;
             /** Format: int64 */
             order: number;
+        };
+        VMChange: {
+            action: string;
+            actor: string;
+            /** @description Of a change: before and after */
+            detail: unknown;
+            /** Format: int64 */
+            id: number;
+            request_id: string;
+            /** @description ok, or the code of the refusal */
+            result: string;
+            /** Format: date-time */
+            time: string;
         };
         VMDecision: {
             allowed: boolean;
@@ -6313,6 +6353,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VMAnswer"];
+                };
+            };
+            /** @description Why not */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVMChanges: {
+        parameters: {
+            query?: {
+                /** @description Items of a page; absent: 100; more than 1000 is capped */
+                limit?: number;
+                /** @description next_cursor of the page before */
+                cursor?: string;
+                /** @description A field, with - in front for descending */
+                sort?: string;
+            };
+            header?: {
+                /** @description Tenant to act in, by id or name; absent: the account's own one */
+                "Novacron-Tenant"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListVMChange"];
                 };
             };
             /** @description Why not */

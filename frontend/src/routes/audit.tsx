@@ -3,8 +3,8 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Fragment, useState } from 'react'
 import { api, body, type Schemas } from '../api/client.ts'
 import { type AuditFilter, audit, tenants, users, vmCounts } from '../api/queries.ts'
+import { Told } from '../audit/told.tsx'
 import { words } from '../i18n/en/audit.ts'
-import { tellChanges } from '../lib/changes.ts'
 import { absolute } from '../lib/format.ts'
 import { SubjectLink } from '../operations/view.tsx'
 import { DataTable } from '../ui/data-table.tsx'
@@ -140,43 +140,10 @@ function Table({ rows }: { rows: Entry[] }) {
 }
 
 function Details({ entry: e }: { entry: Entry }) {
-  const { changed, facts } = tellChanges(e.detail)
-  return (
-    <div className="stack">
-      {changed.length > 0 ? (
-        <table className="diff">
-          <caption className="visually-hidden">{w.changed}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{w.field}</th>
-              <th scope="col">{w.before}</th>
-              <th scope="col">{w.after}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {changed.map((c) => (
-              <tr key={c.name}>
-                <th scope="row">{c.name}</th>
-                <td className="mono">{c.before || '–'}</td>
-                <td className="mono">{c.after || '–'}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      ) : null}
-      <dl className="facts">
-        {[
-          ...facts,
-          { name: w.time, value: absolute(Date.parse(e.time)) },
-          { name: w.request, value: e.request_id },
-          { name: w.hash, value: e.hash },
-        ].map((f) => (
-          <div key={f.name} className="contents">
-            <dt>{f.name}</dt>
-            <dd className="mono">{f.value}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  )
+  const facts = [
+    { name: w.time, value: absolute(Date.parse(e.time)) },
+    { name: w.request, value: e.request_id },
+    { name: w.hash, value: e.hash },
+  ]
+  return <Told detail={e.detail} facts={facts} />
 }

@@ -8,6 +8,7 @@ import { OperationView } from '../operations/view.tsx'
 import { Ready } from '../ui/page.tsx'
 import { Time } from '../ui/time.tsx'
 import { Loaded } from '../ui/views.tsx'
+import { Changes } from '../vm/changes.tsx'
 
 const w = words.activity
 
@@ -19,15 +20,7 @@ export function VMActivity() {
   return (
     <div className="cards">
       <section className="card">
-        <h2 className="row">
-          {w.operations}
-          <span className="grow" />
-          {audit ? (
-            <Link to="/admin/audit" search={{ subject: `vm/${id}` }} className="plain">
-              {w.audit}
-            </Link>
-          ) : null}
-        </h2>
+        <h2>{w.operations}</h2>
         <Loaded query={done}>
           {(list) => (
             <div className="stack">
@@ -44,6 +37,18 @@ export function VMActivity() {
             </div>
           )}
         </Loaded>
+      </section>
+      <section className="card">
+        <h2 className="row">
+          {w.changes}
+          <span className="grow" />
+          {audit ? (
+            <Link to="/admin/audit" search={{ subject: `vm/${id}` }} className="plain">
+              {w.audit}
+            </Link>
+          ) : null}
+        </h2>
+        <Changes vm={id} />
       </section>
       <section className="card">
         <h2>{w.events}</h2>

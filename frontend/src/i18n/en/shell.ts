@@ -64,6 +64,7 @@ export const words = {
   activity: {
     operations: 'Operations',
     events: 'Events',
+    changes: 'Who did what',
     empty: 'Nothing has happened yet.',
     by: (caller: string) => `by ${caller}`,
     audit: 'In the audit log',

@@ -192,3 +192,36 @@ func TestSecretsTemplate_listsWhatIsGenerated(t *testing.T) {
 		t.Errorf("the template lists %v, and %v are made", template, made)
 	}
 }
+
+// The inventory of the audit log is whole: each action that the code records stands in it.
+func TestRecords_listEveryActionOfTheAuditLog(t *testing.T) {
+	text := documents(t)["docs/records.md"]
+	recorded := regexp.MustCompile(`(?:\b(?:audit|Audit|record|entry|tellInvite|setPassword|changeNode|begin|Define)\(|Action: )[^"\n]*"([a-z0-9]+\.[a-z_-]+)"`)
+	found := map[string]bool{}
+	for _, pattern := range []string{"app/*.go", "server/*.go"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			source, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			for _, m := range recorded.FindAllStringSubmatch(string(source), -1) {
+				found[m[1]] = true
+			}
+		}
+	}
+	for action := range found {
+		if !strings.Contains(text, "`"+action+"`") {
+			t.Errorf("docs/records.md does not list %s", action)
+		}
+	}
+	if len(found) < 50 {
+		t.Errorf("only %d actions were found: the search is broken", len(found))
+	}
+}

@@ -56,13 +56,16 @@ cache=$repo/build/cache/tiny-$arch
 mkdir -p "$cache"
 
 # apt with a state of its own: works without root, without the machine's lists and for a foreign architecture, and leaves
-# the machine's dpkg architectures alone. Sources, keys and proxies are the machine's.
+# the machine's dpkg architectures alone. Sources, keys and proxies are the machine's; what the machine does after each update
+# (clearing its archives, catalogues of its desktop) is about its own lists and not run for these.
 apt_options=(
+	-c "$cache/apt/hooks.conf"
 	-o "APT::Architecture=$deb" -o "APT::Architectures=$deb" -o "APT::Sandbox::User=$(id -un)"
 	-o "Dir::State=$cache/apt" -o "Dir::State::status=$cache/apt/status" -o "Dir::Cache=$cache/apt/cache"
 	-o Acquire::Languages=none -o Acquire::Retries=3
 )
 mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+printf '#clear APT::Update::%s;\n' Pre-Invoke Post-Invoke Post-Invoke-Success >"$cache/apt/hooks.conf"
 : >"$cache/apt/status"
 
 say() { printf 'images/tiny: %s\n' "$*"; }

@@ -72,7 +72,7 @@ func New(o Options) (*Agent, error) {
 	dir := filepath.Join(o.DataDir, "agent")
 	a.journal = &journal{dir: filepath.Join(dir, "vms"), noSync: o.NoSync, step: step}
 	a.graves = &graves{path: filepath.Join(dir, "gone"), noSync: o.NoSync, step: step}
-	a.home = home{path: filepath.Join(dir, "place"), noSync: o.NoSync}
+	a.home = home{path: filepath.Join(dir, "place"), noSync: o.NoSync, leased: make(chan struct{})}
 	a.seq = &sequence{path: filepath.Join(dir, "seq"), noSync: o.NoSync}
 	return a, nil
 }

@@ -48,7 +48,6 @@ type home struct {
 }
 
 func (h *home) open(dir string) (err error) {
-	h.leased = make(chan struct{})
 	if h.now, err = Place(dir); err != nil {
 		return fmt.Errorf("place of the data folder: %w", err)
 	}

@@ -46,7 +46,7 @@ const codeElsewhere = "node_elsewhere"
 
 func elsewhere(row store.Node) error {
 	return fault.New(fault.Conflict, codeElsewhere, "node %s is another machine (%s) or another folder: this agent's data folder is a copy. Move the copy away and join this machine with a token of its own "+
-		"(`novacron node token`); if the folder was moved here for good and the node's old machine is off, `novacron node confirm-dead %s` lets this one take its place", row.Name, cmp.Or(factsOf(row).Hostname, "unknown"), row.Name)
+		"(`novacron node token`); if the folder was moved or restored here for good and nothing else uses it, `novacron node confirm-dead %s` lets this one take its place", row.Name, cmp.Or(factsOf(row).Hostname, "unknown"), row.Name)
 }
 
 // tellCopy shows operators at the node that somebody else says to be it.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,15 +27,23 @@ func TestDebian_bootsWithCloudInitAndFollowsItsOwner(t *testing.T) {
 	w := up(t)
 	w.mustCLI("", "image", "import", "debian", file, "--firmware", "uefi")
 	secret := rand.Text()
+	_, lacking := exec.LookPath("swtpm")
+	if lacking != nil {
+		t.Log("swtpm is not installed: the guest gets no TPM")
+	}
 	begun := time.Now()
 	g := w.create("deb", func(r *wire.CreateVM) {
 		r.Image, r.CPUs, r.MemoryMiB, r.DiskGiB = "debian", 2, 1024, 4
+		r.TPM = lacking == nil
 		r.UserData = "#cloud-config\nruncmd: [\"touch /run/by-cloud-init\"]\npassword: " + secret + "\nchpasswd: {expire: false}\n"
 	})
 	g.user = "debian"
 	g.greets()
 	t.Logf("the guest agent answered %s after the create", time.Since(begun).Round(time.Second))
 	g.says("test -d /sys/firmware/efi && hostname", "deb")
+	if lacking == nil {
+		g.says("ls /dev/tpm0", "tpm0")
+	}
 	g.says("cloud-init status --wait >/dev/null; ls /run/by-cloud-init", "by-cloud-init")
 	t.Logf("cloud-init had finished %s after the create", time.Since(begun).Round(time.Second))
 
@@ -76,7 +85,11 @@ func TestDebian_bootsWithCloudInitAndFollowsItsOwner(t *testing.T) {
 	if got := g.sh("cat file"); got != "old" {
 		t.Errorf("after the revert the file says %q", got)
 	}
-	guest{w, "copy", "debian"}.greets()
+	clone := guest{w, "copy", "debian"}
+	clone.greets()
+	if got := clone.sh("cat file; hostname"); got != "old\ncopy" {
+		t.Errorf("the clone says %q", got)
+	}
 	w.equalsAPI()
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -18,6 +19,10 @@ const (
 	refreshPath   = "/api/auth"
 	refreshLife   = 30 * 24 * time.Hour // as long as the session lives unless it is refreshed
 )
+
+// securePrefix keeps a page without TLS from planting a cookie: browsers take such a name with Secure only (RFC 6265bis). __Host- would
+// ask for the path /, and send the refresh token to whatever else is served on this host.
+const securePrefix = "__Secure-"
 
 // signInAnswer carries the tokens of a sign-in.
 type signInAnswer struct {
@@ -40,11 +45,11 @@ func (a *API) addAuth() {
 		if err := a.Accounts.Logout(ctx, access(ctx)); err != nil {
 			return nil, err
 		}
-		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, "", -1)}}, nil
+		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, refreshCookie, "", -1)}}, nil
 	})
 	prove := op("prove", "Prove who is there once more, before what asks for it within ten minutes", tag)
 	add(a, inPerson.unkept(), "POST /api/auth/prove", prove, func(ctx context.Context, in *struct{ Body wire.Prove }) (*signInAnswer, error) {
-		s, err := a.Accounts.Prove(ctx, caller(ctx), in.Body.Password, refreshToken(ctx, in.Body.RefreshToken))
+		s, err := a.Accounts.Prove(ctx, caller(ctx), in.Body.Password, a.refreshToken(ctx, in.Body.RefreshToken))
 		return a.signedIn(ctx, s, err)
 	})
 	add(a, signedIn.enrolling(), "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
@@ -68,7 +73,7 @@ func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*s
 	if in.Body != nil {
 		given = in.Body.RefreshToken
 	}
-	token := refreshToken(ctx, given)
+	token := a.refreshToken(ctx, given)
 	if token == "" {
 		return &signInAnswer{Status: http.StatusNoContent}, nil
 	}
@@ -77,11 +82,8 @@ func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*s
 }
 
 // refreshToken is that of the cookie, else the one that the body gives.
-func refreshToken(ctx context.Context, given string) string {
-	if c, err := of(ctx).request.Cookie(refreshCookie); err == nil {
-		return c.Value
-	}
-	return given
+func (a *API) refreshToken(ctx context.Context, given string) string {
+	return cmp.Or(a.shown(ctx, refreshCookie), given)
 }
 
 // sameSite refuses pages of other origins: a sign-in from there would put this browser into somebody else's account.
@@ -109,15 +111,35 @@ func (a *API) signedIn(ctx context.Context, s app.SignIn, err error) (*signInAns
 		out.Body.RefreshToken = s.Refresh
 		fallthrough
 	default:
-		out.SetCookie = []http.Cookie{a.cookie(ctx, s.Refresh, int(refreshLife.Seconds()))}
+		out.SetCookie = []http.Cookie{a.cookie(ctx, refreshCookie, s.Refresh, int(refreshLife.Seconds()))}
 	}
 	return out, nil
 }
 
-func (a *API) cookie(ctx context.Context, value string, maxAge int) http.Cookie {
+func (a *API) cookie(ctx context.Context, name, value string, maxAge int) http.Cookie {
+	return http.Cookie{Name: a.cookieName(ctx, name), Value: value, Path: refreshPath, MaxAge: maxAge, HttpOnly: true, Secure: a.underTLS(ctx), SameSite: http.SameSiteStrictMode}
+}
+
+// shown is the value of a cookie; empty: there is none.
+func (a *API) shown(ctx context.Context, name string) string {
+	c, err := of(ctx).request.Cookie(a.cookieName(ctx, name))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (a *API) cookieName(ctx context.Context, name string) string {
+	if a.underTLS(ctx) {
+		return securePrefix + name
+	}
+	return name
+}
+
+// underTLS reports whether browsers reach this server by TLS: its own, or that of a proxy in front.
+func (a *API) underTLS(ctx context.Context) bool {
 	u, err := url.Parse(a.PublicURL)
-	secure := of(ctx).request.TLS != nil || err == nil && u.Scheme == "https"
-	return http.Cookie{Name: refreshCookie, Value: value, Path: refreshPath, MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+	return of(ctx).request.TLS != nil || err == nil && u.Scheme == "https"
 }
 
 func peer(ctx context.Context) app.Peer {

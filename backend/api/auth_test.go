@@ -304,6 +304,37 @@ func TestHeaders(t *testing.T) {
 	w.ask("HEAD", "/api/health", "").wants(t, "HEAD", http.StatusOK, "")
 }
 
+// Under TLS the cookie has a name that no page without TLS can plant, and none of another name is looked at.
+func TestCookie_isSecureByItsNameUnderTLS(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	w.user("grace", auth.Viewer)
+	for public, want := range map[string]string{"http://localhost:8092": "novacron_refresh", "https://cloud.example.org": "__Secure-novacron_refresh"} {
+		w.change = func(d *api.Deps) { d.PublicURL = public }
+		w.restart()
+		signedIn := w.ask("POST", "/api/auth/login", login("grace", password), "Cookie", "x=y")
+		if len(signedIn.Cookies()) != 1 {
+			t.Fatalf("%s: got %d %s with cookies %v", public, signedIn.StatusCode, signedIn.text, signedIn.Cookies())
+		}
+		c := signedIn.Cookies()[0]
+		if secure := strings.HasPrefix(public, "https"); c.Name != want || c.Secure != secure || c.Path != "/api/auth" || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
+			t.Errorf("%s: got the cookie %+v", public, c)
+		}
+		planted := strings.TrimPrefix(want, "__Secure-")
+		if planted == want {
+			planted = "__Secure-" + want
+		}
+		w.ask("POST", "/api/auth/refresh", "", "Cookie", planted+"="+c.Value).wants(t, public+": under the other name", http.StatusNoContent, "")
+		again := w.ask("POST", "/api/auth/refresh", "", "Cookie", c.Name+"="+c.Value)
+		again.wants(t, public+": under its name", http.StatusOK, "")
+		var in wire.LoginAnswer
+		w.must(json.Unmarshal([]byte(again.text), &in))
+		out := w.ask("POST", "/api/auth/logout", "", "Authorization", "Bearer "+in.AccessToken)
+		if gone := out.Cookies(); len(gone) != 1 || gone[0].Name != want || gone[0].MaxAge >= 0 {
+			t.Errorf("%s: signing out sets %v", public, gone)
+		}
+	}
+}
+
 func TestHeaders_tellOfSubdomainsWhereTheOperatorSaysSo(t *testing.T) {
 	w := newWorld(t, unlimited, nil)
 	for what, c := range map[string]struct {

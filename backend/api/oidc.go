@@ -69,8 +69,8 @@ func (a *API) linkOIDC(ctx context.Context, in *struct{ Body wire.PasswordOnly }
 }
 
 func (a *API) browserCookie(ctx context.Context, value string, maxAge int) http.Cookie {
-	c := a.cookie(ctx, value, maxAge)
-	c.Name, c.Path, c.SameSite = oidcCookie, oidcPath, http.SameSiteLaxMode
+	c := a.cookie(ctx, oidcCookie, value, maxAge)
+	c.Path, c.SameSite = oidcPath, http.SameSiteLaxMode
 	return c
 }
 
@@ -83,11 +83,7 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 	if in.Error != "" || in.Code == "" {
 		return a.refuseOIDC(ctx, fault.New(fault.Unauthenticated, "oidc_refused", "the OpenID provider did not sign you in (%.100q); begin again", in.Error))
 	}
-	cookie, err := of(ctx).request.Cookie(oidcCookie)
-	if err != nil {
-		cookie = &http.Cookie{}
-	}
-	s, err := a.Accounts.FinishOIDC(ctx, in.State, in.Code, cookie.Value, peer(ctx))
+	s, err := a.Accounts.FinishOIDC(ctx, in.State, in.Code, a.shown(ctx, oidcCookie), peer(ctx))
 	if err != nil {
 		return a.refuseOIDC(ctx, err)
 	}
@@ -102,7 +98,7 @@ func (a *API) finishOIDC(ctx context.Context, in *struct {
 		return out, nil
 	}
 	of(ctx).caller = s.User.Username
-	out.SetCookie = append(out.SetCookie, a.cookie(ctx, s.Refresh, int(refreshLife.Seconds())))
+	out.SetCookie = append(out.SetCookie, a.cookie(ctx, refreshCookie, s.Refresh, int(refreshLife.Seconds())))
 	return out, nil
 }
 

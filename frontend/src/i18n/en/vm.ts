@@ -44,6 +44,8 @@ export const words = {
     deleteSnapshots: (n: number) => plural(n, 'snapshot', 'snapshots'),
     deleteAddresses: (list: string) => `its addresses: ${list}`,
     deleteClones: (list: string) => `Its disks carry linked clones: ${list}`,
+    deleteKeep: 'Nothing of it can be kept by itself. To keep its disks, stop the VM and clone it first.',
+    andMore: (n: number) => `and ${count(n)} more`,
     deleteType: (name: string) => `Type ${name} to confirm`,
     delete: 'Delete',
     deleted: (name: string) => `${name} was deleted.`,

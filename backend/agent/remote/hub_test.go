@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,6 +87,24 @@ func TestHub_letsNoCopyOfANodeTakeItsPlace(t *testing.T) {
 	}
 	if calls := o.noted(); !slices.Equal(calls, []string{"up " + string(node)}) {
 		t.Errorf("the node's connection came and went: %v", calls)
+	}
+}
+
+// served answers requests without a network.
+type served struct{ http.Handler }
+
+func (s served) RoundTrip(q *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, q)
+	return w.Result(), nil
+}
+
+func TestHub_believesAnAgentThatIsTooOldToSayWhereItIs(t *testing.T) {
+	for want, routes := range map[string]http.Handler{"": controlRoutes(nil, nil), "here": linkRoutes(nil, "here", nil)} {
+		n := &nodeAPI{node: id.NewNode(), base: "https://node", calls: served{routes}, lost: lostNode}
+		if got, err := n.place(t.Context()); got != want || err != nil {
+			t.Errorf("the agent is at %q (%v), want %q", got, err, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -85,9 +86,12 @@ func (n *nodeAPI) Facts(ctx context.Context) (agent.Facts, error) {
 	return f, err
 }
 
-// place asks where the agent is.
+// place asks where the agent is; empty: it is of a version that does not say.
 func (n *nodeAPI) place(ctx context.Context) (place string, err error) {
 	a, err := n.call(ctx, "/place", struct{}{})
+	if errors.Is(err, errUnknownCall) {
+		return "", nil
+	}
 	if err == nil {
 		err = decode(bytes.NewReader(a.Value), &place)
 	}

@@ -137,9 +137,16 @@ func watch(c net.Conn) *watched {
 
 func (w *watched) Close() error { return w.once() }
 
+// errUnknownCall is the answer to a call that the other end does not have.
+var errUnknownCall = fault.New(fault.Unsupported, "call_unknown", "the other end does not know this call; it is of an older version")
+
 func statusError(resp *http.Response) error {
 	var a answer
-	if err := decode(resp.Body, &a); err != nil {
+	err := decode(resp.Body, &a)
+	if resp.StatusCode == http.StatusNotFound && fault.Is(err, fault.Invalid) {
+		return errUnknownCall // a route that is there says why in JSON
+	}
+	if err != nil {
 		return err
 	}
 	if a.Error == nil {

@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import type { AuditFilter } from './api/audit.ts'
 import type { VMSummary } from './api/client.ts'
-import type { AuditFilter } from './api/queries.ts'
 import { takeSecret } from './auth/secret.ts'
 import { ensureSession, takeChallenge } from './auth/session.ts'
 import { Crashed, NotFound } from './routes/fault.tsx'

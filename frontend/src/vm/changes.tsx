@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { vmChanges } from '../api/queries.ts'
+import { vmChanges } from '../api/audit.ts'
 import { Told } from '../audit/told.tsx'
 import { words } from '../i18n/en/audit.ts'
 import { State } from '../ui/state.tsx'

@@ -8,7 +8,7 @@ type Operations = Schemas['ListOperation']
 
 /** Times between two reads of the same thing because of events, in ms. What happens shows within two seconds; only after `many` requests
  * of one minute the reads become fewer, since the API takes 100 of all kinds. */
-const pauses = { usual: 1_000, much: 4_000 }
+const pauses = { usual: 500, much: 4_000 }
 const many = 30
 const minute = 60_000
 

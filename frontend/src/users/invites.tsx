@@ -20,7 +20,7 @@ export function Invites({ why }: { why: string | undefined }) {
   return (
     <>
       {list.length > 0 ? (
-        <section className="stack">
+        <section className="stack after">
           <h2>{w.invites}</h2>
           <DataTable label={w.invites} columns={[w.email, w.role, w.tenant, w.invitedBy, w.inviteEnds]} last={words.common.more}>
             {list.map((i) => (

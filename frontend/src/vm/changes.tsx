@@ -20,14 +20,16 @@ export function Changes({ vm }: { vm: string }) {
               .flatMap((page) => page.items)
               .map((c) => (
                 <li key={c.id}>
-                  <details className="grow">
+                  <details className="whole">
                     <summary>
-                      <span className="mono">{c.action}</span> <span className="muted">{words.activity.by(c.actor)}</span>{' '}
+                      <span className="mono">{c.action}</span>{' '}
+                      <span className="muted">
+                        {words.activity.by(c.actor)} · <Time at={c.time} />
+                      </span>{' '}
                       {c.result === 'ok' ? null : <State word={c.result} tone="danger" />}
                     </summary>
                     <Told detail={c.detail} facts={[{ name: w.request, value: c.request_id }]} />
                   </details>
-                  <Time at={c.time} />
                 </li>
               ))}
           </ul>

@@ -69,6 +69,7 @@ test('draws every page', async ({ own }) => {
       await page.waitForFunction(() => performance.getEntriesByName('nc:ready').length > 0)
       await page.locator('[aria-busy]').waitFor({ state: 'detached' })
       if (!path.startsWith('/setup')) await page.getByText('Live', { exact: true }).waitFor()
+      if (name === 'vm-activity') await page.getByText('vm.update by ada').click()
       if (name === 'vm-console') await page.getByText('Connected', { exact: true }).waitFor()
       await draw(page, name, size)
       if (name !== 'dashboard') continue
@@ -85,9 +86,10 @@ test('draws every page', async ({ own }) => {
 async function furnish(api: Client): Promise<{ vm: string; node: string; user: string }> {
   await api.tinyReady()
   const small = { memory_mib: 128 }
-  const web = await api.createVM('web-1', { ...small, cpus: 2, description: 'Front of the shop' })
-  await api.createVM('web-2', { ...small, cpus: 2 })
-  await api.createVM('db-1', { ...small, protected: true, disk_gib: 4 })
+  const web = await api.createVM('web-1', { ...small, cpus: 2, tags: ['prod', 'shop'] })
+  await api.send('PATCH', `/api/v1/vms/${web.id}`, { description: 'Front of the shop' })
+  await api.createVM('web-2', { ...small, cpus: 2, tags: ['prod', 'shop'] })
+  await api.createVM('db-1', { ...small, protected: true, disk_gib: 4, tags: ['prod'] })
   await api.createVM('build-7', { ...small, start: false })
   await api.createVM('mail', small)
   await api.send('POST', `/api/v1/vms/${web.id}/snapshots?wait=60s`, { name: 'before-upgrade', description: 'Shop 4.1' })
@@ -115,6 +117,7 @@ async function furnish(api: Client): Promise<{ vm: string; node: string; user: s
       email: `${username}@example.org`,
       password: 'a long phrase of their own',
     })) as { id: string }).id
+  await api.send('POST', '/api/v1/invites', { email: 'margaret@example.org', role: 'developer', tenant: 'research' })
   const { items } = (await api.send('GET', '/api/v1/nodes')) as { items: { id: string }[] }
   return { vm: web.id, node: items[0]?.id ?? '', user }
 }

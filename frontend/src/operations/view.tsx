@@ -99,10 +99,9 @@ function Retry({ operation: o }: { operation: Operation }) {
       ),
     onError: toastError,
   })
-  const asked = retry.isPending || retry.isSuccess
-  return (
-    <Action label={asked ? w.retrying : w.retry} why={asked ? w.retrying : undefined} onAction={() => retry.mutate()} />
-  )
+  if (retry.isSuccess) return null
+  const why = retry.isPending ? w.retrying : undefined
+  return <Action label={why ?? w.retry} why={why} onAction={() => retry.mutate()} />
 }
 
 /** A way to what an operation or an event is about, where it has a page; once is the name that it had then. */

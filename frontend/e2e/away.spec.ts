@@ -74,7 +74,7 @@ test('a laptop that slept for an hour wakes on fresh data and acts at once', asy
 test('who did what to a VM, with what it was before and the request', async ({ page, server, signIn, api }) => {
   const { id } = await api.createVM('traced', { start: false })
   await server.createUser('olga', 'operator')
-  await server.createUser('vera', 'viewer')
+  await server.createUser('wanda', 'viewer')
   await signIn('olga')
   await page.goto(`/vms/${id}`)
   await page.getByRole('button', { name: 'More actions' }).click()
@@ -91,8 +91,8 @@ test('who did what to a VM, with what it was before and the request', async ({ p
   // What was done to the VM they all may know: with what it was before, and the request.
   const { items } = (await api.send('GET', '/api/v1/audit?action=vm.update')) as { items: { subject: string; request_id: string }[] }
   const request = items.find((e) => e.subject === `vm/${id}`)?.request_id ?? 'none'
-  for (const name of ['olga', 'vera']) {
-    if (name === 'vera') {
+  for (const name of ['olga', 'wanda']) {
+    if (name === 'wanda') {
       await page.context().clearCookies()
       await signIn(name)
       await page.goto(`/vms/${id}/activity`)

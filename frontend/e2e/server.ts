@@ -102,8 +102,10 @@ export class Server {
       { env: this.env },
     )
     child.stdin?.end(password)
-    const [code] = await once(child, 'exit')
-    if (code !== 0) throw new Error(`create-user ${name} ended with ${code}`)
+    let told = ''
+    child.stderr?.on('data', (text) => (told += text))
+    const [code] = await once(child, 'close')
+    if (code !== 0) throw new Error(`create-user ${name} ended with ${code}: ${told}`)
   }
 
   /** The link of the newest mail of the kind to the address, as `novacron mail list` shows it while no SMTP server is set. */

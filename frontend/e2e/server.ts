@@ -11,17 +11,21 @@ const binary = process.env.NOVACRON_BIN ?? fileURLToPath(new URL('../../bin/nova
 
 export const password = 'a long phrase for the tests'
 
+const given = new Set<number>()
+
 /** A free port below those that the system gives to connections that go out: nobody gets it by chance before the server has it, or
- * while it starts again. */
+ * while it starts again. None is given twice, since the server of the first may not have taken it yet. */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = 11_000 + Math.floor(Math.random() * 20_000) // 10080 is one that browsers refuse
+    if (given.has(port)) continue
     const server = createServer()
     const free = new Promise<boolean>((done) => server.once('listening', () => done(true)).once('error', () => done(false)))
     server.listen(port, '127.0.0.1')
     if (!(await free)) continue
     server.close()
     await once(server, 'close')
+    given.add(port)
     return port
   }
 }

@@ -77,10 +77,10 @@ test('a passkey is made, signs in alone and as the second factor, and is removed
 test('a passkey that is the only second factor, where one is needed, is not removed', async ({ page, server, signIn, api, allow }) => {
   test.setTimeout(120_000)
   allow(/status of 409/)
-  const { id } = (await api.send('POST', '/api/v1/tenants', { name: 'careful' })) as { id: string }
-  await api.send('POST', '/api/v1/users', { username: 'careful', email: 'careful@example.org', password, role: 'developer', tenant: id })
+  const { id } = (await api.send('POST', '/api/v1/tenants', { name: 'one-way-in' })) as { id: string }
+  await api.send('POST', '/api/v1/users', { username: 'sole', email: 'sole@example.org', password, role: 'developer', tenant: id })
   await authenticator(page)
-  await signIn('careful')
+  await signIn('sole')
   await page.goto('/settings/security')
   await addPasskey(page, 'laptop')
   await api.send('PATCH', `/api/v1/tenants/${id}`, { require_second_factor: true })
@@ -95,8 +95,8 @@ test('a passkey that is the only second factor, where one is needed, is not remo
   await expect(dialog.getByRole('alert')).toContainText('this passkey is your only one; add another passkey or turn the authenticator app on first')
   await expectAccessible(page)
   await dialog.getByRole('button', { name: 'Cancel' }).click()
-  const careful = new Client(server.url)
-  const signedIn = (await careful.send('POST', '/api/auth/login', { username: 'careful', password })) as { two_factor_required?: boolean }
+  const sole = new Client(server.url)
+  const signedIn = (await sole.send('POST', '/api/auth/login', { username: 'sole', password })) as { two_factor_required?: boolean }
   expect(signedIn.two_factor_required).toBe(true) // the refused one is asked for
   await page.reload()
   await expect(page.getByRole('row', { name: /laptop/ })).toBeVisible()

@@ -45,6 +45,18 @@ for (const entry of await readdir(`${root}src`, { recursive: true, withFileTypes
   if (lines.length > longest && !file.includes('i18n')) breaches.push(`${file}: ${lines.length} lines; what is the second story?`)
 }
 
+// All stories share one server, and a failure begins another: a name that two of them give to an account or a VM is taken only where
+// both run and none between them fails. ada is on every server, also on those that a story has for itself.
+const makers = new Map<string, string>()
+for (const file of (await readdir(`${root}e2e`)).filter((name) => name.endsWith('.spec.ts'))) {
+  const text = await readFile(`${root}e2e/${file}`, 'utf8')
+  for (const [, what, name] of text.matchAll(/(createUser\(|username: |createVM\()'([\w-]+)'/g)) {
+    const made = `${what === 'createVM(' ? 'VM' : 'account'} ${name}`
+    if (name !== 'ada' && (makers.get(made) ?? file) !== file) breaches.push(`e2e/${file}: ${makers.get(made)} makes the ${made} too, on the same server`)
+    makers.set(made, file)
+  }
+}
+
 // Where packages come from is the business of whoever installs them.
 if (/"resolved":/.test(await readFile(`${root}package-lock.json`, 'utf8'))) breaches.push('package-lock.json names a registry; npm install --omit-lockfile-registry-resolved leaves it out')
 

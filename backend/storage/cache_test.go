@@ -108,6 +108,19 @@ func TestImport_checksTheChecksum(t *testing.T) {
 	}
 }
 
+func TestImport_givesNoImageToWhoeverHasItsChecksumOnly(t *testing.T) {
+	c := newCache(t)
+	raw := disk(mib)
+	_, err := c.Import(t.Context(), bytes.NewReader(raw), ImportOptions{})
+	must(t, err)
+	info, err := c.Import(t.Context(), bytes.NewReader(disk(2*mib)), ImportOptions{Checksum: sum(raw)})
+	wantCode(t, "image_checksum", err)
+	if info.Digest != "" {
+		t.Errorf("other bytes became %s", info.Digest)
+	}
+	wantFiles(t, c, 1)
+}
+
 func TestImport_boundsTheBytes(t *testing.T) {
 	c := newCache(t)
 	for _, o := range []ImportOptions{{MaxBytes: 1000}, {MaxBytes: 1000, Size: mib}} {
@@ -175,27 +188,6 @@ func TestImport_onAFullDiskSaysSoAndLeavesNothingBehind(t *testing.T) {
 		}
 		wantFiles(t, c, 0)
 	}
-}
-
-func TestImportFile_removesTheFileOnlyAfterSuccess(t *testing.T) {
-	c := newCache(t)
-	path := filepath.Join(c.root, "..", "upload")
-	must(t, os.WriteFile(path, []byte(strings.Repeat("no image", 100)), 0o600))
-	_, err := c.ImportFile(t.Context(), path, ImportOptions{})
-	wantCode(t, "image_unknown", err)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("the refused upload is gone: %v", err)
-	}
-	must(t, os.WriteFile(path, disk(mib), 0o600))
-	info, err := c.ImportFile(t.Context(), path, ImportOptions{})
-	must(t, err)
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || info.Digest != sum(disk(mib)) {
-		t.Fatalf("the upload is still there (%v) or became %s", err, info.Digest)
-	}
-	must(t, os.WriteFile(path, disk(mib), 0o600))
-	_, err = c.ImportFile(t.Context(), path, ImportOptions{})
-	must(t, err)
-	wantFiles(t, c, 1)
 }
 
 func TestOpenCache_sweepsHalfImportsAndKeepsWholeOnes(t *testing.T) {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -12,12 +11,9 @@ import (
 )
 
 // Import takes the bytes of src into the cache: it stages them, names their format with core/image, converts or unpacks them,
-// and shows the image when all of it is on disk. When the same bytes are there already that image is returned. A failed
-// import leaves nothing behind.
+// and shows the image when all of it is on disk. When the same bytes are there already that image is returned, but they are read to
+// the end in any case: whoever knows a checksum only must not get what somebody else imported. A failed import leaves nothing behind.
 func (c *Cache) Import(ctx context.Context, src io.Reader, o ImportOptions) (Info, error) {
-	if info, ok := c.BySource(o.Checksum); ok {
-		return info, nil
-	}
 	s, err := c.stage()
 	if err != nil {
 		return Info{}, err
@@ -27,31 +23,6 @@ func (c *Cache) Import(ctx context.Context, src io.Reader, o ImportOptions) (Inf
 		return Info{}, err
 	}
 	return c.finish(ctx, s, o)
-}
-
-// ImportFile is Import of a file that the platform staged (an upload, a download), which nobody writes any more. It is not
-// copied where both lie on one file system. It is removed after success only, so that the same call can be made again after
-// a refusal or a crash.
-func (c *Cache) ImportFile(ctx context.Context, path string, o ImportOptions) (Info, error) {
-	if info, ok := c.BySource(o.Checksum); ok {
-		return info, os.Remove(path)
-	}
-	s, err := c.stage()
-	if err != nil {
-		return Info{}, err
-	}
-	defer s.drop()
-	if err := s.take(ctx, path, &o); err != nil {
-		return Info{}, err
-	}
-	info, err := c.finish(ctx, s, o)
-	if err != nil {
-		return Info{}, err
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Info{}, err
-	}
-	return info, nil
 }
 
 // BySource finds the image that was made from the bytes with this checksum.

@@ -96,30 +96,6 @@ func tooLarge(limit int64) error {
 	return fault.New(fault.TooLarge, "image_too_large", "the image has more than the %s that are accepted", Bytes(limit))
 }
 
-// take gives a file that is already on this machine a second name as the staged source, or copies it where it cannot.
-func (s *staging) take(ctx context.Context, path string, o *ImportOptions) error {
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = MaxImageBytes
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open the staged image: %w", err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !st.Mode().IsRegular() {
-		return fault.New(fault.Invalid, "image_file", "the image is not a plain file")
-	}
-	o.Size = st.Size()
-	if os.Link(path, s.path(sourceName)) != nil {
-		return s.fill(ctx, f, o)
-	}
-	return s.read(ctx, f, io.Discard, o)
-}
-
 // read copies src to dst, learns its digest, and holds it to its bound and checksum.
 func (s *staging) read(ctx context.Context, src io.Reader, dst io.Writer, o *ImportOptions) error {
 	digest, check := newDigest(), hash.Hash(nil)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 )
@@ -109,12 +110,9 @@ func crashOnce(t *testing.T, c crashCase, n int) (complete bool) {
 		m = f(m)
 		w.ensure(first, m)
 	}
-	g := w.now
-	g.mu.Lock()
-	g.n, g.at = 0, n
-	g.mu.Unlock()
+	w.now.aim(n, nil)
 	after, err := c.act(t.Context(), first, m)
-	last, died := g.died()
+	last, died := w.now.died()
 	if !died && err != nil {
 		t.Fatalf("without a death: %v", err)
 	}
@@ -162,6 +160,69 @@ func checkVolumes(t *testing.T, w *world, m vm.Machine, situation string) {
 	if len(found) != len(volumesOf(&m)) {
 		t.Errorf("%s: the pool has %d volumes, the machine %d", situation, len(found), len(volumesOf(&m)))
 	}
+}
+
+// QEMU may be killed before each of the agent's effects. The command then succeeds or says why it cannot, the report says what is
+// there, the next command finds everything in order, and a removal leaves nothing.
+func TestAgent_saysWhatIsThereWhenTheGuestIsKilledBeforeAnyEffect(t *testing.T) {
+	for _, c := range crashCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			killed := 0
+			for n := 1; ; n++ {
+				hit, complete := killOnce(t, c, n)
+				if complete {
+					t.Logf("the guest was killed before %d of %d effects", killed, n-1)
+					return
+				}
+				if hit {
+					killed++
+				}
+			}
+		})
+	}
+}
+
+// killOnce runs the case and kills the guest before effect n of act. hit: there was one; complete: act ended before that.
+func killOnce(t *testing.T, c crashCase, n int) (hit, complete bool) {
+	w := newWorld(t)
+	m := w.machine("web-1")
+	a := w.agent(0)
+	defer a.Close()
+	for _, f := range c.before {
+		m = f(m)
+		w.ensure(a, m)
+	}
+	w.now.aim(n, func() { hit = w.host.Crash(m.ID) == nil })
+	after, err := c.act(t.Context(), a, m)
+	w.now.aim(0, nil)
+	last, _ := w.now.died()
+	situation := fmt.Sprintf("guest killed before effect %d (%s)", n, last)
+	if err != nil && (!hit || fault.Is(err, fault.Internal) || fault.Sentence(err) == "") {
+		t.Errorf("%s: %v", situation, err)
+	}
+	seen := w.await(a, m.ID, situation+", a report of what is there", func(s vm.Seen) bool {
+		switch s.State {
+		case vm.SeenRunning, vm.SeenPaused:
+			return w.host.Guests() == 1
+		case vm.SeenStopped, vm.SeenFailed, vm.SeenSuspended, vm.SeenAbsent:
+			return w.host.Guests() == 0
+		}
+		return false
+	})
+	if seen.State == vm.SeenFailed && seen.Reason == "" || !hit && seen.State != c.want {
+		t.Errorf("%s: it reports %s (%q)", situation, seen.State, seen.Reason)
+	}
+	if c.want != vm.SeenAbsent {
+		after = with(after, func(m *vm.Machine) { m.Power, m.Boot = vm.On, m.Boot+1 })
+		if s := w.ensure(a, after); s.State != vm.SeenRunning {
+			t.Errorf("%s: started again it is %s (%s)", situation, s.State, s.Reason)
+		}
+		checkVolumes(t, w, after, situation)
+	}
+	w.ensure(a, with(after, func(m *vm.Machine) { m.Power, m.Force = vm.Gone, true }))
+	w.empty(situation)
+	return hit, last == ""
 }
 
 // The agent that adopts may die as well, again and again.

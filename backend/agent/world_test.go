@@ -77,7 +77,9 @@ type gate struct {
 	n    int
 	at   int
 	dead bool
-	last string // the effect that did not happen
+	last string // the effect that did not happen, or before which strike was called
+	// strike is what happens before effect at in place of the agent's death; nil: it dies.
+	strike func()
 }
 
 var errDead = errors.New("the agent is dead")
@@ -89,10 +91,22 @@ func (g *gate) enter(what string) error {
 		return errDead
 	}
 	if g.n++; g.n == g.at {
-		g.dead, g.last = true, what
+		g.last = what
+		if g.strike != nil {
+			g.strike()
+			return nil
+		}
+		g.dead = true
 		return errDead
 	}
 	return nil
+}
+
+// aim counts anew and lets strike happen before effect at.
+func (g *gate) aim(at int, strike func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n, g.at, g.strike = 0, at, strike
 }
 
 func (g *gate) died() (string, bool) {

@@ -47,7 +47,12 @@ func TestArgv(t *testing.T) {
 			uefi(c)
 			c.Secure, c.Display, c.TPMDir = true, true, "/data/tpm"
 		}},
-		"arm64-uefi":   {arm, func(c *hypervisor.Config) { armed(c); uefi(c); c.Display = true; c.TPMDir = "/data/tpm" }},
+		"arm64-uefi": {arm, func(c *hypervisor.Config) { armed(c); uefi(c); c.Display = true; c.TPMDir = "/data/tpm" }},
+		"arm64-kvm": {parts{Binary: arm.Binary, Code: arm.Code, VhostNet: true}, func(c *hypervisor.Config) {
+			armed(c)
+			uefi(c)
+			c.Accel, c.CPUModel, c.MaxCPUs, c.MaxMemoryMiB = "kvm", cpuModel(vm.AArch64, "kvm"), 8, 4096
+		}},
 		"arm64-direct": {arm, func(c *hypervisor.Config) { armed(c); direct(c) }},
 		"user-net": {host, func(c *hypervisor.Config) {
 			c.UID, c.Disks[0].BootIndex = 0, 0 // the first disk is what firmware tries where nothing is said

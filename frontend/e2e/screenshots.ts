@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
-import { Client } from './server.ts'
+import { Client, password, type Server } from './server.ts'
 import { test } from './story.ts'
+import { totp } from './totp.ts'
 
 // Writes docs/screenshots: every page in both themes and two widths, with real guests. `npm run screenshots` runs it; with
 // SCREENSHOTS=name,name it draws those pages only.
@@ -59,9 +60,7 @@ test('draws every page', async ({ own }) => {
     await page.goto('/auth/login')
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
     await draw(page, 'login', size)
-    await page.fill("input[name='username']", 'ada')
-    await page.fill("input[name='password']", 'a long phrase for the tests')
-    await page.click("button[type='submit']")
+    await enter(page, 'ada')
     await page.locator('.dashboard').waitFor()
     for (const [name, path] of Object.entries(pages)) {
       if (only && !only.includes(name)) continue
@@ -80,7 +79,52 @@ test('draws every page', async ({ own }) => {
       await page.keyboard.press('Escape')
     }
   }
+  await drawDoors(page, server, api)
 })
+
+/** The pages around the sign-in: each as whoever comes there sees it first. */
+async function drawDoors(page: Page, server: Server, api: Client) {
+  await server.createUser('hedy', 'developer')
+  const hedy = await new Client(server.url).login('hedy')
+  const { secret } = (await hedy.send('POST', '/api/auth/2fa/setup')) as { secret: string }
+  await hedy.send('POST', '/api/auth/2fa/enable', { code: totp(secret) })
+  await server.createUser('joan', 'developer')
+  const { id } = (await api.send('POST', '/api/v1/tenants', { name: 'vault' })) as { id: string }
+  await api.send('PATCH', '/api/v1/users/joan', { tenant: 'vault' })
+  await api.send('PATCH', `/api/v1/tenants/${id}`, { require_second_factor: true })
+  const { url } = (await api.send('POST', '/api/v1/invites', { email: 'karen@example.org', role: 'developer' })) as { url: string }
+  await api.send('POST', '/api/auth/forgot-password', { email: 'ada@example.org' })
+  const link = await server.mailLink('reset', 'ada@example.org')
+  const doors: Record<string, { path: string; as?: string }> = {
+    register: { path: url },
+    'forgot-password': { path: '/auth/forgot-password' },
+    'reset-password': { path: link },
+    'verify-email': { path: '/auth/verify-email' },
+    'second-factor': { path: '/auth/login', as: 'hedy' },
+    enrol: { path: '/auth/login', as: 'joan' },
+  }
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport)
+    for (const [name, { path, as }] of Object.entries(doors)) {
+      await page.context().clearCookies()
+      await page.goto('about:blank') // a link to the page that is open would load nothing
+      await page.goto(path)
+      if (as) {
+        await enter(page, as)
+        await page.waitForURL(/auth\/(2fa|enrol)/)
+      }
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      if (name === 'enrol') await page.getByRole('img').last().waitFor()
+      await draw(page, name, size)
+    }
+  }
+}
+
+async function enter(page: Page, name: string) {
+  await page.fill("input[name='username']", name)
+  await page.fill("input[name='password']", password)
+  await page.click("button[type='submit']")
+}
 
 /** A small house: guests that run, one that is off, snapshots, people and tenants. */
 async function furnish(api: Client): Promise<{ vm: string; node: string; user: string }> {

@@ -125,7 +125,8 @@ func (w *world) try(q request) answer {
 	return a
 }
 
-// cancelOne asks for the newest open operation to be undone.
+// cancelOne asks for the newest open operation to be undone, and to be taken back once more, which is for those that are stuck: whatever
+// becomes of it, one that runs or has ended is not.
 func (w *world) cancelOne(server int) {
 	w.people.Go(func() {
 		ctx, cancel := context.WithTimeout(w.ctx, callPatience)
@@ -138,6 +139,11 @@ func (w *world) cancelOne(server int) {
 		}
 		status, _, err := w.call(ctx, at, http.MethodDelete, "/api/v1/operations/"+string(list.Items[0].ID), "", nil)
 		w.note("people", "cancel %s: %d %v", list.Items[0].ID, status, err)
+		status, raw, err = w.call(ctx, at, http.MethodPost, "/api/v1/operations/"+string(list.Items[0].ID)+"/retry", "", nil)
+		w.note("people", "retry %s: %d %v", list.Items[0].ID, status, err)
+		if err == nil && status == http.StatusAccepted {
+			w.broken("%s was not stuck, and is taken back once more: %s", list.Items[0].ID, raw)
+		}
 	})
 }
 

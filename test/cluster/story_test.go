@@ -20,11 +20,13 @@ import (
 )
 
 func TestTwoMachines_shareTheWork(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, nil)
 	story(t, c, c.net.machine("alpha"), c.net.machine("beta"))
 }
 
 func TestTwoMachines_oneBehindNATOverPostgreSQL(t *testing.T) {
+	t.Parallel()
 	url, lend := postgres(t)
 	c := newCluster(t, lend, "NOVACRON_DATABASE_URL="+url)
 	story(t, c, c.net.machine("alpha"), c.net.behindNAT("beta"))

@@ -98,7 +98,7 @@ type Peer struct {
 	Request string // id of the request
 }
 
-// SignIn is what a successful sign-in gives. With Challenge there is nothing else: VerifyLogin ends the sign-in. Refresh is empty when the caller has a newer one already.
+// SignIn is what a successful sign-in gives. With Challenge there is nothing else: VerifyLogin ends the sign-in. Refresh is empty where the session goes on with the one that it has.
 type SignIn struct {
 	Access  string
 	Refresh string

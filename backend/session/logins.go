@@ -41,7 +41,7 @@ func (s *SQL) Begin(ctx context.Context, user id.User, address, agent string) (L
 	return l, string(l.ID) + "." + text, err
 }
 
-// Refresh implements Logins.
+// Refresh implements Logins. What is kept of the exchanged token is its hash and the salt of its successor.
 func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, err error) {
 	sid, text, ok := strings.Cut(token, ".")
 	if !ok || len(token) > MaxTokenBytes {
@@ -56,13 +56,17 @@ func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, 
 		l, err = scanLogin(tx.QueryRowContext(ctx, `update session_logins set seen = seen where id = $1 returning `+loginColumns+`, refresh, previous, rotated`, sid),
 			&current, &previous, &rotated)
 		now := s.now()
+		exchanged, salt, _ := strings.Cut(previous, " ")
 		switch {
 		case errors.Is(err, sql.ErrNoRows) || err == nil && !l.Ends.After(now):
 			return errSignIn("this session has ended")
 		case err != nil:
 			return err
-		case same(presented, previous):
+		case same(presented, exchanged):
 			if now.Sub(toTime(rotated)) < RefreshGrace {
+				if salt != "" { // earlier versions kept none
+					next = sid + "." + successor(text, salt)
+				}
 				return nil
 			}
 			stolen = true
@@ -71,12 +75,12 @@ func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, 
 		case !same(presented, current):
 			return errSignIn("the refresh token is not that of this session")
 		}
-		var hash string
-		next, hash = secret()
-		next = sid + "." + next
+		salt, _ = secret()
+		follows := successor(text, salt)
+		next = sid + "." + follows
 		l.Seen, l.Ends = now.UTC(), endOf(l.Created, now).UTC()
 		_, err = tx.ExecContext(ctx, `update session_logins set seen = $2, ends = $3, refresh = $4, previous = $5, rotated = $2 where id = $1`,
-			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), hash, presented)
+			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), hashOf(follows), presented+" "+salt)
 		return err
 	})
 	if err == nil && stolen {

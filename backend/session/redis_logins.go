@@ -25,8 +25,8 @@ type stored struct {
 	Ends     int64   `json:"ends"`
 	Address  string  `json:"address"`
 	Agent    string  `json:"agent"`
-	Refresh  string  `json:"refresh"` // hash of the refresh token
-	Previous string  `json:"previous,omitempty"`
+	Refresh  string  `json:"refresh"`            // hash of the refresh token
+	Previous string  `json:"previous,omitempty"` // hash of the one before it and, behind a space, the salt that led from it to this one
 	Rotated  int64   `json:"rotated,omitempty"`
 }
 
@@ -92,21 +92,17 @@ end
 return 1`)
 
 // Refresh implements Logins. A swap that finds another value starts over: of two refreshes at once the second sees the first's
-// outcome. A swap whose answer was lost finds its own token stored, and has succeeded.
+// outcome. So does one whose own swap was done and its answer lost.
 func (s *Redis) Refresh(ctx context.Context, token string) (l Login, next string, err error) {
 	sid, text, ok := strings.Cut(token, ".")
 	if !ok || len(token) > MaxTokenBytes {
 		return l, "", errSignIn("the refresh token is not one of NovaCron's")
 	}
-	fresh, hash := secret()
 	err = s.call(ctx, "refresh session", func(ctx context.Context) error {
 		for range maxSwaps {
-			var done, mine bool
+			var done bool
 			var err error
-			if l, mine, done, err = s.refresh(ctx, id.Session(sid), hashOf(text), hash); mine {
-				next = sid + "." + fresh
-			}
-			if err != nil || done {
+			if l, next, done, err = s.refresh(ctx, id.Session(sid), text); err != nil || done {
 				return err
 			}
 		}
@@ -118,35 +114,40 @@ func (s *Redis) Refresh(ctx context.Context, token string) (l Login, next string
 	return l, next, nil
 }
 
-// refresh tries once to exchange the presented token for the one behind the hash fresh. mine: that one is the session's now.
-func (s *Redis) refresh(ctx context.Context, sid id.Session, presented, fresh string) (l Login, mine, done bool, err error) {
+// refresh tries once to exchange the token with this text for the next. done: the session is as it says.
+func (s *Redis) refresh(ctx context.Context, sid id.Session, text string) (l Login, next string, done bool, err error) {
 	read, err := s.db.Get(ctx, sessionKey+string(sid)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return l, false, false, err
+		return l, "", false, err
 	}
 	var v stored
 	now := s.now()
 	if read == "" || json.Unmarshal([]byte(read), &v) != nil || v.Ends <= now.UnixMicro() {
-		return l, false, false, errSignIn("this session has ended")
+		return l, "", false, errSignIn("this session has ended")
 	}
+	presented := hashOf(text)
+	exchanged, salt, _ := strings.Cut(v.Previous, " ")
 	switch {
-	case same(fresh, v.Refresh):
-		return v.login(sid), true, true, nil
-	case same(presented, v.Previous):
+	case same(presented, exchanged):
 		if now.Sub(toTime(v.Rotated)) < RefreshGrace {
-			return v.login(sid), false, true, nil
+			if salt != "" { // earlier versions kept none
+				next = string(sid) + "." + successor(text, salt)
+			}
+			return v.login(sid), next, true, nil
 		}
 		if done, err = s.swap(ctx, sid, v.User, read, "", 0); done {
 			err = errStolen()
 		}
-		return l, false, done, err
+		return l, "", done, err
 	case !same(presented, v.Refresh):
-		return l, false, false, errSignIn("the refresh token is not that of this session")
+		return l, "", false, errSignIn("the refresh token is not that of this session")
 	}
-	v.Previous, v.Refresh = v.Refresh, fresh
+	salt, _ = secret()
+	follows := successor(text, salt)
+	v.Previous, v.Refresh = presented+" "+salt, hashOf(follows)
 	v.Seen, v.Rotated, v.Ends = now.UnixMicro(), now.UnixMicro(), endOf(toTime(v.Created), now).UnixMicro()
 	done, err = s.swap(ctx, sid, v.User, read, v.text(), toTime(v.Ends).Sub(now))
-	return v.login(sid), done, done, err
+	return v.login(sid), string(sid) + "." + follows, done, err
 }
 
 func (s *Redis) swap(ctx context.Context, sid id.Session, user id.User, from, to string, life time.Duration) (bool, error) {

@@ -201,13 +201,14 @@ func TestRefreshToken_isExchangedOnceByFiftyAndEndsItsFamilyWhenUsedAgain(t *tes
 			fresh[i] = out.RefreshToken
 			return a, err
 		})
-		won := 0
+		// Whoever asks at once hears of the one exchange; see session.RefreshGrace.
+		given := map[string]bool{}
 		for _, r := range fresh {
 			if r != "" {
-				won++
+				given[r] = true
 			}
 		}
-		oneWins(t, "a refresh token", won, codes)
+		oneWins(t, "a refresh token", len(given), codes)
 	})
 }
 

@@ -120,9 +120,9 @@ type Login struct {
 type Sessions interface {
 	// Begin stores a sign-in and gives its refresh token, which is kept only as a hash.
 	Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error)
-	// Refresh exchanges a refresh token for the next. next is empty when the token was exchanged a few seconds ago: the one who
-	// came first has the next. A token exchanged before that is stolen: the sign-in ends. Whatever is wrong with the token is
-	// fault.Unauthenticated.
+	// Refresh exchanges a refresh token for the next. One that was exchanged a few seconds ago gives the same next one again: two tabs
+	// may ask at once, and a page that is loaded again does not hear what it asked. A token exchanged before that is stolen: the
+	// sign-in ends. Whatever is wrong with the token is fault.Unauthenticated.
 	Refresh(ctx context.Context, token string) (l Login, next string, err error)
 	// Find gives a sign-in that has not ended; else fault.NotFound.
 	Find(ctx context.Context, s id.Session) (Login, error)

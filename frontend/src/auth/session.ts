@@ -89,8 +89,10 @@ export function takeChallenge(hash: string): boolean {
   return true
 }
 
-/** Signs in, or says that the account asks for a second factor too. */
+/** Signs in, or says that the account asks for a second factor too. The answer to what the page asked when it was loaded comes first: it
+ * says that nobody is signed in here. */
 export async function signIn(username: string, password: string): Promise<'in' | 'challenged'> {
+  await running?.catch(() => undefined)
   const answer: Answer = await (await post('/api/auth/login', { username, password })).json()
   challenge = answer.challenge_token ?? ''
   methods = answer.methods ?? ['totp', 'backup_code']

@@ -85,6 +85,16 @@ test('a viewer sees, and is told why nothing can be done', async ({ page, server
   const button = page.getByRole('row', { name: /^tiny/ }).getByRole('button', { name: 'Delete' })
   await expect(button).toHaveAttribute('aria-disabled', 'true')
   await expect(button).toHaveAccessibleDescription(/Ask an administrator/)
+  for (const [place, name] of [
+    ['/images', 'Add an image'],
+    ['/vms', 'Create a VM'],
+  ] as const) {
+    await page.goto(place)
+    await expect(page.getByRole('button', { name })).toHaveAccessibleDescription(/Ask an administrator/)
+    await page.goto(`${place}/new`)
+    await expect(page.getByRole('alert')).toContainText('Ask an administrator')
+    await expectAccessible(page)
+  }
 })
 
 test('makes an account', async ({ page, signIn, allow }) => {

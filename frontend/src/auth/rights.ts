@@ -5,6 +5,8 @@ import { ownerOf, session } from './session.ts'
 
 /** What a role lets somebody see at all: places without it are left out. What can be done to a thing the server says. */
 export type Rights = {
+  /** False until an own role was read: nothing is allowed yet, and nothing refused. */
+  known: boolean
   platform: boolean
   /** See the accounts of everybody; governing them is for administrators. */
   accounts: boolean
@@ -20,9 +22,10 @@ export type Rights = {
   everyone: boolean
 }
 
-function rightsOf(actions: readonly string[]): Rights {
-  const may = (action: string) => actions.includes(action)
+function rightsOf(actions: readonly string[] | undefined): Rights {
+  const may = (action: string) => actions?.includes(action) ?? false
   return {
+    known: actions !== undefined,
     platform: may('platform.read'),
     accounts: may('account.read'),
     tenants: may('tenant.write'),
@@ -49,5 +52,5 @@ export function useRights(): Rights {
   const role = ownerOf(useStore(session))?.role ?? ''
   const known = builtIn[role]
   const { data } = useQuery({ ...roles(), enabled: role !== '' && known === undefined })
-  return rightsOf(known ?? data?.items.find((r) => r.name === role)?.actions ?? [])
+  return rightsOf(known ?? data?.items.find((r) => r.name === role)?.actions)
 }

@@ -6,6 +6,7 @@ import { words } from '../i18n/en/images.ts'
 import { Catalogue } from '../images/catalogue.tsx'
 import { useCreateImage } from '../images/create.ts'
 import { Check, Field } from '../ui/field.tsx'
+import { NotYours } from '../ui/make.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { ErrorView } from '../ui/views.tsx'
 
@@ -15,6 +16,14 @@ export function NewImagePage() {
   const { from = 'upload' } = useSearch({ from: '/shell/images/new' })
   const navigate = useNavigate()
   const done = () => void navigate({ to: '/images' })
+  const { images: write, known } = useRights()
+  if (known && !write)
+    return (
+      <>
+        <PageHead title={w.add} />
+        <NotYours why={words.common.forbidden('image.write')} />
+      </>
+    )
   return (
     <>
       <PageHead title={w.add} />

@@ -1,5 +1,4 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, body, type Image } from '../api/client.ts'
 import { images } from '../api/queries.ts'
@@ -13,6 +12,7 @@ import { useStore } from '../lib/store.ts'
 import { Action } from '../ui/action.tsx'
 import { ConfirmDialog } from '../ui/confirm.tsx'
 import { DataTable } from '../ui/data-table.tsx'
+import { Make } from '../ui/make.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -23,14 +23,13 @@ const w = words.images
 
 export function ImagesPage() {
   const query = useQuery(images())
+  const why = useRights().images ? undefined : words.common.forbidden('image.write')
   const sending = [...useStore(uploads).values()]
   const [leaving, setLeaving] = useState<Image>()
   return (
     <>
       <PageHead title={w.title}>
-        <Link to="/images/new" className="button primary">
-          {w.add}
-        </Link>
+        <Make to="/images/new" label={w.add} why={why} />
       </PageHead>
       <div className="stack">
         {sending.map((u) => (
@@ -42,7 +41,7 @@ export function ImagesPage() {
         <Loaded query={query}>
           {(list) => (
             <>
-              {list.items.length === 0 ? <Empty text={w.empty} /> : <Table list={list.items} remove={setLeaving} />}
+              {list.items.length === 0 ? <Empty text={w.empty} /> : <Table list={list.items} why={why} remove={setLeaving} />}
               <Ready />
             </>
           )}
@@ -53,8 +52,7 @@ export function ImagesPage() {
   )
 }
 
-function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) {
-  const { images: write } = useRights()
+function Table({ list, why, remove }: { list: Image[]; why: string | undefined; remove: (i: Image) => void }) {
   return (
     <DataTable
       label={w.title}
@@ -88,7 +86,7 @@ function Table({ list, remove }: { list: Image[]; remove: (i: Image) => void }) 
             <Action
               label={w.delete}
               className="danger"
-              why={write ? undefined : words.common.forbidden('image.write')}
+              why={why}
               onAction={() => remove(i)}
             />
           </td>

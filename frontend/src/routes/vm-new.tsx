@@ -8,6 +8,7 @@ import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/vms.ts'
 import { gibibytes, mebibytes, parseMebibytes } from '../lib/format.ts'
 import { Check, Field } from '../ui/field.tsx'
+import { NotYours } from '../ui/make.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { ErrorView } from '../ui/views.tsx'
 import { type Machine, MachineFields, machineOf, plain } from '../vm/machine.tsx'
@@ -70,7 +71,7 @@ export function requestOf(d: Draft): { request: Schemas['CreateVM'] } | { faults
 
 export function NewVMPage() {
   const wanted = useSearch({ from: '/shell/vms/new' })
-  const { platform, place } = useRights()
+  const { platform, place, vms: write, known } = useRights()
   const pictures = useQuery(images())
   const wires = useQuery(networks())
   const machines = useQuery({ ...nodes(), enabled: platform })
@@ -105,6 +106,13 @@ export function NewVMPage() {
   }
   const read = requestOf({ ...draft, image })
   const summary = `${draft.cpus} ${w.cpus}, ${draft.memory}`
+  if (known && !write)
+    return (
+      <>
+        <PageHead title={w.title} />
+        <NotYours why={words.common.forbidden('vm.write')} />
+      </>
+    )
   return (
     <>
       <PageHead title={w.title} />

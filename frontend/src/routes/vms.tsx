@@ -12,6 +12,7 @@ import { useMedia } from '../lib/media.ts'
 import { useStore } from '../lib/store.ts'
 import { tagsOf } from '../lib/tags.ts'
 import { statuses, type VMSearch } from '../router.tsx'
+import { Make } from '../ui/make.tsx'
 import { PageHead, Ready } from '../ui/page.tsx'
 import { State } from '../ui/state.tsx'
 import { Time } from '../ui/time.tsx'
@@ -42,9 +43,7 @@ export function VMsPage() {
   return (
     <>
       <PageHead title={w.title}>
-        <Link to="/vms/new" className="button primary">
-          {w.create}
-        </Link>
+        <Make to="/vms/new" label={w.create} why={write ? undefined : words.common.forbidden('vm.write')} />
       </PageHead>
       <Filters search={search} total={query.data?.pages[0]?.total} />
       <BulkPanel />
@@ -56,7 +55,7 @@ export function VMsPage() {
       <Loaded query={query} lines={8}>
         {(data) => {
           const rows = data.pages.flatMap((page) => page.items)
-          if (rows.length === 0) return <NoVMs filtered={filtered} />
+          if (rows.length === 0) return <NoVMs filtered={filtered} write={write} />
           const more = query.hasNextPage && !query.isFetchingNextPage ? () => void query.fetchNextPage() : undefined
           const total = data.pages[0]?.total ?? rows.length
           return (
@@ -109,7 +108,7 @@ function useChoice(search: VMSearch): Choice {
   return { chosen, set, toggle, clear: () => setChosen(new Map()), everything }
 }
 
-function NoVMs({ filtered }: { filtered: boolean }) {
+function NoVMs({ filtered, write }: { filtered: boolean; write: boolean }) {
   return filtered ? (
     <Empty text={w.noMatch}>
       <Link to="/vms" className="button">
@@ -118,9 +117,11 @@ function NoVMs({ filtered }: { filtered: boolean }) {
     </Empty>
   ) : (
     <Empty text={w.empty}>
-      <Link to="/vms/new" className="button primary">
-        {w.create}
-      </Link>
+      {write ? (
+        <Link to="/vms/new" className="button primary">
+          {w.create}
+        </Link>
+      ) : null}
     </Empty>
   )
 }

@@ -34,6 +34,23 @@ test('a long operation goes on while nobody looks, and is still there to be canc
   expect((await api.send('GET', `/api/v1/vms/${id}`)) as object).toMatchObject({ status: 'running' }) // as before
 })
 
+test('an operation that could not be taken back says why, and is undone again once that was removed', async ({ page, server, signIn, api }) => {
+  const { id } = await api.createVM('left-behind')
+  const { items } = (await api.send('GET', `/api/v1/operations?subject=vm/${id}`)) as { items: { id: string }[] }
+  const why = { kind: 'conflict', code: 'disk_busy', message: 'the disk is in use', cause: 'the disk is in use' }
+  server.store('novacron', "update operations set status = 'stuck', step = 2, sentence = 'the disk is in use', problem = ? where id = ?", JSON.stringify(why), items[0]?.id ?? '')
+  await signIn()
+  await page.goto('/operations?status=stuck')
+  const row = page.getByRole('listitem').filter({ hasText: 'left-behind' })
+  await expect(row).toContainText('the disk is in use')
+  await expectAccessible(page)
+  await row.getByRole('button', { name: 'Undo again' }).click()
+  await expect(row.getByRole('button')).toHaveCount(0)
+  await page.getByLabel('Status').selectOption('canceled')
+  await expect(row).toContainText('by ada')
+  await expect(api.send('GET', `/api/v1/vms/${id}`)).rejects.toThrow(/: 404 /) // what the create had made is gone
+})
+
 test('a laptop that slept for an hour wakes on fresh data and acts at once', async ({ page, signIn, api }) => {
   const { id } = await api.createVM('napping')
   // What a sleeping machine leaves: a socket that nobody has closed and nothing comes through.

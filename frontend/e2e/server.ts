@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -38,6 +39,7 @@ export class Server {
   private readonly args: string[]
   private readonly folder: string
   private process: ChildProcess | undefined
+  private readonly nodes: ChildProcess[] = []
   private output = ''
 
   private constructor(folder: string, ports: number[], args: string[], extra: NodeJS.ProcessEnv) {
@@ -112,6 +114,25 @@ export class Server {
     if (code !== 0) throw new Error(`create-user ${name} ended with ${code}: ${told}`)
   }
 
+  /** Makes this machine one more node, with the command that the console shows for it. Guests of that node would be real. */
+  join(command: string) {
+    const [, ...args] = command.trim().split(/\s+/) // behind the name of the program
+    const env = { ...this.env, NOVACRON_DATA_DIR: `${this.folder}/joined` }
+    const node = spawn(binary, args, { env, cwd: repository, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [node.stdout, node.stderr]) stream.on('data', (text) => (this.output += text))
+    this.nodes.push(node)
+  }
+
+  /** Writes into a database behind the server's back what only time or a fault of the machine would have left there. */
+  store(database: 'novacron' | 'sessions', statement: string, ...values: (string | number)[]) {
+    const file = new DatabaseSync(`${this.folder}/${database}.db`, { timeout: 20_000 })
+    try {
+      file.prepare(statement).run(...values)
+    } finally {
+      file.close()
+    }
+  }
+
   /** The link of the newest mail of the kind to the address, as `novacron mail list` shows it while no SMTP server is set. */
   async mailLink(kind: string, to: string): Promise<string> {
     const { stdout } = await promisify(execFile)(binary, ['mail', 'list', '-o', 'json'], { env: this.env })
@@ -132,6 +153,12 @@ export class Server {
   }
 
   async stop() {
+    for (const node of this.nodes) {
+      if (node.exitCode !== null || node.signalCode !== null) continue
+      const gone = once(node, 'exit')
+      node.kill('SIGTERM')
+      await gone
+    }
     const child = this.process
     if (child && this.runs) {
       const gone = once(child, 'exit').then(() => true)

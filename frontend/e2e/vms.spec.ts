@@ -62,6 +62,30 @@ test('the nodes are judged before a VM is made, and the one that is chosen takes
   await expect(page.getByRole('link', { name: node?.name ?? '', exact: true })).toBeVisible()
 })
 
+test('a machine joins with the command that is shown, appears by itself, and is judged beside the first', async ({ own }) => {
+  const { server, page } = await own(['--sim'], { NOVACRON_NODE_NAME: 'first' })
+  await server.createUser('ada', 'administrator')
+  await page.goto('/auth/login?next=/nodes')
+  await page.fill("input[name='username']", 'ada')
+  await page.fill("input[name='password']", password)
+  await page.click("button[type='submit']")
+  await page.getByRole('button', { name: 'Add a node' }).click()
+  await page.getByRole('button', { name: 'Make a join command' }).click()
+  server.join((await page.getByRole('dialog').locator('code').textContent()) ?? '')
+  await page.keyboard.press('Escape')
+  const rows = page.getByRole('row').filter({ has: page.getByRole('link') })
+  await expect(rows).toHaveCount(2, { timeout: 60_000 })
+  await expect(rows.filter({ hasNotText: 'first' })).toContainText('alive', { timeout: 60_000 })
+  await page.goto('/vms/new')
+  const places = page.getByRole('list', { name: 'Where it would run' }).getByRole('listitem')
+  await expect(places).toHaveCount(2)
+  await expect(places.first()).toContainText('would stay free')
+  await page.getByLabel('Memory', { exact: true }).fill('16 TiB') // more than this machine has
+  await expect(places.last()).toContainText(/does not do.*node \S+ has .* free, this-vm needs 16,?384/)
+  await expect(places.first()).toContainText(/first.*would stay free.*chosen/)
+  await expectAccessible(page)
+})
+
 test('a name that is taken is told at the field', async ({ page, signIn, api, allow }) => {
   allow(/status of 409/)
   await api.createVM('taken')

@@ -38,7 +38,7 @@ func Built() bool {
 }
 
 // Handler serves the console's files, and its page for every path that is a place in it. A file that is missing is 404, never
-// the page: a browser with an old page would take the page for a script.
+// the page: a browser with an old page would take the page for a script. Whoever speaks TLS adds Strict-Transport-Security.
 func Handler() http.Handler {
 	files, err := fs.Sub(built, "dist")
 	if err != nil {
@@ -55,13 +55,11 @@ func handler(files fs.FS) http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
+		h.Set("X-XSS-Protection", "1; mode=block")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-		if r.TLS != nil {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		s.serve(w, r)
 	})
 }

@@ -86,6 +86,11 @@ func TestHandler_forbidsInlineScriptsFramesAndOtherHosts(t *testing.T) {
 			t.Errorf("policy lacks %s: %s", part, csp)
 		}
 	}
+	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "X-XSS-Protection": "1; mode=block", "Referrer-Policy": "no-referrer"} {
+		if got := res.Header.Get(header); got != want {
+			t.Errorf("%s: got %q, want %q", header, got, want)
+		}
+	}
 	if strings.Contains(csp, "unsafe") {
 		t.Errorf("policy allows something unsafe: %s", csp)
 	}

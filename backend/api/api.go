@@ -78,6 +78,8 @@ type API struct {
 	desks   *desks
 	spec    []byte
 	docs    []byte
+
+	docsPolicy string // Content-Security-Policy of docs
 }
 
 // New makes the surface. It fails when a route has no rule or a setting makes no sense.

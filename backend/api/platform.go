@@ -40,7 +40,10 @@ func (a *API) addPublic() {
 	})
 	add(a, anyone, "GET /api/ready", op("ready", "Can the server do its work?", tag), a.ready)
 	a.raw(anyone, "GET /api/openapi.json", false, func(w http.ResponseWriter, r *http.Request) { send(w, "application/json", a.spec) })
-	a.raw(anyone, "GET /api/docs", false, func(w http.ResponseWriter, r *http.Request) { send(w, "text/html; charset=utf-8", a.docs) })
+	a.raw(anyone, "GET /api/docs", false, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", a.docsPolicy)
+		send(w, "text/html; charset=utf-8", a.docs)
+	})
 	a.raw(anyone, "GET /.well-known/jwks.json", false, func(w http.ResponseWriter, r *http.Request) {
 		send(w, "application/json", a.Accounts.JWKS())
 		// Verifiers elsewhere may keep the keys for a while; a new key signs nothing before they have it.

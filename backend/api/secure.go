@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// contentPolicy lets a browser that shows an answer load and run nothing.
+const contentPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
 // secure sets the headers that keep browsers from doing harm with an answer.
 func (a *API) secure(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -17,15 +20,21 @@ func (a *API) secure(w http.ResponseWriter, r *http.Request) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Content-Security-Policy", contentPolicy)
 	h.Set("Cache-Control", "no-store")
-	if r.TLS != nil {
-		policy := "max-age=31536000"
-		if a.HSTSSubdomains {
-			policy += "; includeSubDomains"
-		}
-		h.Set("Strict-Transport-Security", policy)
+	a.StayEncrypted(w, r)
+}
+
+// StayEncrypted tells a browser that came by TLS to come by nothing else for a year.
+func (a *API) StayEncrypted(w http.ResponseWriter, r *http.Request) {
+	if r.TLS == nil {
+		return
 	}
+	policy := "max-age=31536000"
+	if a.HSTSSubdomains {
+		policy += "; includeSubDomains"
+	}
+	w.Header().Set("Strict-Transport-Security", policy)
 }
 
 // cors answers browsers of other origins: those on the list may read, preflights are answered here. It reports whether the

@@ -61,6 +61,9 @@ func (s Settings) CheckSecrets() error {
 	if s.GrafanaPassword != "" {
 		check("GRAFANA_PASSWORD", s.GrafanaPassword, minPassword)
 	}
+	if s.ScrapeToken != "" {
+		check("NOVACRON_SCRAPE_TOKEN", s.ScrapeToken, minPassword)
+	}
 	if len(errs) == 0 {
 		return nil
 	}

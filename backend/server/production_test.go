@@ -88,6 +88,7 @@ func TestCheckSecrets_namesTheSecretThatProductionRefuses(t *testing.T) {
 		{"the database's default", func(s *Settings) { s.DatabaseURL = "postgres://u:p0stgres@h/d" }, "POSTGRES_PASSWORD is a known default"},
 		{"Redis without a password", func(s *Settings) { s.RedisURL = "redis://h" }, "REDIS_PASSWORD is missing"},
 		{"Redis with a weak one", func(s *Settings) { s.RedisURL = "redis://:sesame42x@h" }, "REDIS_PASSWORD is weak"},
+		{"a token for scrapers that is guessed", func(s *Settings) { s.ScrapeToken = "my-secret-token-123" }, "NOVACRON_SCRAPE_TOKEN is a known default"},
 		{"a short secret of HS256", func(s *Settings) { s.HS256Secret = "short" }, "NOVACRON_HS256_SECRET"},
 		{"Grafana's default", func(s *Settings) { s.GrafanaPassword = "admin" }, "GRAFANA_PASSWORD is a known default"},
 		{"no signing key", func(s *Settings) { s.SigningKey = "" }, "NOVACRON_SIGNING_KEY is missing"},

@@ -121,6 +121,7 @@ func (s *Server) console() http.Handler {
 			rest.ServeHTTP(w, r)
 			return
 		}
+		s.api.StayEncrypted(w, r)
 		// A connection that the API used before keeps the deadline of its last answer. An error means that none can be set.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTimeout))
 		pages.ServeHTTP(w, r)

@@ -274,7 +274,7 @@ func (s *Server) openAPI(context.Context) error {
 		return err
 	}
 	s.api, err = api.New(api.Deps{App: s.app, Accounts: s.accounts, Limiter: s.sessions, Limits: limits, PublicURL: s.o.PublicURL, HSTSSubdomains: s.o.HSTSSubdomains == "on", AllowedOrigins: s.origins(),
-		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), Ready: s.ready, JoinWith: s.joinWith, Log: s.log})
+		TrustedProxies: proxies, Version: s.o.Version, Metrics: s.metrics(), ScrapeToken: s.o.ScrapeToken, Ready: s.ready, JoinWith: s.joinWith, Log: s.log})
 	return err
 }
 

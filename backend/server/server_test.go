@@ -142,3 +142,25 @@ func TestServer_tellsAScraperOnLoopbackWhatItKnows(t *testing.T) {
 		}
 	}
 }
+
+func TestServer_tellsAScraperElsewhereByTheTokenOfTheSettings(t *testing.T) {
+	t.Setenv("NOVACRON_SCRAPE_TOKEN", "a token of the scraper's own")
+	s, _ := start(t, t.TempDir())
+	defer s.Close()
+	for token, want := range map[string]int{"a token of the scraper's own": http.StatusOK, "another one": http.StatusUnauthorized, "": http.StatusUnauthorized} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Addresses()["api"]+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		r.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("with %q: got %d, want %d", token, res.StatusCode, want)
+		}
+	}
+}

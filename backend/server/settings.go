@@ -62,6 +62,7 @@ type Settings struct {
 	PostgresPassword string // for a DatabaseURL without one
 	RedisPassword    string // for a RedisURL without one
 	GrafanaPassword  string // only checked: Grafana reads it, not NovaCron
+	ScrapeToken      string // with which /metrics is read from another machine; empty: by nobody
 }
 
 // Row is one setting: where it is read from and what it means. Secrets have no Flag: every user of a machine sees the command lines.
@@ -113,6 +114,7 @@ var settingRows = []Row{
 	{"", "AUTH_SECRET", "auth_secret", "", "secret that the key for secrets at rest is derived from", func(s *Settings) *string { return &s.AuthSecret }},
 	{"", "NOVACRON_SIGNING_KEY", "signing_key", "", "RSA key of access tokens, PKCS #8 in base64 (empty: made and kept in the database)", func(s *Settings) *string { return &s.SigningKey }},
 	{"", "NOVACRON_HS256_SECRET", "hs256_secret", "", "secret of a service that signs access tokens of its own with HS256, 32 characters or more (empty: none are taken)", func(s *Settings) *string { return &s.HS256Secret }},
+	{"", "NOVACRON_SCRAPE_TOKEN", "scrape_token", "", "token with which a scraper on another machine reads /metrics (empty: none does)", func(s *Settings) *string { return &s.ScrapeToken }},
 	{"", "POSTGRES_PASSWORD", "postgres_password", "", "password for a database URL without one", func(s *Settings) *string { return &s.PostgresPassword }},
 	{"", "REDIS_PASSWORD", "redis_password", "", "password for a Redis URL without one", func(s *Settings) *string { return &s.RedisPassword }},
 	{"", "GRAFANA_PASSWORD", "grafana_password", "", "password of Grafana's administrator", func(s *Settings) *string { return &s.GrafanaPassword }},

@@ -77,13 +77,15 @@ func TestTLS_isSpokenOnEveryPortFrom12OnAndItsCertificateChangesWithoutARestart(
 			}
 		}
 	}
-	res, err := client(trust).Get("https://" + s.Addresses()["console"] + "/api/health")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if h := res.Header.Get("Strict-Transport-Security"); res.StatusCode != http.StatusOK || !strings.HasPrefix(h, "max-age=") {
-		t.Errorf("health over TLS: got %d with Strict-Transport-Security %q", res.StatusCode, h)
+	for _, page := range []string{"/", "/api/health"} {
+		res, err := client(trust).Get("https://" + s.Addresses()["console"] + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if h := res.Header.Get("Strict-Transport-Security"); res.StatusCode != http.StatusOK || !strings.HasPrefix(h, "max-age=") {
+			t.Errorf("%s over TLS: got %d with Strict-Transport-Security %q", page, res.StatusCode, h)
+		}
 	}
 	ws, _, err := websocket.Dial(t.Context(), fmt.Sprintf("wss://%s/ws/events/v1", s.Addresses()["ws"]), &websocket.DialOptions{HTTPClient: client(trust)})
 	if err != nil {

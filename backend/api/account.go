@@ -68,6 +68,9 @@ func (a *API) addSessions(tag string) {
 	add(a, inPerson, "GET /api/auth/sessions", op("listSessions", "List where one is signed in", tag), func(ctx context.Context, _ *struct{}) (*body[wire.List[wire.Session]], error) {
 		return answer(a.Accounts.Sessions(ctx, caller(ctx)))
 	})
+	add(a, inPerson, "GET /api/auth/sessions/{id}", op("getSession", "Show one session", tag), func(ctx context.Context, in *Ref) (*body[wire.Session], error) {
+		return answer(a.Accounts.Session(ctx, caller(ctx), id.Session(in.ID)))
+	})
 	add(a, inPerson, "DELETE /api/auth/sessions", op("endSessions", "Sign out everywhere", tag), func(ctx context.Context, in *struct {
 		Others bool `query:"others" doc:"Stay signed in here; absent: sign out here too"`
 	}) (*struct{}, error) {

@@ -192,6 +192,12 @@ func TestSessions_areListedAndEnded(t *testing.T) {
 	if other.Current {
 		other = list.Items[1]
 	}
+	var one wire.Session
+	w.must(json.Unmarshal([]byte(w.ask("GET", "/api/auth/sessions/"+string(other.ID), "", token(here)...).text), &one))
+	if d := cmp.Diff(other, one); d != "" {
+		t.Errorf("one of them (-listed +shown):\n%s", d)
+	}
+	w.ask("GET", "/api/auth/sessions/"+string(other.ID), "", token(stranger)...).wants(t, "a look at somebody else's", http.StatusNotFound, "session_not_found")
 	w.ask("DELETE", "/api/auth/sessions/"+string(other.ID), "", token(stranger)...).wants(t, "somebody else's", http.StatusNotFound, "session_not_found")
 	w.ask("DELETE", "/api/auth/sessions/"+string(other.ID), "", token(here)...).wants(t, "one's own", http.StatusNoContent, "")
 	w.ask("GET", "/api/auth/me", "", token(there)...).wants(t, "the ended one", http.StatusUnauthorized, "signed_out")
@@ -411,6 +417,15 @@ func TestLogin_slowsGuessesFromOneNetworkAndLeavesTheOwnerIn(t *testing.T) {
 	}
 	if a := from("198.51.100.200", password); a.StatusCode != http.StatusOK {
 		t.Errorf("the owner where they signed in before: got %d", a.StatusCode)
+	}
+	// Who is on the way, or shares the network with the guesser, has the mailbox.
+	for _, address := range []string{"192.0.2.1", "203.0.113.77"} {
+		w.must(w.accounts.ForgotPassword(ctx, "grace@example.org"))
+		secret, _ := w.mail("reset", "grace@example.org")
+		w.must(w.accounts.ResetPassword(ctx, secret, "purple monkey dishwasher", peerAt(address)))
+		if a := from(address, "purple monkey dishwasher"); a.StatusCode != http.StatusOK {
+			t.Errorf("the owner at %s after a reset by mail: got %d", address, a.StatusCode)
+		}
 	}
 	if _, n := w.mail("device", "grace@example.org"); n == 0 {
 		t.Error("nobody told the owner of the sign-in from a new place")

@@ -48,8 +48,8 @@ func (a *API) addAuth() {
 		return &signInAnswer{Status: http.StatusNoContent, SetCookie: []http.Cookie{a.cookie(ctx, refreshCookie, "", -1)}}, nil
 	})
 	prove := op("prove", "Prove who is there once more, before what asks for it within ten minutes", tag)
-	add(a, inPerson.unkept(), "POST /api/auth/prove", prove, func(ctx context.Context, in *struct{ Body wire.Prove }) (*signInAnswer, error) {
-		s, err := a.Accounts.Prove(ctx, caller(ctx), in.Body.Password, a.refreshToken(ctx, in.Body.RefreshToken))
+	add(a, inPerson.unkept().enrolling(), "POST /api/auth/prove", prove, func(ctx context.Context, in *struct{ Body wire.Prove }) (*signInAnswer, error) {
+		s, err := a.Accounts.Prove(ctx, caller(ctx), in.Body.Password, a.refreshToken(ctx, in.Body.RefreshToken), fromPage(ctx))
 		return a.signedIn(ctx, s, err)
 	})
 	add(a, signedIn.enrolling(), "GET /api/auth/me", op("me", "Who am I?", tag), func(ctx context.Context, _ *struct{}) (*body[wire.User], error) {
@@ -77,7 +77,7 @@ func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*s
 	if token == "" {
 		return &signInAnswer{Status: http.StatusNoContent}, nil
 	}
-	s, err := a.Accounts.Refresh(ctx, token)
+	s, err := a.Accounts.Refresh(ctx, token, fromPage(ctx))
 	return a.signedIn(ctx, s, err)
 }
 
@@ -85,6 +85,9 @@ func (a *API) refresh(ctx context.Context, in *struct{ Body *wire.Refresh }) (*s
 func (a *API) refreshToken(ctx context.Context, given string) string {
 	return cmp.Or(a.shown(ctx, refreshCookie), given)
 }
+
+// fromPage reports whether a page of a browser asks: browsers send an Origin with every POST of one.
+func fromPage(ctx context.Context) bool { return of(ctx).request.Header.Get("Origin") != "" }
 
 // sameSite refuses pages of other origins: a sign-in from there would put this browser into somebody else's account.
 func (a *API) sameSite(ctx context.Context) error {

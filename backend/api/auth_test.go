@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -69,8 +71,28 @@ func TestRefresh(t *testing.T) {
 	a := w.ask("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, first))
 	a.wants(t, "with the token", http.StatusOK, "")
 	cookie := a.Cookies()[0]
-	w.ask("POST", "/api/auth/refresh", "", "Cookie", cookie.Name+"="+cookie.Value).wants(t, "with the cookie", http.StatusOK, "")
+	page := []string{"Cookie", cookie.Name + "=" + cookie.Value, "Origin", "http://localhost:8092"}
+	once := w.ask("POST", "/api/auth/refresh", "", page...)
+	once.wants(t, "with the cookie", http.StatusOK, "")
+	if again := w.ask("POST", "/api/auth/refresh", "", page...); again.StatusCode != http.StatusOK || len(again.Cookies()) != 1 || again.Cookies()[0].Value != once.Cookies()[0].Value {
+		t.Errorf("another page of the browser at once: got %d with cookies %v, want %v", again.StatusCode, again.Cookies(), once.Cookies())
+	}
 	w.ask("POST", "/api/auth/refresh", "", "Cookie", cookie.Name+"=ses-00000000000000000000.garbage").wants(t, "with somebody's cookie", http.StatusUnauthorized, "signed_out")
+}
+
+// Who shows a token for the second time, or the one who did so for the first time, has it from the other.
+func TestRefresh_withATokenThatWasUsedEndsTheSession(t *testing.T) {
+	w := newWorld(t, unlimited, nil)
+	c := w.admin()
+	refresh := func(token string) answer {
+		return w.ask("POST", "/api/auth/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
+	}
+	first := c.Tokens().Refresh
+	var in wire.LoginAnswer
+	w.must(json.Unmarshal([]byte(refresh(first).text), &in))
+	refresh(first).wants(t, "again, at once", http.StatusUnauthorized, "refresh_reused")
+	refresh(in.RefreshToken).wants(t, "the one behind it", http.StatusUnauthorized, "signed_out")
+	w.ask("GET", "/api/auth/me", "", "Authorization", "Bearer "+in.AccessToken).wants(t, "the access token", http.StatusUnauthorized, "signed_out")
 }
 
 func TestLogout_withdrawsTheTokenAndItsSession(t *testing.T) {
@@ -206,6 +228,12 @@ func TestSetup_refusesALinkOnceThereIsAnAdministrator(t *testing.T) {
 	if !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a link from before: got %v", err)
 	}
+	for _, name := range []string{"grace", "nobody"} {
+		for _, email := range []string{"grace@example.org", "nobody@example.org"} {
+			a := w.ask("POST", "/api/auth/setup", fmt.Sprintf(`{"token":"made up","username":%q,"email":%q,"password":%q}`, name, email, password))
+			a.wants(t, "with "+name+" and "+email+", which must not tell who has an account", http.StatusUnauthorized, "setup_invalid")
+		}
+	}
 }
 
 func TestClient_refreshesAnExpiredTokenByItself(t *testing.T) {
@@ -286,7 +314,9 @@ func TestBadInput_getsOneSentenceAndChangesNothing(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	w := newWorld(t, unlimited, func(d *api.Deps) { d.AllowedOrigins = []string{"https://console.example.org"} })
 	a := w.ask("GET", "/api/health", "", "X-Request-Id", "abc-123")
-	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "X-Request-Id": "abc-123"} {
+	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "X-Request-Id": "abc-123", "X-XSS-Protection": "1; mode=block",
+		"Referrer-Policy": "no-referrer", "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()", "Cache-Control": "no-store",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"} {
 		if got := a.Header.Get(header); got != want {
 			t.Errorf("%s: got %q, want %q", header, got, want)
 		}
@@ -367,6 +397,13 @@ func TestDescription_isServed(t *testing.T) {
 	docs := w.ask("GET", "/api/docs", "")
 	if !strings.Contains(docs.text, "/api/v1/vms/{id}/start") || strings.Contains(docs.text, "<script") || strings.Contains(docs.text, "https://") {
 		t.Error("the page does not stand for itself")
+	}
+	_, style, _ := strings.Cut(docs.text, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	policy := docs.Header.Get("Content-Security-Policy")
+	if want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; style == "" || !strings.HasSuffix(policy, want) || strings.Contains(policy, "unsafe") {
+		t.Errorf("its policy is %s, want %s", policy, want)
 	}
 	if keys := w.ask("GET", "/.well-known/jwks.json", ""); !strings.Contains(keys.text, `"RS256"`) {
 		t.Errorf("got %s", keys.text)

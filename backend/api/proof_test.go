@@ -32,7 +32,9 @@ func TestProof_isAskedOfAnOldSessionBeforeWhatCannotBeTakenBack(t *testing.T) {
 	grace := w.admin()
 	w.user("ada", auth.Viewer)
 	w.user("eve", auth.Viewer)
+	w.user("gone", auth.Administrator)
 	head := token(grace)
+	w.ask("PATCH", "/api/v1/users/gone", `{"disabled":true}`, head...).wants(t, "close an administrator", http.StatusOK, "")
 	made := w.ask("POST", "/api/v1/tenants", `{"name":"lab"}`, head...)
 	made.wants(t, "a tenant", http.StatusCreated, "")
 	var k wire.Token
@@ -46,6 +48,8 @@ func TestProof_isAskedOfAnOldSessionBeforeWhatCannotBeTakenBack(t *testing.T) {
 		{"POST", "/api/v1/tokens", `{"name":"more"}`},
 		{"POST", "/api/v1/tokens", `{"name":"tenants","scopes":["tenant.write"]}`},
 		{"DELETE", "/api/v1/tenants/lab", ""},
+		{"PATCH", "/api/v1/users/gone", `{"disabled":false}`},
+		{"POST", "/api/auth/2fa/setup", ""},
 	}
 	ahead.Store(int64(11 * time.Minute))
 	for _, a := range asks {

@@ -80,14 +80,15 @@ func (a *Accounts) Setup(ctx context.Context, r wire.Setup, p Peer) (SignIn, err
 	if err := checkAccount(r.Username, r.Email, r.Password); err != nil {
 		return SignIn{}, err
 	}
+	// Before anything is said of names: with an administrator there no secret is good, and nobody learns here who has an account.
+	refused := fault.New(fault.Unauthenticated, "setup_invalid", "this link was used or has ended; sign in, or get another with `novacron admin setup-link` on the server")
+	if n, err := a.db.CountUsers(ctx, auth.Administrator); err != nil || n > 0 {
+		return SignIn{}, firstError(err, refused)
+	}
 	for _, f := range [...]struct{ field, login string }{{"username", r.Username}, {"email", r.Email}} {
 		if _, err := a.db.UserByLogin(ctx, f.login); err == nil {
 			return SignIn{}, fault.New(fault.Conflict, f.field+"_taken", "there is already an account with %q; pick another %s", f.login, f.field).On(f.field)
 		}
-	}
-	refused := fault.New(fault.Unauthenticated, "setup_invalid", "this link was used or has ended; sign in, or get another with `novacron admin setup-link` on the server")
-	if n, err := a.db.CountUsers(ctx, auth.Administrator); err != nil || n > 0 {
-		return SignIn{}, firstError(err, refused)
 	}
 	content, err := a.sessions.RedeemTicket(ctx, r.Token)
 	if fault.Is(err, fault.Unauthenticated) {

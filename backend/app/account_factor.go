@@ -35,10 +35,14 @@ const (
 	maxCodeBytes = 64
 )
 
-// SetupFactor makes a TOTP secret. It asks for nothing until a code of it was shown.
+// SetupFactor makes a TOTP secret, after proof: who turns a second factor on keeps everybody else out. It asks for nothing until a code of
+// it was shown.
 func (a *Accounts) SetupFactor(ctx context.Context, c auth.Caller) (out wire.FactorSetup, err error) {
 	if a.seal == nil {
 		return out, fault.New(fault.Internal, "seal_missing", "a second factor cannot be kept without the key that encrypts it")
+	}
+	if err := a.proven(ctx, c); err != nil {
+		return out, err
 	}
 	u, err := a.user(ctx, c.User)
 	if err != nil {
@@ -88,6 +92,9 @@ func (a *Accounts) EnableFactor(ctx context.Context, c auth.Caller, code string)
 		}
 		if f.Enabled {
 			return fault.New(fault.Conflict, "second_factor_on", "two-factor authentication is on already")
+		}
+		if err := a.admitOne(ctx, t, g); err != nil {
+			return err
 		}
 		if ok, err := a.spendTOTP(ctx, t, f, code); err != nil || !ok {
 			wrong = err == nil
@@ -263,7 +270,7 @@ func (a *Accounts) VerifyLogin(ctx context.Context, challenge, code string, p Pe
 			return err
 		}
 		g := guardOf("code", "", u, p)
-		if refused = a.admitIn(ctx, &t.Reader, g); refused != nil {
+		if refused = a.admitOne(ctx, t, g); refused != nil {
 			return nil
 		}
 		ok, backup, err := a.spendCode(ctx, t, u, code)

@@ -54,12 +54,15 @@ type guard struct {
 	network   string
 	address   string
 	user      store.User // as it was before the try; without an id: there is no such account
+	vouched   bool       // nothing was guessed: somebody else says who it is
 }
 
+// guardOf counts what was typed as a login under just that, whether or not it is an account's user name or address: under the account's id
+// the waits would tell which names belong together. Where nothing was typed the account is known already.
 func guardOf(what, login string, u store.User, p Peer) guard {
-	who := string(u.ID)
+	who := store.Fold(login)
 	if who == "" {
-		who = store.Fold(login)
+		who = string(u.ID)
 	}
 	n := networkOf(p.Address)
 	return guard{here: hashSecret(strings.Join([]string{what, who, n}, "\x00")), all: hashSecret(strings.Join([]string{what, who}, "\x00")), network: hashSecret(n), address: p.Address, user: u}
@@ -92,16 +95,24 @@ func (a *Accounts) admitIn(ctx context.Context, r *store.Reader, g guard) error 
 	return nil
 }
 
-// failed counts a try in vain, and tells the owner of many.
+// admitOne is admit for the end of a try, right or wrong, until the end of the transaction. Of many tries at once each has found the way
+// free: those that come to their end behind the last free one are refused, so that they tell as little as if they had come later.
+func (a *Accounts) admitOne(ctx context.Context, t *store.Tx, g guard) error {
+	for _, key := range []string{g.all, g.here} {
+		if err := t.Lock(ctx, "failures/"+key); err != nil {
+			return err
+		}
+	}
+	return a.admitIn(ctx, &t.Reader, g)
+}
+
+// failed counts a try in vain that admitOne let through, and tells the owner of many.
 func (a *Accounts) failed(ctx context.Context, t *store.Tx, g guard) error {
 	now := a.now()
 	for _, k := range []struct {
 		key  string
 		free int64
 	}{{g.all, freeTriesAll}, {g.here, freeTries}} {
-		if err := t.Lock(ctx, "failures/"+k.key); err != nil {
-			return err
-		}
 		f, err := t.Failures(ctx, k.key, now)
 		if err != nil {
 			return err
@@ -118,6 +129,17 @@ func (a *Accounts) failed(ctx context.Context, t *store.Tx, g guard) error {
 		}
 	}
 	return nil
+}
+
+// welcomeBack lets who has read the account's mail sign in from here as if it had been so before: guesses of others in this network, or from
+// everywhere, make the owner wait no longer.
+func (a *Accounts) welcomeBack(ctx context.Context, t *store.Tx, u store.User, p Peer) error {
+	for _, login := range []string{u.Username, u.Email} {
+		if err := t.ClearFailures(ctx, guardOf("login", login, u, p).here); err != nil {
+			return err
+		}
+	}
+	return t.SeeDevice(ctx, u.ID, hashSecret(networkOf(p.Address)), hashSecret(""), a.now())
 }
 
 func (a *Accounts) tellOfGuesses(ctx context.Context, t *store.Tx, g guard) error {

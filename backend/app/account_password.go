@@ -9,6 +9,7 @@ import (
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
 	"novacron/backend/notify"
+	"novacron/backend/session"
 	"novacron/backend/store"
 )
 
@@ -39,6 +40,9 @@ func (a *Accounts) ResetPassword(ctx context.Context, token, password string, p 
 			return err
 		}
 		u.Unverified = false // the mail was read
+		if err := a.welcomeBack(ctx, t, u, p); err != nil {
+			return err
+		}
 		return a.setPassword(ctx, t, &u, hash, p.as(u), "user.reset_password")
 	})
 	if err != nil {
@@ -52,7 +56,7 @@ func (a *Accounts) setPassword(ctx context.Context, t *store.Tx, u *store.User, 
 	if err := t.UpdateUser(ctx, u); err != nil {
 		return err
 	}
-	for _, purpose := range []string{purposeReset, purposeEmail} { // whoever had the old password may have asked for them
+	for _, purpose := range []string{purposeReset, purposeEmail, purposeStep} { // whoever had the old password may have asked for them
 		if err := t.DropOneUse(ctx, u.ID, purpose); err != nil {
 			return err
 		}
@@ -107,16 +111,19 @@ func (a *Accounts) reauthenticate(ctx context.Context, c auth.Caller, password s
 	}
 	var ok bool
 	err = a.hashing(ctx, func() (err error) { ok, _, err = auth.Verify(u.PasswordHash, password, a.params); return err })
-	if err != nil || ok {
+	if err != nil {
 		return u, err
 	}
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := a.admitOne(ctx, t, g); err != nil || ok {
+			return err
+		}
 		if err := t.Audit(entry(c, "auth.reauthenticate", u.Tenant, userSubject(u.ID), "password_wrong", nil)); err != nil {
 			return err
 		}
 		return a.failed(ctx, t, g)
 	})
-	if err != nil {
+	if err != nil || ok {
 		return u, err
 	}
 	return u, fault.New(fault.Forbidden, "password_wrong", "the present password is wrong").On("password")
@@ -146,9 +153,19 @@ func (a *Accounts) sessionsOf(ctx context.Context, u id.User, current id.Session
 	}
 	out := wire.List[wire.Session]{Items: make([]wire.Session, len(all)), Total: len(all)}
 	for i, l := range all {
-		out.Items[i] = wire.Session{ID: l.ID, CreatedAt: l.Created, SeenAt: l.Seen, EndsAt: l.Ends, Address: l.Address, Agent: l.Agent, Current: l.ID == current}
+		out.Items[i] = sessionView(l, current)
 	}
 	return out, nil
+}
+
+func sessionView(l session.Login, current id.Session) wire.Session {
+	return wire.Session{ID: l.ID, CreatedAt: l.Created, SeenAt: l.Seen, EndsAt: l.Ends, Address: l.Address, Agent: l.Agent, Current: l.ID == current}
+}
+
+// Session is one of the caller's sessions.
+func (a *Accounts) Session(ctx context.Context, c auth.Caller, s id.Session) (wire.Session, error) {
+	l, err := a.sessionOf(ctx, c.User, s)
+	return sessionView(l, c.Session), err
 }
 
 // EndSession ends one of the caller's sessions.

@@ -13,15 +13,18 @@ import (
 )
 
 // What cannot be taken back or gives the most away asks for proof who is there: a sign-in or the password within the last proofLife, in
-// the session that asks. It is asked before an account or a tenant is deleted, before somebody becomes an administrator, and before an API
-// token is made that can delete either. That token is asked for nothing more, and neither is who acts through the local socket: there is
-// nobody to ask.
+// the session that asks. It is asked before an account or a tenant is deleted, before somebody becomes an administrator, before an API token is
+// made that can delete either, and before an authenticator app is set up. That token is asked for nothing more, and neither is who acts through the local socket: there is
+// nobody to ask. Tokens of another service (session.SharedKeyID) prove nothing.
 const proofLife = 10 * time.Minute
 
 // proven refuses a session that has not shown lately who is there.
 func (a *Accounts) proven(ctx context.Context, c auth.Caller) error {
-	if c.Session == "" {
+	switch {
+	case c.Token != "" || c.Role == auth.System:
 		return nil
+	case c.Session == "":
+		return fault.New(fault.Forbidden, "sign_in_needed", "this asks who is there, which a token of another service does not tell; sign in for it, or use an API token")
 	}
 	l, err := a.sessions.Find(ctx, c.Session)
 	if err != nil || a.now().Sub(l.Created) <= proofLife {
@@ -46,7 +49,8 @@ func proofKey(s id.Session) string { return hashSecret("proof\x00" + string(s)) 
 
 // Prove takes the password once more, for what asks for proof within the next proofLife in this session. The session gets a new access
 // token, and a new refresh token in place of the one that is given and its own. Accounts without a password must have signed in just now.
-func (a *Accounts) Prove(ctx context.Context, c auth.Caller, password, refresh string) (SignIn, error) {
+// page is as in Refresh.
+func (a *Accounts) Prove(ctx context.Context, c auth.Caller, password, refresh string, page bool) (SignIn, error) {
 	u, err := a.reauthenticate(ctx, c, password)
 	if err != nil {
 		return SignIn{}, err
@@ -61,7 +65,7 @@ func (a *Accounts) Prove(ctx context.Context, c auth.Caller, password, refresh s
 		return SignIn{}, err
 	}
 	if of, _, _ := strings.Cut(refresh, "."); of == string(c.Session) {
-		return a.Refresh(ctx, refresh)
+		return a.Refresh(ctx, refresh, page)
 	}
 	return a.grant(ctx, u.ID, c.Session, "")
 }

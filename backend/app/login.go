@@ -163,6 +163,9 @@ func (a *Accounts) refuse(ctx context.Context, g guard, u store.User, login stri
 		c.Name = "somebody"
 	}
 	err := a.db.Tx(ctx, func(t *store.Tx) error {
+		if err := a.admitOne(ctx, t, g); err != nil {
+			return err
+		}
 		e := entry(c, "auth.login", u.Tenant, "", "login_failed", map[string]any{"known": u.ID != ""})
 		if u.ID != "" {
 			e.Subject = userSubject(u.ID)
@@ -178,7 +181,7 @@ func (a *Accounts) refuse(ctx context.Context, g guard, u store.User, login stri
 	return wrongLogin()
 }
 
-// enter goes on with an account whose password was right.
+// enter goes on with an account whose password was right, or for which the OpenID provider vouches.
 func (a *Accounts) enter(ctx context.Context, g guard, u store.User, p Peer) (SignIn, error) {
 	if err := a.letIn(ctx, g, u); err != nil {
 		return SignIn{}, err
@@ -199,10 +202,18 @@ func (a *Accounts) enterProven(ctx context.Context, g guard, u store.User, p Pee
 }
 
 func (a *Accounts) letIn(ctx context.Context, g guard, u store.User) error {
-	if u.Unverified && a.mails {
-		return unverified()
+	err := a.db.Tx(ctx, func(t *store.Tx) error {
+		if !g.vouched {
+			if err := a.admitOne(ctx, t, g); err != nil {
+				return err
+			}
+		}
+		return t.ClearFailures(ctx, g.here)
+	})
+	if err == nil && u.Unverified && a.mails {
+		err = unverified()
 	}
-	return a.db.Tx(ctx, func(t *store.Tx) error { return t.ClearFailures(ctx, g.here) })
+	return err
 }
 
 func unverified() *fault.Error {
@@ -220,10 +231,18 @@ func (a *Accounts) begin(ctx context.Context, u store.User, p Peer) (SignIn, err
 	return a.grant(ctx, u.ID, l.ID, refresh)
 }
 
-// welcome records a sign-in, and tells the owner of one from a device or place that was not seen before.
+// welcome records a sign-in, and tells the owner of one from a device or place that was not seen before. It comes after the session began:
+// a change of the password that is not seen here ends the session with all others.
 func (a *Accounts) welcome(ctx context.Context, u store.User, p Peer) error {
 	network, agent := hashSecret(networkOf(p.Address)), hashSecret(p.Agent)
 	return a.db.Tx(ctx, func(t *store.Tx) error {
+		now, err := t.User(ctx, u.ID)
+		if err := closed(now, err); err != nil {
+			return err
+		}
+		if now.PasswordHash != u.PasswordHash {
+			return fault.New(fault.Conflict, "password_changed", "the password was changed in the meantime; sign in again")
+		}
 		all, _, same, err := t.Devices(ctx, u.ID, network, agent)
 		if err != nil {
 			return err
@@ -269,6 +288,17 @@ func (a *Accounts) rehash(ctx context.Context, u store.User, password string) st
 	if err == nil {
 		err = a.db.Tx(ctx, func(t *store.Tx) error { return t.UpdateUser(ctx, &u) })
 	}
+	if fault.Is(err, fault.Precondition) {
+		// Another sign-in did the same, or the password was changed.
+		now, again := a.db.User(ctx, u.ID)
+		ok := false
+		if again == nil {
+			again = a.hashing(ctx, func() (err error) { ok, _, err = auth.Verify(now.PasswordHash, password, a.params); return err })
+		}
+		if again == nil && ok {
+			return now
+		}
+	}
 	if err != nil {
 		a.app.log.Warn("password was not hashed anew", "caller", u.Username, "err", err)
 		return before
@@ -292,9 +322,14 @@ func (a *Accounts) hashing(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// Refresh exchanges a refresh token.
-func (a *Accounts) Refresh(ctx context.Context, token string) (SignIn, error) {
-	l, next, err := a.sessions.Refresh(ctx, token)
+// Refresh exchanges a refresh token. page: a page of a browser asks, beside which another one may ask with the same token at the same time.
+// Everybody else shows each token once.
+func (a *Accounts) Refresh(ctx context.Context, token string, page bool) (SignIn, error) {
+	grace := time.Duration(0)
+	if page {
+		grace = session.RefreshGrace
+	}
+	l, next, err := a.sessions.Refresh(ctx, token, grace)
 	if err != nil {
 		return SignIn{}, err
 	}

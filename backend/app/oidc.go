@@ -206,6 +206,7 @@ func (a *Accounts) FinishOIDC(ctx context.Context, state, code, browser string, 
 		return SignIn{}, err
 	}
 	g := guardOf("login", u.Username, u, p)
+	g.vouched = true
 	if a.oidc.strong(who) {
 		return a.enterProven(ctx, g, u, p)
 	}

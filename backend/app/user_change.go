@@ -17,11 +17,7 @@ func (a *Accounts) UpdateUser(ctx context.Context, c auth.Caller, ref string, w 
 	if err := auth.May(c, auth.WriteAccount, ""); err != nil {
 		return out, err
 	}
-	if w.Role != nil {
-		if err := a.provenFor(ctx, c, *w.Role); err != nil {
-			return out, err
-		}
-	}
+	proof := a.proven(ctx, c)
 	err = a.db.Tx(ctx, func(t *store.Tx) error {
 		u, err := governed(ctx, t, ref)
 		if err != nil {
@@ -33,6 +29,9 @@ func (a *Accounts) UpdateUser(ctx context.Context, c auth.Caller, ref string, w 
 		before := u
 		set(&u.Role, w.Role)
 		set(&u.Disabled, w.Disabled)
+		if governs(u) && !governs(before) && proof != nil {
+			return proof
+		}
 		if w.Tenant != nil {
 			n, err := findTenant(ctx, &t.Reader, c, *w.Tenant)
 			if err != nil {
@@ -105,9 +104,12 @@ func governed(ctx context.Context, t *store.Tx, ref string) (u store.User, err e
 
 func isUserID(ref string) bool { return strings.HasPrefix(ref, "usr-") && id.Is(ref) }
 
+// governs reports whether the account can act as an administrator.
+func governs(u store.User) bool { return u.Role == auth.Administrator && !u.Disabled }
+
 // keepAnAdministrator refuses the change that takes the last administrator away.
 func keepAnAdministrator(ctx context.Context, t *store.Tx, before store.User) error {
-	if before.Role != auth.Administrator || before.Disabled {
+	if !governs(before) {
 		return nil
 	}
 	n, err := t.CountUsers(ctx, auth.Administrator)

@@ -7,6 +7,7 @@ import (
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
+	"novacron/backend/session"
 	"novacron/backend/store"
 )
 
@@ -55,14 +56,19 @@ func (a *Accounts) EndEverybodysSessions(ctx context.Context, c auth.Caller) err
 
 // endOf ends a session if it is the user's.
 func (a *Accounts) endOf(ctx context.Context, u id.User, s id.Session) error {
-	l, err := a.sessions.Find(ctx, s)
-	if fault.Is(err, fault.NotFound) || err == nil && l.User != u {
-		return fault.New(fault.NotFound, "session_not_found", "this account has no session %.80q; list them to see their ids", s)
-	}
-	if err != nil {
+	if _, err := a.sessionOf(ctx, u, s); err != nil {
 		return err
 	}
 	return a.sessions.End(ctx, s)
+}
+
+// sessionOf finds a session if it is the user's.
+func (a *Accounts) sessionOf(ctx context.Context, u id.User, s id.Session) (session.Login, error) {
+	l, err := a.sessions.Find(ctx, s)
+	if fault.Is(err, fault.NotFound) || err == nil && l.User != u {
+		return session.Login{}, fault.New(fault.NotFound, "session_not_found", "this account has no session %.80q; list them to see their ids", s)
+	}
+	return l, err
 }
 
 func (a *Accounts) governedUser(ctx context.Context, c auth.Caller, ref string, action auth.Action) (u store.User, err error) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"novacron/backend/client"
@@ -46,6 +48,38 @@ func loadSaved() (saved, error) {
 		return s, err
 	}
 	return s, json.Unmarshal(raw, &s)
+}
+
+// lockPoll is how often somebody looks who waits for another command to renew the sign-in: that is a request to the server.
+const lockPoll = 20 * time.Millisecond
+
+// lockSaved keeps other processes from exchanging the tokens of the file. The kernel lets go when the process ends, however it ends.
+func lockSaved(ctx context.Context) (release func(), err error) {
+	dir, err := configDir()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "login.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+		select {
+		case <-time.After(lockPoll):
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		break
+	}
+	f.Close()
+	return nil, fmt.Errorf("lock the saved sign-in: %w", err)
 }
 
 // store replaces the file: a crash leaves the old sign-in or the new one.
@@ -109,6 +143,17 @@ func (s *session) connection() (*client.Client, error) {
 	c, err := client.New(last.URL, last.Tokens)
 	if err != nil {
 		return nil, err
+	}
+	c.Hold = func(ctx context.Context) (client.Tokens, func(), error) {
+		release, err := lockSaved(ctx)
+		if err != nil {
+			return last.Tokens, nil, err
+		}
+		// Of another sign-in, or of none, nothing is taken over.
+		if now, err := loadSaved(); err == nil && now.URL == last.URL && now.User == last.User {
+			last.Tokens = now.Tokens
+		}
+		return last.Tokens, release, nil
 	}
 	c.Saved = func(t client.Tokens) {
 		last.Tokens = t

@@ -58,6 +58,11 @@ func (c *Client) Setup(ctx context.Context, s wire.Setup) (wire.User, error) {
 func (c *Client) Prove(ctx context.Context, password string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	release, err := c.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	var out wire.LoginAnswer
 	raw, err := encode(wire.Prove{Password: password, RefreshToken: c.tokens.Refresh})
 	if err != nil {
@@ -86,10 +91,30 @@ func (c *Client) set(a wire.LoginAnswer) {
 	}
 }
 
+// hold takes the sign-in for an exchange of its tokens, as the last program that did so left it.
+func (c *Client) hold(ctx context.Context) (release func(), err error) {
+	if c.Hold == nil {
+		return func() {}, nil
+	}
+	t, release, err := c.Hold(ctx)
+	if err == nil {
+		c.tokens = t
+	}
+	return release, err
+}
+
 // refresh exchanges the refresh token, unless somebody did since used was the access token.
 func (c *Client) refresh(ctx context.Context, used string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.tokens.Access != used {
+		return nil
+	}
+	release, err := c.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if c.tokens.Access != used {
 		return nil
 	}

@@ -51,6 +51,9 @@ type Client struct {
 	// ActsIn is the tenant that requests act in, by id or name; empty: the account's own one. Set it before the first request.
 	ActsIn string
 
+	// Hold is called before the tokens are exchanged. It keeps other programs that use the same sign-in from exchanging them too, since a
+	// refresh token that is shown twice ends the session, and gives the sign-in as the last of them left it. nil: there are no others.
+	Hold func(context.Context) (t Tokens, release func(), err error)
 	// Saved is called with the new tokens after a refresh. nil: they live as long as the client.
 	Saved func(Tokens)
 	// Limited is called when the server takes no more requests of this account for a while, before the client waits so long and asks

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"novacron/backend/core/id"
@@ -26,11 +27,12 @@ func scanLogin(r row, more ...any) (Login, error) {
 // Begin implements Logins.
 func (s *SQL) Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error) {
 	now := s.now()
-	text, hash := secret()
+	text := firstToken()
+	c := begun(text)
 	l := Login{ID: id.NewSession(), User: user, Created: now.UTC(), Seen: now.UTC(), Ends: now.Add(LoginLifetime).UTC(), Address: address, Agent: cut(agent, maxNoteBytes)}
 	err := s.write(ctx, "begin session", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `insert into session_logins (`+loginColumns+`, refresh, previous, rotated) values ($1, $2, $3, $4, $5, $6, $7, $8, '', 0)`,
-			string(l.ID), string(l.User), l.Created.UnixMicro(), l.Seen.UnixMicro(), l.Ends.UnixMicro(), l.Address, l.Agent, hash)
+		_, err := tx.ExecContext(ctx, `insert into session_logins (`+loginColumns+`, refresh, previous, rotated) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)`,
+			string(l.ID), string(l.User), l.Created.UnixMicro(), l.Seen.UnixMicro(), l.Ends.UnixMicro(), l.Address, l.Agent, c.current, c.past())
 		if err != nil {
 			return err
 		}
@@ -41,49 +43,54 @@ func (s *SQL) Begin(ctx context.Context, user id.User, address, agent string) (L
 	return l, string(l.ID) + "." + text, err
 }
 
-// Refresh implements Logins. What is kept of the exchanged token is its hash and the salt of its successor.
-func (s *SQL) Refresh(ctx context.Context, token string) (l Login, next string, err error) {
+// scanChain reads a sign-in and its chain.
+func scanChain(r row) (l Login, c chain, err error) {
+	var past string
+	var rotated int64
+	l, err = scanLogin(r, &c.current, &past, &rotated)
+	c.read(past)
+	c.rotated = toTime(rotated)
+	return l, c, err
+}
+
+// Refresh implements Logins.
+func (s *SQL) Refresh(ctx context.Context, token string, grace time.Duration) (l Login, next string, err error) {
 	sid, text, ok := strings.Cut(token, ".")
 	if !ok || len(token) > MaxTokenBytes {
 		return l, "", errSignIn("the refresh token is not one of NovaCron's")
 	}
-	presented := hashOf(text)
-	var stolen bool
+	var was claim
+	salt, _ := secret()
 	err = s.write(ctx, "refresh session", func(ctx context.Context, tx *sql.Tx) error {
 		// Writing first takes the row's lock on both engines: of two refreshes at once the second sees the first's outcome.
-		var current, previous string
-		var rotated int64
-		l, err = scanLogin(tx.QueryRowContext(ctx, `update session_logins set seen = seen where id = $1 returning `+loginColumns+`, refresh, previous, rotated`, sid),
-			&current, &previous, &rotated)
+		var c chain
+		l, c, err = scanChain(tx.QueryRowContext(ctx, `update session_logins set seen = seen where id = $1 returning `+loginColumns+`, refresh, previous, rotated`, sid))
 		now := s.now()
-		exchanged, salt, _ := strings.Cut(previous, " ")
-		switch {
-		case errors.Is(err, sql.ErrNoRows) || err == nil && !l.Ends.After(now):
+		if errors.Is(err, sql.ErrNoRows) || err == nil && !l.Ends.After(now) {
 			return errSignIn("this session has ended")
-		case err != nil:
+		}
+		if err != nil {
 			return err
-		case same(presented, exchanged):
-			if now.Sub(toTime(rotated)) < RefreshGrace {
-				if salt != "" { // earlier versions kept none
-					next = sid + "." + successor(text, salt)
-				}
-				return nil
-			}
-			stolen = true
+		}
+		switch was = c.judge(text, now, grace); was {
+		case foreign:
+			return errSignIn("the refresh token is not that of this session")
+		case stolen:
 			_, err = tx.ExecContext(ctx, `delete from session_logins where id = $1`, sid)
 			return err
-		case !same(presented, current):
-			return errSignIn("the refresh token is not that of this session")
+		case twin:
+			if c.salt != "" { // earlier versions kept none
+				next = sid + "." + successor(text, c.salt)
+			}
+			return nil
 		}
-		salt, _ = secret()
-		follows := successor(text, salt)
-		next = sid + "." + follows
+		next, c = sid+"."+successor(text, salt), c.behind(text, salt, now)
 		l.Seen, l.Ends = now.UTC(), endOf(l.Created, now).UTC()
 		_, err = tx.ExecContext(ctx, `update session_logins set seen = $2, ends = $3, refresh = $4, previous = $5, rotated = $2 where id = $1`,
-			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), hashOf(follows), presented+" "+salt)
+			sid, l.Seen.UnixMicro(), l.Ends.UnixMicro(), c.current, c.past())
 		return err
 	})
-	if err == nil && stolen {
+	if err == nil && was == stolen {
 		err = errStolen()
 	}
 	return l, next, err

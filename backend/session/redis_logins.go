@@ -25,13 +25,25 @@ type stored struct {
 	Ends     int64   `json:"ends"`
 	Address  string  `json:"address"`
 	Agent    string  `json:"agent"`
-	Refresh  string  `json:"refresh"`            // hash of the refresh token
-	Previous string  `json:"previous,omitempty"` // hash of the one before it and, behind a space, the salt that led from it to this one
+	Refresh  string  `json:"refresh"`            // hash of the good token
+	Previous string  `json:"previous,omitempty"` // see chain.past
 	Rotated  int64   `json:"rotated,omitempty"`
 }
 
 func (v stored) login(sid id.Session) Login {
 	return Login{ID: sid, User: v.User, Created: toTime(v.Created), Seen: toTime(v.Seen), Ends: toTime(v.Ends), Address: v.Address, Agent: v.Agent}
+}
+
+func (v stored) chain() chain {
+	c := chain{current: v.Refresh, rotated: toTime(v.Rotated)}
+	c.read(v.Previous)
+	return c
+}
+
+// with is the sign-in with another chain.
+func (v stored) with(c chain) stored {
+	v.Refresh, v.Previous = c.current, c.past()
+	return v
 }
 
 func (v stored) text() string {
@@ -69,9 +81,10 @@ return 1`)
 // Begin implements Logins.
 func (s *Redis) Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error) {
 	now := s.now()
-	text, hash := secret()
+	text := firstToken()
 	sid := id.NewSession()
-	v := stored{User: user, Created: now.UnixMicro(), Seen: now.UnixMicro(), Ends: now.Add(LoginLifetime).UnixMicro(), Address: address, Agent: cut(agent, maxNoteBytes), Refresh: hash}
+	v := stored{User: user, Created: now.UnixMicro(), Seen: now.UnixMicro(), Ends: now.Add(LoginLifetime).UnixMicro(), Address: address, Agent: cut(agent, maxNoteBytes)}.
+		with(begun(text))
 	err := s.call(ctx, "begin session", func(ctx context.Context) error {
 		return beginScript.Run(ctx, s.db, []string{sessionKey + string(sid), accountKey + string(user)},
 			v.text(), LoginLifetime.Milliseconds(), v.Created, string(sid), MaxLogins).Err()
@@ -92,17 +105,19 @@ end
 return 1`)
 
 // Refresh implements Logins. A swap that finds another value starts over: of two refreshes at once the second sees the first's
-// outcome. So does one whose own swap was done and its answer lost.
-func (s *Redis) Refresh(ctx context.Context, token string) (l Login, next string, err error) {
+// outcome. A swap whose answer was lost finds its own salt stored, and has succeeded.
+func (s *Redis) Refresh(ctx context.Context, token string, grace time.Duration) (l Login, next string, err error) {
 	sid, text, ok := strings.Cut(token, ".")
 	if !ok || len(token) > MaxTokenBytes {
 		return l, "", errSignIn("the refresh token is not one of NovaCron's")
 	}
+	x := exchange{sid: id.Session(sid), presented: text, grace: grace}
+	x.salt, _ = secret()
 	err = s.call(ctx, "refresh session", func(ctx context.Context) error {
 		for range maxSwaps {
 			var done bool
 			var err error
-			if l, next, done, err = s.refresh(ctx, id.Session(sid), text); err != nil || done {
+			if l, next, done, err = s.refresh(ctx, x); err != nil || done {
 				return err
 			}
 		}
@@ -114,9 +129,25 @@ func (s *Redis) Refresh(ctx context.Context, token string) (l Login, next string
 	return l, next, nil
 }
 
-// refresh tries once to exchange the token with this text for the next. done: the session is as it says.
-func (s *Redis) refresh(ctx context.Context, sid id.Session, text string) (l Login, next string, done bool, err error) {
-	read, err := s.db.Get(ctx, sessionKey+string(sid)).Result()
+// exchange is a refresh that is tried, maybe several times.
+type exchange struct {
+	sid       id.Session
+	presented string // token without the sign-in's id
+	salt      string // that leads to the next one
+	grace     time.Duration
+}
+
+// next is the token that the salt leads to.
+func (x exchange) next(salt string) string {
+	if salt == "" { // earlier versions kept none
+		return ""
+	}
+	return string(x.sid) + "." + successor(x.presented, salt)
+}
+
+// refresh tries once to exchange a token. done: the session is as it says.
+func (s *Redis) refresh(ctx context.Context, x exchange) (l Login, next string, done bool, err error) {
+	read, err := s.db.Get(ctx, sessionKey+string(x.sid)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return l, "", false, err
 	}
@@ -125,29 +156,25 @@ func (s *Redis) refresh(ctx context.Context, sid id.Session, text string) (l Log
 	if read == "" || json.Unmarshal([]byte(read), &v) != nil || v.Ends <= now.UnixMicro() {
 		return l, "", false, errSignIn("this session has ended")
 	}
-	presented := hashOf(text)
-	exchanged, salt, _ := strings.Cut(v.Previous, " ")
-	switch {
-	case same(presented, exchanged):
-		if now.Sub(toTime(v.Rotated)) < RefreshGrace {
-			if salt != "" { // earlier versions kept none
-				next = string(sid) + "." + successor(text, salt)
-			}
-			return v.login(sid), next, true, nil
-		}
-		if done, err = s.swap(ctx, sid, v.User, read, "", 0); done {
+	c := v.chain()
+	if same(x.salt, c.salt) {
+		return v.login(x.sid), x.next(x.salt), true, nil
+	}
+	switch c.judge(x.presented, now, x.grace) {
+	case foreign:
+		return l, "", false, errSignIn("the refresh token is not that of this session")
+	case twin:
+		return v.login(x.sid), x.next(c.salt), true, nil
+	case stolen:
+		if done, err = s.swap(ctx, x.sid, v.User, read, "", 0); done {
 			err = errStolen()
 		}
 		return l, "", done, err
-	case !same(presented, v.Refresh):
-		return l, "", false, errSignIn("the refresh token is not that of this session")
 	}
-	salt, _ = secret()
-	follows := successor(text, salt)
-	v.Previous, v.Refresh = presented+" "+salt, hashOf(follows)
+	v = v.with(c.behind(x.presented, x.salt, now))
 	v.Seen, v.Rotated, v.Ends = now.UnixMicro(), now.UnixMicro(), endOf(toTime(v.Created), now).UnixMicro()
-	done, err = s.swap(ctx, sid, v.User, read, v.text(), toTime(v.Ends).Sub(now))
-	return v.login(sid), string(sid) + "." + follows, done, err
+	done, err = s.swap(ctx, x.sid, v.User, read, v.text(), toTime(v.Ends).Sub(now))
+	return v.login(x.sid), x.next(x.salt), done, err
 }
 
 func (s *Redis) swap(ctx context.Context, sid id.Session, user id.User, from, to string, life time.Duration) (bool, error) {

@@ -61,7 +61,7 @@ func TestRedis_keepsNothingWithoutAnEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, errRefresh := s.Refresh(ctx, token)
+	_, _, errRefresh := s.Refresh(ctx, token, 0)
 	_, errTicket := s.IssueTicket(ctx, []byte("x"))
 	_, errTake := s.Take(ctx, "k", rate.Limit{Events: 5, Window: time.Minute}, 1)
 	if err := errors.Join(errRefresh, errTicket, errTake); err != nil {

@@ -1,5 +1,5 @@
 -- Times are Unix microseconds: they are only ever compared, in both engines alike. "ends" is when a row may be removed.
--- "refresh" is the hash of the refresh token, "previous" that of the one before it and, behind a space, the salt that led from it to this one.
+-- "refresh" and "previous" are what a chain holds (chain.go).
 create table if not exists session_logins (
 	id text primary key,
 	account text not null,

@@ -18,7 +18,7 @@ const (
 	AccessLifetime = 15 * time.Minute    // of an access token: how long a stolen one is of use
 	LoginLifetime  = 30 * 24 * time.Hour // of a sign-in that is not refreshed
 	LongestLogin   = 90 * 24 * time.Hour // of one that is: then the password is asked for again
-	RefreshGrace   = 10 * time.Second    // within this a token that was exchanged is answered as before: two tabs refresh at once, and answers get lost
+	RefreshGrace   = 10 * time.Second    // within this a page's token that was exchanged is answered as before: two pages refresh at once, and answers get lost
 	TicketLifetime = 30 * time.Second    // of a console ticket
 	MaxLogins      = 100                 // sign-ins of one account at once; the oldest gives way
 	MaxTicketBytes = 4 << 10             // of a ticket's content

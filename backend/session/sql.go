@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -186,15 +185,6 @@ func secret() (text, hash string) {
 	rand.Read(raw[:])
 	text = base64.RawURLEncoding.EncodeToString(raw[:])
 	return text, hashOf(text)
-}
-
-// successor is the refresh token that follows the presented one. It takes both to know it: the presented one, of which the store has a
-// hash only, and the salt, which is drawn for this exchange and never leaves the store. So the same can be answered again while nobody
-// can tell the next one from the one before.
-func successor(presented, salt string) string {
-	mac := hmac.New(sha256.New, []byte(salt))
-	mac.Write([]byte(presented))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 func hashOf(text string) string {

@@ -2,7 +2,6 @@ package security
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -189,26 +188,34 @@ func consoles(t *testing.T, servers []*world) {
 
 func TestRefreshToken_isExchangedOnceByFiftyAndEndsItsFamilyWhenUsedAgain(t *testing.T) {
 	pair(t, func(t *testing.T, servers []*world) {
-		var in wire.LoginAnswer
-		servers[0].ask("POST", "/api/auth/login", wire.Login{Username: "root", Password: password}).decode(t, &in)
-		fresh := make([]string, racers)
-		_, codes := race(servers, func(w *world, i int) (answer, error) {
-			a, err := w.try("POST", "/api/auth/refresh", wire.Refresh{RefreshToken: in.RefreshToken})
-			var out wire.LoginAnswer
-			if err == nil && a.StatusCode == http.StatusOK {
-				err = json.Unmarshal([]byte(a.text), &out)
+		for what, c := range map[string]struct {
+			headers []string
+			alive   int
+		}{
+			"programs":           {nil, http.StatusUnauthorized},                            // all but the first show it again
+			"pages of a browser": {[]string{"Origin", "http://localhost:0"}, http.StatusOK}, // they hear of the one exchange; see session.RefreshGrace
+		} {
+			var in wire.LoginAnswer
+			servers[0].ask("POST", "/api/auth/login", wire.Login{Username: "root", Password: password}).decode(t, &in)
+			fresh := make([]string, racers)
+			_, codes := race(servers, func(w *world, i int) (answer, error) {
+				a, err := w.try("POST", "/api/auth/refresh", wire.Refresh{RefreshToken: in.RefreshToken}, c.headers...)
+				if err == nil && len(a.Cookies()) == 1 {
+					fresh[i] = a.Cookies()[0].Value
+				}
+				return a, err
+			})
+			given := map[string]bool{}
+			for _, r := range fresh {
+				if r != "" {
+					given[r] = true
+				}
 			}
-			fresh[i] = out.RefreshToken
-			return a, err
-		})
-		// Whoever asks at once hears of the one exchange; see session.RefreshGrace.
-		given := map[string]bool{}
-		for _, r := range fresh {
-			if r != "" {
-				given[r] = true
+			oneWins(t, "a refresh token, by "+what, len(given), codes)
+			for r := range given {
+				servers[0].ask("POST", "/api/auth/refresh", wire.Refresh{RefreshToken: r}).wants(t, "what the first of "+what+" got", c.alive, "")
 			}
 		}
-		oneWins(t, "a refresh token", len(given), codes)
 	})
 }
 

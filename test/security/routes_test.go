@@ -61,7 +61,7 @@ var routes = map[string]row{
 	"POST /api/v1/roles": {admin, 201, 0, `{"name":"role-$","actions":["vm.read"]}`}, "PATCH /api/v1/roles/{id}": {admin, 409, 0, `{"description":"$"}`}, "DELETE /api/v1/roles/{id}": {admin, 409, 0, ""},
 	"POST /api/auth/prove":  {person, 200, 0, `{"password":"correct horse battery"}`},
 	"POST /api/auth/logout": {ends, 204, 0, ""}, "DELETE /api/auth/sessions": {ends, 204, 0, ""},
-	"GET /api/auth/sessions": {person, 200, 0, ""}, "DELETE /api/auth/sessions/{id}": {person, 404, 0, ""},
+	"GET /api/auth/sessions": {person, 200, 0, ""}, "GET /api/auth/sessions/{id}": {person, 404, 0, ""}, "DELETE /api/auth/sessions/{id}": {person, 404, 0, ""},
 	"POST /api/auth/change-password": {person, 422, 0, `{"current_password":"correct horse battery","new_password":"short"}`},
 	"GET /api/auth/2fa/status":       {person, 200, 0, ""}, "POST /api/auth/2fa/setup": {person, 200, 0, ""},
 	"POST /api/auth/2fa/enable": {person, 404, 0, `{"code":"000000"}`}, "POST /api/auth/2fa/disable": {person, 404, 0, `{"password":"correct horse battery"}`},
@@ -129,7 +129,7 @@ func (v *visitor) headers() (h []string) {
 }
 
 // enrolment is what somebody may do who must turn a second factor on first, beside what is for anyone.
-var enrolment = []string{"POST /api/auth/logout", "GET /api/auth/me", "POST /api/auth/2fa/setup", "POST /api/auth/2fa/enable", "GET /api/auth/2fa/status",
+var enrolment = []string{"POST /api/auth/logout", "POST /api/auth/prove", "GET /api/auth/me", "POST /api/auth/2fa/setup", "POST /api/auth/2fa/enable", "GET /api/auth/2fa/status",
 	"GET /api/auth/passkeys", "POST /api/auth/passkeys/register", "POST /api/auth/passkeys/register/finish"}
 
 // wants is what a visitor gets by the row: a status, and the code of a refusal where its reason matters.

@@ -120,10 +120,10 @@ type Login struct {
 type Sessions interface {
 	// Begin stores a sign-in and gives its refresh token, which is kept only as a hash.
 	Begin(ctx context.Context, user id.User, address, agent string) (Login, string, error)
-	// Refresh exchanges a refresh token for the next. One that was exchanged a few seconds ago gives the same next one again: two tabs
-	// may ask at once, and a page that is loaded again does not hear what it asked. A token exchanged before that is stolen: the
-	// sign-in ends. Whatever is wrong with the token is fault.Unauthenticated.
-	Refresh(ctx context.Context, token string) (l Login, next string, err error)
+	// Refresh exchanges a refresh token for the next. A token that was exchanged before, whenever that was, is stolen: the sign-in ends.
+	// Only the one that was exchanged less than grace ago gives the same next one again: two pages of a browser may ask at once, and a page
+	// that is loaded again does not hear what it asked. Whatever is wrong with the token is fault.Unauthenticated.
+	Refresh(ctx context.Context, token string, grace time.Duration) (l Login, next string, err error)
 	// Find gives a sign-in that has not ended; else fault.NotFound.
 	Find(ctx context.Context, s id.Session) (Login, error)
 	// Of lists the sign-ins of a user that have not ended, newest first.

@@ -98,7 +98,7 @@ func refreshRotates(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
 	l, first := begin(t, s, grace)
 	c.Move(time.Hour)
-	again, second, err := s.Refresh(ctx, first)
+	again, second, err := s.Refresh(ctx, first, 0)
 	must(t, err)
 	if again.ID != l.ID || again.User != grace || second == "" || second == first {
 		t.Fatalf("got session %s of %s and token %q, want %s of %s and another token", again.ID, again.User, second, l.ID, grace)
@@ -106,27 +106,27 @@ func refreshRotates(t *testing.T, open Open, c *Clock) {
 	if want := c.Now().Add(session.LoginLifetime); !again.Ends.Equal(want) {
 		t.Errorf("got end %s, want %s", again.Ends, want)
 	}
-	_, third, err := s.Refresh(ctx, second)
+	_, third, err := s.Refresh(ctx, second, 0)
 	must(t, err)
 	if third == "" {
 		t.Error("the second token was not exchanged")
 	}
 }
 
-// Two tabs ask at once, and a page that is loaded again while it asks does not hear the answer.
+// Two pages ask at once, and a page that is loaded again while it asks does not hear the answer.
 func refreshAgain(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
 	_, first := begin(t, s, grace)
-	_, second, err := s.Refresh(ctx, first)
+	_, second, err := s.Refresh(ctx, first, session.RefreshGrace)
 	must(t, err)
 	c.Move(session.RefreshGrace / 2)
-	l, again, err := open(t, c.Now).Refresh(ctx, first) // by another server, or after a restart
+	l, again, err := open(t, c.Now).Refresh(ctx, first, session.RefreshGrace) // by another server, or after a restart
 	must(t, err)
 	if again != second || l.User != grace {
 		t.Errorf("got next token %q of %s, want %q of %s once more", again, l.User, second, grace)
 	}
 	c.Move(time.Hour)
-	_, third, err := s.Refresh(ctx, again)
+	_, third, err := s.Refresh(ctx, again, session.RefreshGrace)
 	must(t, err)
 	if third == second {
 		t.Error("the second token was not exchanged")
@@ -141,7 +141,7 @@ func refreshRace(t *testing.T, open Open, c *Clock) {
 	for i := range next {
 		all.Go(func() {
 			var err error
-			if _, next[i], err = s.Refresh(ctx, first); err != nil {
+			if _, next[i], err = s.Refresh(ctx, first, session.RefreshGrace); err != nil {
 				t.Error(err)
 			}
 		})
@@ -152,28 +152,51 @@ func refreshRace(t *testing.T, open Open, c *Clock) {
 	}
 }
 
+// refreshStolen shows the token of some exchanges ago: whoever has it, one of two had it from the other.
 func refreshStolen(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
-	l, first := begin(t, s, grace)
-	_, second, err := s.Refresh(ctx, first)
-	must(t, err)
-	c.Move(session.RefreshGrace + time.Second)
-	_, _, err = s.Refresh(ctx, first)
-	wantKind(t, err, fault.Unauthenticated)
-	_, _, err = s.Refresh(ctx, second)
-	wantKind(t, err, fault.Unauthenticated)
-	_, err = s.Find(ctx, l.ID)
-	wantKind(t, err, fault.NotFound)
+	for what, x := range map[string]struct {
+		exchanges int
+		grace     time.Duration // of who shows it
+		passed    time.Duration
+	}{
+		"at once":                         {1, 0, 0},
+		"after the time for pages":        {1, session.RefreshGrace, session.RefreshGrace},
+		"two exchanges later":             {2, 0, time.Minute},
+		"two exchanges later, by a page":  {2, session.RefreshGrace, time.Second},
+		"many exchanges later, by a page": {20, session.RefreshGrace, time.Hour},
+	} {
+		l, first := begin(t, s, grace)
+		last := first
+		for range x.exchanges {
+			var err error
+			_, last, err = s.Refresh(ctx, last, 0)
+			must(t, err)
+		}
+		c.Move(x.passed)
+		_, next, err := s.Refresh(ctx, first, x.grace)
+		if !fault.Is(err, fault.Unauthenticated) || next != "" {
+			t.Errorf("%s: got %q, %v", what, next, err)
+		}
+		if _, _, err = s.Refresh(ctx, last, 0); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: the last token: got %v, want that its session has ended", what, err)
+		}
+		if _, err = s.Find(ctx, l.ID); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: find: got %v", what, err)
+		}
+	}
 }
 
 func refreshForeign(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
 	l, token := begin(t, s, grace)
-	for _, bad := range []string{"", ".", string(l.ID), string(l.ID) + ".", token + "x", "x" + token, "ses-00000000000000000000.aaaa", strings.Repeat("a", 1<<16)} {
-		_, _, err := s.Refresh(ctx, bad)
+	_, others := begin(t, s, grace)
+	_, behind, _ := strings.Cut(others, ".")
+	for _, bad := range []string{"", ".", string(l.ID), string(l.ID) + ".", string(l.ID) + ".a.b", string(l.ID) + "." + behind, "x" + token, "ses-00000000000000000000.aaaa", strings.Repeat("a", 1<<16)} {
+		_, _, err := s.Refresh(ctx, bad, 0)
 		wantKind(t, err, fault.Unauthenticated)
 	}
-	_, _, err := s.Refresh(ctx, token)
+	_, _, err := s.Refresh(ctx, token, 0)
 	must(t, err)
 }
 
@@ -181,7 +204,7 @@ func loginExpires(t *testing.T, open Open, c *Clock) {
 	s := open(t, c.Now)
 	l, token := begin(t, s, grace)
 	c.Move(session.LoginLifetime)
-	_, _, err := s.Refresh(ctx, token)
+	_, _, err := s.Refresh(ctx, token, 0)
 	wantKind(t, err, fault.Unauthenticated)
 	_, err = s.Find(ctx, l.ID)
 	wantKind(t, err, fault.NotFound)
@@ -195,7 +218,7 @@ func loginEnds(t *testing.T, open Open, c *Clock) {
 	l, refresh := begin(t, s, "usr-1")
 	for passed := session.LoginLifetime / 2; passed < session.LongestLogin; passed += session.LoginLifetime / 2 {
 		c.Move(session.LoginLifetime / 2)
-		again, next, err := s.Refresh(t.Context(), refresh)
+		again, next, err := s.Refresh(t.Context(), refresh, 0)
 		must(t, err)
 		if last := l.Created.Add(session.LongestLogin); again.Ends.After(last) {
 			t.Fatalf("after %s it ends at %s, want %s at the latest", passed, again.Ends, last)
@@ -203,7 +226,7 @@ func loginEnds(t *testing.T, open Open, c *Clock) {
 		refresh = next
 	}
 	c.Move(session.LoginLifetime / 2)
-	_, _, err := s.Refresh(t.Context(), refresh)
+	_, _, err := s.Refresh(t.Context(), refresh, 0)
 	wantKind(t, err, fault.Unauthenticated)
 	_, err = s.Find(t.Context(), l.ID)
 	wantKind(t, err, fault.NotFound)
@@ -217,7 +240,7 @@ func endRefusesTokens(t *testing.T, open Open, c *Clock) {
 	must(t, s.End(ctx, l.ID))
 	must(t, s.End(ctx, l.ID))
 	wantKind(t, s.Check(ctx, claims), fault.Unauthenticated)
-	_, _, err := s.Refresh(ctx, token)
+	_, _, err := s.Refresh(ctx, token, 0)
 	wantKind(t, err, fault.Unauthenticated)
 }
 
@@ -258,7 +281,7 @@ func endEverybodys(t *testing.T, open Open, c *Clock) {
 	if len(alive) > 0 {
 		t.Errorf("%d sign-ins are alive", len(alive))
 	}
-	_, _, err = s.Refresh(ctx, tokens[0])
+	_, _, err = s.Refresh(ctx, tokens[0], 0)
 	wantKind(t, err, fault.Unauthenticated)
 	again, _ := begin(t, s, all[0].User)
 	if _, err := s.Find(ctx, again.ID); err != nil {
@@ -495,7 +518,7 @@ func restart(t *testing.T, open Open, c *Clock) {
 	wantKind(t, s.Check(ctx, session.Claims{Token: "tok-1", Session: l.ID}), fault.Unauthenticated)
 	_, err = s.RedeemTicket(ctx, ticket)
 	must(t, err)
-	_, _, err = s.Refresh(ctx, token)
+	_, _, err = s.Refresh(ctx, token, 0)
 	must(t, err)
 }
 

@@ -1,5 +1,6 @@
 import { Navigate, useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
+import { AskedProof } from '../auth/asked.tsx'
 import { enrolled, session, signOut } from '../auth/session.ts'
 import { BackupCodes } from '../factor/codes.tsx'
 import { Enrol } from '../factor/enrol.tsx'
@@ -32,6 +33,7 @@ export function EnrolPage() {
           <button type="button" className="button quiet" onClick={() => void signOut()}>
             {w.signOut}
           </button>
+          <AskedProof />
         </>
       )}
     </Gate>

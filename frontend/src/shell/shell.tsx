@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
+import { AskedProof } from '../auth/asked.tsx'
 import { type Rights, useRights } from '../auth/rights.ts'
 import { placeOf } from '../auth/place.ts'
-import { asked } from '../auth/proof.ts'
 import { ownerOf, session, signOut, type User } from '../auth/session.ts'
 import { words } from '../i18n/en/shell.ts'
 import { useNow } from '../lib/clock.ts'
@@ -19,13 +19,11 @@ import { Places } from './places.tsx'
 import { Brand } from '../ui/brand.tsx'
 
 const w = words.nav
-const Proof = lazy(async () => ({ default: (await import('../auth/proof.tsx')).Proof }))
 const SignInAgain = lazy(async () => ({ default: (await import('../auth/again.tsx')).SignInAgain }))
 
 export function Shell() {
   const client = useQueryClient()
   const now = useStore(session)
-  const proof = useStore(asked)
   const [open, setOpen] = useState(false)
   const path = useLocation({ select: (l) => l.pathname })
   const signedIn = now.status === 'in'
@@ -64,11 +62,7 @@ export function Shell() {
         <Outlet />
       </main>
       <Toasts />
-      {proof ? (
-        <Suspense>
-          <Proof end={proof.end} />
-        </Suspense>
-      ) : null}
+      <AskedProof />
       {now.status === 'out' ? (
         <Suspense>
           <SignInAgain user={user} why={now.reason === 'stolen' ? words.login.stolen : words.login.expired} />

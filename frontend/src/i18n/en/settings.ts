@@ -9,7 +9,7 @@ export const words = {
   present: 'Present password',
   proof: {
     title: 'Is it you?',
-    text: 'This cannot be taken back, or gives somebody every right. Give your password once more; for ten minutes you are not asked again.',
+    text: 'This cannot be taken back, or changes who gets in. Give your password once more; for ten minutes you are not asked again.',
     submit: 'Go on',
   },
   profile: {

@@ -31,6 +31,7 @@ import (
 	"novacron/backend/op"
 	"novacron/backend/session"
 	"novacron/backend/store"
+	"novacron/backend/store/storetest"
 )
 
 var ctx = context.Background()
@@ -86,6 +87,9 @@ func newWorldOn(t testing.TB, limits api.Limits, change func(*api.Deps), databas
 	t.Helper()
 	w := &world{database: database, redis: redis, t: t, dir: t.TempDir(), machine: agenttest.NewWorld(t), limits: limits, change: change, log: &logBuffer{}}
 	w.agent = w.machine.Start(nil)
+	if database == "" {
+		storetest.PutSQLite(t, filepath.Join(w.dir, "db"))
+	}
 	w.start()
 	t.Cleanup(w.halt)
 	return w

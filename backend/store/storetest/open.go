@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +24,40 @@ import (
 // SQLite opens a new database in a temporary folder.
 func SQLite(t testing.TB) *store.DB {
 	t.Helper()
-	return Open(t, store.Options{Path: filepath.Join(t.TempDir(), "novacron.db")})
+	path := filepath.Join(t.TempDir(), "novacron.db")
+	PutSQLite(t, path)
+	return Open(t, store.Options{Path: path})
 }
+
+// PutSQLite writes a new, empty database to the path, for whoever opens it. It is a copy of one that is made once: to make the schema
+// is most of what a new database costs.
+func PutSQLite(t testing.TB, path string) {
+	t.Helper()
+	raw, err := emptySQLite()
+	if err == nil {
+		err = os.WriteFile(path, raw, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("make a database: %v", err)
+	}
+}
+
+var emptySQLite = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "novacron-storetest")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "novacron.db")
+	db, err := store.Open(context.Background(), store.Options{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil { // what the journal holds comes into the file
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // Postgres opens a new database on the PostgreSQL for tests.
 func Postgres(t testing.TB) *store.DB {

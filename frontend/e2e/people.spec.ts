@@ -161,6 +161,14 @@ test('a viewer may look at everything allowed, and no crafted request goes furth
   await page.goto(`/vms/${id}`)
   for (const name of ['Stop', 'Add a disk']) // what the role forbids, where the state would allow it
     await expect(page.getByRole('button', { name, exact: true })).toHaveAccessibleDescription(/the role viewer does not allow vm.write/)
+  await page.goto(`/vms/${id}/console`) // to look on needs no more than to see the VM
+  await expect(page.getByText('Watching', { exact: true })).toBeVisible()
+  await expect(page.locator('.xterm-accessibility')).toContainText('simulated')
+  for (const name of ['Take over', 'Paste as keystrokes'])
+    await expect(page.getByRole('button', { name })).toHaveAccessibleDescription(/does not include this \(vm\.console\)/)
+  await page.goto('/vms')
+  await expect(page.getByRole('columnheader', { name: 'Status' })).toBeVisible()
+  await expect(page.getByRole('columnheader', { name: 'Node' })).toHaveCount(0) // where they run is not told
   await page.goto('/admin/users')
   await expect(page.getByRole('alert')).toContainText(/account\.read/)
   const vic = await new Client(server.url).login('vic')

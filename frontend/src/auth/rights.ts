@@ -13,9 +13,13 @@ export type Rights = {
   tenants: boolean
   audit: boolean
   vms: boolean
+  /** Type into VMs. Whoever sees one may watch. */
+  consoles: boolean
   /** Say where a VM runs. */
   place: boolean
   images: boolean
+  /** Cancel operations, and undo them again. */
+  operations: boolean
   /** Add, cordon and remove machines. */
   nodes: boolean
   /** Govern accounts and make what every tenant sees. */
@@ -31,15 +35,17 @@ function rightsOf(actions: readonly string[] | undefined): Rights {
     tenants: may('tenant.write'),
     audit: may('audit.read'),
     vms: may('vm.write'),
+    consoles: may('vm.console'),
     place: may('vm.pick_node'),
     images: may('image.write'),
+    operations: may('operation.write'),
     nodes: may('node.write'),
     everyone: may('account.write'),
   }
 }
 
 // Of the built-in roles, so that nothing waits for the list; core/auth says the same.
-const writes = ['vm.write', 'image.write']
+const writes = ['vm.write', 'vm.console', 'image.write', 'operation.write']
 const builtIn: Record<string, readonly string[]> = {
   administrator: [...writes, 'platform.read', 'node.write', 'vm.pick_node', 'account.read', 'account.write', 'tenant.write', 'audit.read'],
   operator: [...writes, 'platform.read', 'node.write', 'vm.pick_node'],

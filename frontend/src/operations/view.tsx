@@ -1,6 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api, body, type Operation } from '../api/client.ts'
+import { useRights } from '../auth/rights.ts'
 import { kindWords, words } from '../i18n/en/shell.ts'
 import { useNow } from '../lib/clock.ts'
 import { duration, percent } from '../lib/format.ts'
@@ -68,7 +69,11 @@ function Elapsed({ operation: o }: { operation: Operation }) {
   )
 }
 
+/** Why somebody may not change what an operation does. */
+const useRefusal = () => (useRights().operations ? undefined : words.common.forbidden('operation.write'))
+
 function Cancel({ operation: o }: { operation: Operation }) {
+  const refused = useRefusal()
   const cancel = useMutation({
     mutationFn: () =>
       body(
@@ -82,7 +87,7 @@ function Cancel({ operation: o }: { operation: Operation }) {
   return (
     <Action
       label={asked ? w.cancelling : w.cancel}
-      why={asked ? w.cancelling : undefined}
+      why={asked ? w.cancelling : refused}
       onAction={() => cancel.mutate()}
     />
   )
@@ -90,6 +95,7 @@ function Cancel({ operation: o }: { operation: Operation }) {
 
 /** Takes back what a stuck operation left; the operation that does it comes with its events. */
 function Retry({ operation: o }: { operation: Operation }) {
+  const refused = useRefusal()
   const retry = useMutation({
     mutationFn: () =>
       body(
@@ -100,8 +106,8 @@ function Retry({ operation: o }: { operation: Operation }) {
     onError: toastError,
   })
   if (retry.isSuccess) return null
-  const why = retry.isPending ? w.retrying : undefined
-  return <Action label={why ?? w.retry} why={why} onAction={() => retry.mutate()} />
+  const running = retry.isPending ? w.retrying : undefined
+  return <Action label={running ?? w.retry} why={running ?? refused} onAction={() => retry.mutate()} />
 }
 
 /** A way to what an operation or an event is about, where it has a page; once is the name that it had then. */

@@ -3,6 +3,7 @@ import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import type { VM } from '../api/client.ts'
 import { vm } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { type Kind, Line, type Standing } from '../console/line.ts'
 import type { Combination } from '../console/screen.tsx'
 import { words } from '../i18n/en/vm.ts'
@@ -85,17 +86,19 @@ function Console({ vm: v, kind }: { vm: VM; kind: Kind }) {
   // Functions are values here: React would call them as updates.
   const [offerType] = useState(() => (ready: ((text: string) => void) | null) => setType(() => ready))
   const [offerKeys] = useState(() => (ready: ((combination: Combination) => void) | null) => setKeys(() => ready))
-  const drawn = type !== null
+  const { consoles, known } = useRights()
+  const ready = type !== null && known
 
   useEffect(() => {
-    if (!drawn) return
+    if (!ready) return
     line.onStanding = setStanding
-    void line.open('ask')
+    void line.open(consoles ? 'ask' : 'watch')
     return () => line.close()
-  }, [line, drawn])
+  }, [line, ready, consoles])
 
   const typing = standing.is === 'open' && standing.you === 'typing'
-  const why = typing ? undefined : w.ended
+  const refused = consoles ? undefined : words.common.forbidden('vm.console')
+  const why = typing ? undefined : (refused ?? w.ended)
   return (
     <div ref={root} className="console">
       <div className="row">
@@ -113,7 +116,7 @@ function Console({ vm: v, kind }: { vm: VM; kind: Kind }) {
           {w.fullscreen}
         </button>
       </div>
-      <Prompt standing={standing} line={line} />
+      <Prompt standing={standing} line={line} refused={refused} />
       <Suspense fallback={<Skeleton lines={8} />}>
         {kind === 'serial' ? (
           <Serial line={line} type={offerType} />
@@ -164,8 +167,8 @@ function Status({ standing: s }: { standing: Standing }) {
   )
 }
 
-/** Somebody else has the keyboard: look on, or take it. */
-function Prompt({ standing: s, line }: { standing: Standing; line: Line }) {
+/** Somebody else has the keyboard: look on, or take it. refused: why not. */
+function Prompt({ standing: s, line, refused }: { standing: Standing; line: Line; refused: string | undefined }) {
   const watching = s.is === 'open' && s.you === 'watching'
   if (s.is !== 'in use' && s.is !== 'taken' && !watching) return null
   return (
@@ -177,9 +180,7 @@ function Prompt({ standing: s, line }: { standing: Standing; line: Line }) {
             {w.watch}
           </button>
         )}
-        <button type="button" className="button" onClick={() => void line.open('take')}>
-          {w.take}
-        </button>
+        <Action label={w.take} why={refused} onAction={() => void line.open('take')} />
       </div>
     </div>
   )

@@ -2,6 +2,7 @@ import { useSuspenseQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import type { VM } from '../api/client.ts'
 import { vm } from '../api/queries.ts'
+import { useRights } from '../auth/rights.ts'
 import { words } from '../i18n/en/vm.ts'
 import { mebibytes } from '../lib/format.ts'
 import { Copy } from '../ui/copy.tsx'
@@ -29,21 +30,24 @@ export function VMOverview() {
 }
 
 function Summary({ vm: v }: { vm: VM }) {
+  const { place: placed } = useRights() // told only to who may choose it
   return (
     <section className="card">
       <h2>{w.overview}</h2>
       <dl className="facts">
         <Fact name={w.cpus}>{v.cpus}</Fact>
         <Fact name={w.memory}>{mebibytes(v.memory_mib)}</Fact>
-        <Fact name={w.node}>
-          {v.node_id ? (
-            <Link to="/nodes/$id" params={{ id: v.node_id }}>
-              {v.node}
-            </Link>
-          ) : (
-            words.vms.notPlaced
-          )}
-        </Fact>
+        {placed ? (
+          <Fact name={w.node}>
+            {v.node_id ? (
+              <Link to="/nodes/$id" params={{ id: v.node_id }}>
+                {v.node}
+              </Link>
+            ) : (
+              words.vms.notPlaced
+            )}
+          </Fact>
+        ) : null}
         <Fact name={w.addresses}>
           <span className="mono">{v.addresses.join(', ') || words.common.none}</span>{' '}
           {v.addresses[0] ? <Copy text={v.addresses[0]} /> : null}

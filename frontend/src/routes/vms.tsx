@@ -34,7 +34,7 @@ export function VMsPage() {
     initialData: false,
   })
   const filtered = Boolean(search.status || search.node || search.name || search.tag || search.address || search.tenant)
-  const { vms: write } = useRights()
+  const { vms: write, place } = useRights()
   const choice = useChoice(search)
   const showNow = () => {
     client.setQueryData(['vms', 'behind'], false)
@@ -69,7 +69,7 @@ export function VMsPage() {
                   ) : null}
                 </BulkBar>
               ) : null}
-              <Table rows={rows} total={total} search={search} more={more} choice={write ? choice : undefined} />
+              <Table rows={rows} total={total} search={search} more={more} choice={write ? choice : undefined} placed={place} />
               <Ready />
             </>
           )
@@ -198,10 +198,12 @@ type TableProps = {
   more: (() => void) | undefined
   /** Absent: nothing can be chosen, since nothing could be done. */
   choice: Choice | undefined
+  /** Whether it is told where a VM runs: only to who may choose that. */
+  placed: boolean
 }
 
 /** Only the rows in sight are in the document, however many there are. The next page is read before its rows are reached. */
-function Table({ rows, total, search, more, choice }: TableProps) {
+function Table({ rows, total, search, more, choice, placed }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const cards = useMedia('(max-width: 640px)')
   const stranger = useStrangers()
@@ -220,7 +222,7 @@ function Table({ rows, total, search, more, choice }: TableProps) {
     if (more && last >= rows.length - 50) more()
   }, [last, rows.length, more])
   return (
-    <div ref={scroller} className={`grid-table ${choice ? 'choosing' : ''}`} role="table" aria-label={w.table} aria-rowcount={total + 1} tabIndex={0}>
+    <div ref={scroller} className={`grid-table ${choice ? 'choosing' : ''} ${placed ? '' : 'placeless'}`} role="table" aria-label={w.table} aria-rowcount={total + 1} tabIndex={0}>
       <div role="rowgroup" className="grid-head">
         <div role="row" aria-rowindex={1} className="grid-row">
           {choice ? (
@@ -233,7 +235,7 @@ function Table({ rows, total, search, more, choice }: TableProps) {
               />
             </span>
           ) : null}
-          <Heads search={search} />
+          <Heads search={search} placed={placed} />
         </div>
       </div>
       <div role="rowgroup" className="grid-body" style={{ height: virtual.getTotalSize() }}>
@@ -246,6 +248,7 @@ function Table({ rows, total, search, more, choice }: TableProps) {
               tenant={stranger(row.tenant)}
               index={item.index}
               start={item.start}
+              placed={placed}
               chosen={choice?.chosen.has(row.id) ?? false}
               toggle={choice?.toggle}
             />
@@ -257,12 +260,12 @@ function Table({ rows, total, search, more, choice }: TableProps) {
 }
 
 /** The columns' names change with the order only, not with what the rows show. */
-const Heads = memo(function Heads({ search }: { search: VMSearch }) {
+const Heads = memo(function Heads({ search, placed }: { search: VMSearch; placed: boolean }) {
   return (
     <>
       <Head search={search} field="name" label={words.common.name} />
       <Head search={search} field="status" label={words.common.status} />
-      <Head search={search} field="node" label={w.node} />
+      {placed ? <Head search={search} field="node" label={w.node} /> : null}
       <Head label={w.cpus} search={search} />
       <Head label={w.memory} search={search} />
       <Head label={w.disk} search={search} />
@@ -317,11 +320,12 @@ type RowProps = {
   tenant: string | undefined
   index: number
   start: number
+  placed: boolean
   chosen: boolean
   toggle: ((row: VMSummary) => void) | undefined
 }
 
-const Row = memo(function Row({ row, tenant, index, start, chosen, toggle }: RowProps) {
+const Row = memo(function Row({ row, tenant, index, start, placed, chosen, toggle }: RowProps) {
   return (
     <div role="row" aria-rowindex={index + 2} className={`grid-row ${chosen ? 'chosen' : ''}`} style={{ top: start }}>
       {toggle ? (
@@ -336,9 +340,11 @@ const Row = memo(function Row({ row, tenant, index, start, chosen, toggle }: Row
       <span role="cell" title={row.status_reason || undefined} className="at-status">
         <State word={row.status} />
       </span>
-      <span role="cell" className="muted at-node">
-        {row.node || w.notPlaced}
-      </span>
+      {placed ? (
+        <span role="cell" className="muted at-node">
+          {row.node || w.notPlaced}
+        </span>
+      ) : null}
       <span role="cell" className="figures at-more">
         {row.cpus}
       </span>

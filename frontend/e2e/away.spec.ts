@@ -40,7 +40,8 @@ test('an operation that could not be taken back says why, and is undone again on
   const why = { kind: 'conflict', code: 'disk_busy', message: 'the disk is in use', cause: 'the disk is in use' }
   server.store('novacron', "update operations set status = 'stuck', step = 2, sentence = 'the disk is in use', problem = ? where id = ?", JSON.stringify(why), items[0]?.id ?? '')
   await signIn()
-  await page.goto('/operations?status=stuck')
+  await page.locator('.dashboard').getByRole('link', { name: 'Create VM could not be undone' }).click()
+  await expect(page).toHaveURL(/\/operations\?status=stuck$/)
   const row = page.getByRole('listitem').filter({ hasText: 'left-behind' })
   await expect(row).toContainText('the disk is in use')
   await expectAccessible(page)

@@ -70,7 +70,14 @@ function Items({ counts, nodes, failed }: { counts: VMCounts; nodes: Node[]; fai
       {fresh.map((o) => (
         <li key={o.id}>
           <span>
-            {w.failed(kindWords(o.kind))} <SubjectLink subject={o.subject} once={o.subject_name} />
+            {o.status === 'stuck' ? (
+              <Link to="/operations" search={{ status: 'stuck' }}>
+                {w.stuck(kindWords(o.kind))}
+              </Link>
+            ) : (
+              w.failed(kindWords(o.kind))
+            )}{' '}
+            <SubjectLink subject={o.subject} once={o.subject_name} />
           </span>
           <span className="muted">
             <Time at={o.updated_at} />

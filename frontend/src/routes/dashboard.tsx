@@ -46,7 +46,7 @@ export function DashboardPage() {
       <div className="board">
         <div className="side">
           {counts.data?.total === 0 && write ? <GettingStarted nodes={machines.data?.items} /> : null}
-          <AttentionCard counts={counts} nodes={machines.data?.items ?? []} failed={failed.data?.items ?? []} />
+          <AttentionCard counts={counts} nodes={machines.data?.items ?? []} failed={[...stuckOf(last.data?.items ?? []), ...(failed.data?.items ?? [])]} />
           <section className="card">
             <h2>{w.running}</h2>
             <Loaded query={open} lines={1}>
@@ -89,6 +89,11 @@ export function DashboardPage() {
       {counts.data ? <Ready /> : null}
     </div>
   )
+}
+
+/** Of the recent operations those that could not be taken back, until something is done to the same thing. */
+function stuckOf(recent: Operation[]): Operation[] {
+  return recent.filter((o, i) => o.status === 'stuck' && !recent.slice(0, i).some((later) => later.subject === o.subject))
 }
 
 function Running({ list }: { list: Operation[] }) {

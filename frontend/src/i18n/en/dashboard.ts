@@ -34,6 +34,7 @@ export const words = {
     shared: (part: string, whole: string, ratio: string) => `${part} of ${whole} (${ratio} : 1)`,
     over: 'More is allocated than there is.',
     failed: (kind: string) => `${kind} failed`,
+    stuck: (kind: string) => `${kind} could not be undone`,
     vmsIn: (n: number, state: string) => `${plural(n, 'VM', 'VMs')} in state ${state}`,
     nodeIs: (name: string, state: string) => `Node ${name} is ${state}`,
     diskFull: (name: string) => `The disk of node ${name} is nearly full`,

@@ -184,13 +184,13 @@ func (a *Accounts) TestMail(ctx context.Context, c auth.Caller, to string) (wire
 	return wire.Mail{ID: mail, Kind: notify.Test, To: to, State: string(store.MailQueued), CreatedAt: a.now()}, nil
 }
 
-// RetryMail puts a mail back into the queue, also a dead one.
+// RetryMail puts a mail back into the queue, also a dead one, but none that leaves at this moment.
 func (a *Accounts) RetryMail(ctx context.Context, c auth.Caller, mail string) error {
 	if c.Role != auth.System {
 		return fault.New(fault.Forbidden, "", "mail is governed on the server's machine only")
 	}
 	return a.db.Tx(ctx, func(t *store.Tx) error {
-		if err := t.RetryMail(ctx, mail, "", a.now()); err != nil {
+		if err := t.RequeueMail(ctx, mail, a.now()); err != nil {
 			return err
 		}
 		return audit(t, c, "mail.retry", "", "mail/"+mail, nil)

@@ -81,7 +81,21 @@ func (t *Tx) EndMail(ctx context.Context, mail string, state MailState, reason s
 	return err
 }
 
-// RetryMail puts a mail back into the queue. It also brings a dead one back.
+// RequeueMail puts a mail back into the queue because somebody asks for it, also a dead one. fault.NotFound: there is none, or it was sent.
+// fault.Conflict: it leaves at this moment, and would come twice.
+func (t *Tx) RequeueMail(ctx context.Context, mail string, at time.Time) error {
+	state, err := one(ctx, &t.Reader, notFound("mail", "mail", mail), func(r row) (s MailState, err error) { return s, r.Scan(&s) },
+		"select state from mails where id = $1"+t.lock, mail)
+	if err == nil && state == MailSending {
+		err = fault.New(fault.Conflict, "mail_leaving", "this mail leaves at this moment; look at `novacron mail list` in a few minutes")
+	}
+	if err != nil {
+		return err
+	}
+	return t.RetryMail(ctx, mail, "", at)
+}
+
+// RetryMail puts a mail back into the queue.
 func (t *Tx) RetryMail(ctx context.Context, mail, reason string, at time.Time) error {
 	t.hint("mail")
 	return t.execOne(ctx, notFound("mail", "mail", mail), "update mails set state = $2, reason = $3, not_before = $4, ended_at = null where id = $1 and state <> $5",

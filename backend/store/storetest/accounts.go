@@ -236,17 +236,18 @@ func testMail(t *testing.T, s *suite) {
 		t.Fatalf("a claim that was lost: %v", err)
 	}
 	same(t, "who may send", []bool{begin(first), begin(second)}, []bool{false, true})
+	s.refused("sending a mail again that is leaving", fault.Conflict, "mail_leaving", func(x *store.Tx) error { return x.RequeueMail(s.ctx, first.ID, at) })
 	if _, err := claim(at.Add(time.Hour)); !fault.Is(err, fault.NotFound) {
 		t.Fatalf("a mail that may have left was given out again: %v", err)
 	}
 	s.tx(func(x *store.Tx) error {
 		same(t, "lost mails", must[int](t)(x.BuryLostMail(s.ctx, "perhaps", at.Add(time.Hour))), 1)
-		return x.RetryMail(s.ctx, first.ID, "by hand", at)
+		return x.RequeueMail(s.ctx, first.ID, at)
 	})
 	s.tx(func(x *store.Tx) error { return x.EndMail(s.ctx, first.ID, store.MailSent, "", at) })
 	sent := must[[]store.Mail](t)(s.db.Mails(s.ctx, store.MailSent, 10))[0]
 	same(t, "content of a sent mail", string(sent.Sealed), "")
-	s.refused("sending a sent mail again", fault.NotFound, "mail_not_found", func(x *store.Tx) error { return x.RetryMail(s.ctx, first.ID, "", at) })
+	s.refused("sending a sent mail again", fault.NotFound, "mail_not_found", func(x *store.Tx) error { return x.RequeueMail(s.ctx, first.ID, at) })
 }
 
 func testSecrets(t *testing.T, s *suite) {

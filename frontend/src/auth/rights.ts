@@ -57,6 +57,7 @@ const builtIn: Record<string, readonly string[]> = {
 export function useRights(): Rights {
   const role = ownerOf(useStore(session))?.role ?? ''
   const known = builtIn[role]
-  const { data } = useQuery({ ...roles(), enabled: role !== '' && known === undefined })
-  return rightsOf(known ?? data?.items.find((r) => r.name === role)?.actions)
+  const { data, isError } = useQuery({ ...roles(), enabled: role !== '' && known === undefined })
+  const own = data || isError ? (data?.items.find((r) => r.name === role)?.actions ?? []) : undefined
+  return rightsOf(known ?? own)
 }

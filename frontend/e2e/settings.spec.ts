@@ -217,6 +217,7 @@ test('where a second factor is required, whoever has none turns one on before an
   await api.send('PATCH', `/api/v1/tenants/${strict.id}`, { require_second_factor: true })
   await page.getByRole('link', { name: 'Images' }).click()
   await expect(page).toHaveURL(/\/auth\/enrol\?next=%2Fimages$/)
+  await expect(page.locator('.command code')).toBeVisible() // what this page asked is answered: the answer below is for the next one
   // As of a session whose sign-in is more than ten minutes old: whoever finds it open must not lock its owner out.
   await page.route('**/api/auth/2fa/setup', (route) =>
     route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify({ status: 403, code: 'proof_needed', detail: 'who is there?' }) }),

@@ -366,6 +366,15 @@ func (a *App) AdmitNode(ctx context.Context, n id.Node) error {
 	return err
 }
 
+// AdmitImage lets a node read the images that VMs placed on it need, and no others. fault.Forbidden: none of them needs this one.
+func (a *App) AdmitImage(ctx context.Context, n id.Node, digest string) error {
+	needed, err := a.db.NodeNeeds(ctx, n, digest)
+	if err == nil && !needed {
+		return fault.New(fault.Forbidden, "image_not_needed", "no VM of this node needs the image %s; a node reads the images of its VMs alone", digest)
+	}
+	return err
+}
+
 // NodeFacts stores what a node measured of itself.
 func (a *App) NodeFacts(ctx context.Context, n id.Node, f agent.Facts) error {
 	f.Node = n // whatever it says

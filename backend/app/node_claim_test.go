@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"novacron/backend/core/fault"
+	"novacron/backend/core/id"
 	"novacron/backend/core/node"
 )
 
@@ -41,5 +42,19 @@ func TestClaimNode_showsTheCopyAtTheNode(t *testing.T) {
 	w.must(err)
 	if shown.State != "alive" || !strings.Contains(shown.StateReason, "an agent at 10.0.0.9 was refused") {
 		t.Errorf("the node is %s: %s", shown.State, shown.StateReason)
+	}
+}
+
+func TestAdmitImage_letsANodeReadTheImagesOfItsVMsAlone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	i, err := w.app.Image(w.ctx, w.admin, "tiny")
+	w.must(err)
+	n, other := w.node.ID, "sha256:"+strings.Repeat("7", 64)
+	kind(t, w.app.AdmitImage(w.ctx, n, i.Digest), fault.Forbidden)
+	w.ok(w.app.CreateVM(w.ctx, w.admin, tiny("web-1")))
+	w.must(w.app.AdmitImage(w.ctx, n, i.Digest))
+	for where, digest := range map[id.Node]string{n: other, id.NewNode(): i.Digest} {
+		kind(t, w.app.AdmitImage(w.ctx, where, digest), fault.Forbidden)
 	}
 }

@@ -318,15 +318,25 @@ func (a *App) bring(ctx context.Context, r op.Run, view store.VMView, digests []
 		if len(images) == 0 {
 			return fault.New(fault.Conflict, "image_gone", "an image of %s was deleted in the meantime", view.Name)
 		}
-		i := images[0]
-		err = api.EnsureImage(ctx, agent.ImageRequest{Digest: digest, Bytes: i.Bytes}, func(done float64) {
-			r.Progress((float64(n)+done)/float64(len(digests)), fmt.Sprintf("image %s: %d %%", i.Name, int(done*100)))
+		name := nameFor(view.Tenant, images)
+		err = api.EnsureImage(ctx, agent.ImageRequest{Digest: digest, Bytes: images[0].Bytes}, func(done float64) {
+			r.Progress((float64(n)+done)/float64(len(digests)), fmt.Sprintf("image %s: %d %%", name, int(done*100)))
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// nameFor is what a tenant calls one of the images, which have one content: others may have it under names of their own.
+func nameFor(tenant id.Tenant, same []store.Image) string {
+	for _, i := range same {
+		if i.Tenant == "" || i.Tenant == tenant {
+			return i.Name
+		}
+	}
+	return same[0].Digest
 }
 
 // make waits until the node has made the VM and it is as its user wants it.

@@ -233,7 +233,10 @@ func (s *Server) openHub(nodes *roster) error {
 		Admit: s.app.AdmitNode,
 		Claim: s.app.ClaimNode,
 		Lease: func(ctx context.Context, n id.Node, _ int64) (time.Duration, error) { return s.loops.Renew(ctx, n) },
-		Image: func(ctx context.Context, _ id.Node, digest string) (io.ReadSeekCloser, error) {
+		Image: func(ctx context.Context, n id.Node, digest string) (io.ReadSeekCloser, error) {
+			if err := s.app.AdmitImage(ctx, n, digest); err != nil {
+				return nil, err
+			}
 			return s.openImage(ctx, digest)
 		},
 		OnUp:   func(n id.Node, a agent.API) { s.loops.Up(n, a) },

@@ -48,5 +48,11 @@ func (r *Reader) VMsNeeding(ctx context.Context, digest string) (int, error) {
 		`select count(*) from vms where image = $1 or spec like $2 escape '\'`, digest, contains(digest))
 }
 
+// NodeNeeds reports whether a VM that is placed on the node has the image's content in any of its disks, or starts from it.
+func (r *Reader) NodeNeeds(ctx context.Context, n id.Node, digest string) (bool, error) {
+	return one(ctx, r, nil, func(row row) (ok bool, err error) { return ok, row.Scan(&ok) },
+		`select exists (select 1 from vms where node = $1 and (image = $2 or spec like $3 escape '\'))`, n, digest, contains(digest))
+}
+
 // SaveOperation stores the record as Operations.Save does, beside other changes of the transaction.
 func (t *Tx) SaveOperation(ctx context.Context, r *op.Record) error { return t.saveOperation(ctx, r) }

@@ -132,6 +132,8 @@ func testVMs(t *testing.T, s *suite) {
 	v := s.insertVM("Web-1")
 	got := must[store.VM](t)(s.db.VM(s.ctx, v.ID))
 	same(t, "the VM as read", got, v)
+	same(t, "whether the node needs the image", []bool{must[bool](t)(s.db.NodeNeeds(s.ctx, v.Node, "sha256:aa")), must[bool](t)(s.db.NodeNeeds(s.ctx, v.Node, "sha256:%a")),
+		must[bool](t)(s.db.NodeNeeds(s.ctx, id.NewNode(), "sha256:aa"))}, []bool{true, false, false})
 	same(t, "the VM by its name in another case", must[store.VM](t)(s.db.VMByName(s.ctx, s.tenant, "wEB-1")).ID, v.ID)
 
 	s.refused("a second name in another case", fault.Conflict, "vm_name_taken", func(x *store.Tx) error {

@@ -42,6 +42,7 @@ test('an operation that could not be taken back says why, and is undone again on
   await signIn()
   await page.locator('.dashboard').getByRole('link', { name: 'Create VM could not be undone' }).click()
   await expect(page).toHaveURL(/\/operations\?status=stuck$/)
+  await page.getByRole('heading', { level: 1, name: 'Operations' }).waitFor() // the dashboard stays until the page has come
   const row = page.getByRole('listitem').filter({ hasText: 'left-behind' })
   await expect(row).toContainText('the disk is in use')
   await expectAccessible(page)

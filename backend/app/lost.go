@@ -20,7 +20,7 @@ func (a *App) Expected(ctx context.Context, n id.Node) (map[id.VM]bool, error) {
 			return nil, err
 		}
 		for _, v := range page.Items {
-			if v.SeenState != "" && v.SeenState != vm.SeenAbsent && v.SeenEpoch == v.Epoch {
+			if v.SeenState != "" && v.SeenState != vm.SeenAbsent {
 				all[v.ID] = true
 			}
 		}

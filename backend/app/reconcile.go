@@ -42,7 +42,7 @@ func (a *App) Behind(ctx context.Context, n id.Node) (behind, gone []id.VM, err 
 			case v.Doing != "":
 			case v.Power == vm.Gone:
 				gone = append(gone, v.ID)
-			case v.SeenEpoch < v.Epoch || v.SeenGeneration < v.Generation:
+			case v.Behind:
 				behind = append(behind, v.ID)
 			}
 		}

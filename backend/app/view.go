@@ -37,11 +37,7 @@ func addresses(seen []string, nics []vm.NIC) []string {
 
 // summaryView is a VM in a list. Its status is computed here as everywhere; the stored one serves filters only.
 func summaryView(v store.VMSummary, c auth.Caller) wire.VMSummary {
-	seen := vm.Seen{}
-	if v.SeenEpoch == v.Epoch {
-		seen = vm.Seen{State: v.SeenState, Reason: v.SeenReason}
-	}
-	state, reason := vm.Status(v.Power, seen, doing(v.Doing), answers(v.Node, v.NodeState))
+	state, reason := vm.Status(v.Power, vm.Seen{State: v.SeenState, Reason: v.SeenReason}, doing(v.Doing), answers(v.Node, v.NodeState))
 	return wire.VMSummary{
 		ID: v.ID, Name: v.Name, Tenant: v.Tenant, Node: nodeName(v.NodeName, c), NodeID: nodeName(v.Node, c), Status: state, StatusReason: reason,
 		Addresses: list(v.Addresses), Image: v.Image, CPUs: v.CPUs, MemoryMiB: v.MemoryMiB, DiskGiB: v.DiskGiB,

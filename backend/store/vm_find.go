@@ -49,5 +49,5 @@ func (f *filter) address(begin string, whole bool) {
 	f.args = append(f.args, given, "%"+seen+"%")
 	n := len(f.args)
 	f.where = append(f.where, fmt.Sprintf(`(v.id in (select a.vm from addresses a where a.address like $%d)
-		or (v.id, v.node) in (select r.vm, r.node from vm_seen r where r.addresses like $%d))`, n-1, n))
+		or (v.id, v.node, v.epoch) in (select r.vm, r.node, r.epoch from vm_seen r where r.addresses like $%d))`, n-1, n))
 }

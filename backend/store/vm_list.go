@@ -36,45 +36,49 @@ type Doing struct {
 
 // VMSummary is what a list shows of a VM, and what vm.Status needs, without the whole Spec. Each column costs: 25,000 VMs are listed at once.
 type VMSummary struct {
-	ID                        id.VM
-	Tenant                    id.Tenant
-	Name                      string
-	CPUs, MemoryMiB, DiskGiB  int
-	Image                     string   // digest
-	Power                     vm.Power // wanted
-	Generation, Epoch         int64
-	Node                      id.Node
-	NodeName                  string     // empty: no node, or it is gone
-	NodeState                 node.State // likewise
-	Status                    vm.State
-	StatusReason              string
-	Version                   int64
-	Created                   time.Time
-	SeenState                 vm.RunState // of its node's last report; empty: no report
-	SeenReason                string
-	SeenEpoch, SeenGeneration int64
-	Addresses                 []string // as its node saw them
-	Tags                      []string
-	Doing                     string // kind of the unended operation that acts on it; empty: none does
+	ID                       id.VM
+	Tenant                   id.Tenant
+	Name                     string
+	CPUs, MemoryMiB, DiskGiB int
+	Image                    string   // digest
+	Power                    vm.Power // wanted
+	Node                     id.Node
+	NodeName                 string     // empty: no node, or it is gone
+	NodeState                node.State // likewise
+	Status                   vm.State
+	StatusReason             string
+	Version                  int64
+	Created                  time.Time
+	SeenState                vm.RunState // of its node's last report of the present owner epoch; empty: there is none
+	SeenReason               string
+	Behind                   bool     // that report is of an older generation than is wanted, or there is none
+	Addresses                []string // as that report has them
+	Tags                     []string
+	Doing                    string // kind of the unended operation that acts on it; empty: none does
 }
 
-// vmJoins finds the report of the VM's node and the operation under way, one row each at most.
-const vmJoins = `left join vm_seen s on s.vm = v.id and s.node = v.node
-	left join operations o on o.subject = 'vm/' || v.id and o.ended_at is null`
+// What is joined to a VM, one row each at most: the report of its node, and the operation under way.
+const (
+	seenJoin  = "left join vm_seen s on s.vm = v.id and s.node = v.node"
+	doingJoin = " left join operations o on o.subject = 'vm/' || v.id and o.ended_at is null"
+
+	// A report of an older owner epoch says nothing of the machine that is wanted now.
+	presentJoin = seenJoin + " and s.epoch = v.epoch"
+)
 
 // vmPacked are the columns of a VMSummary in the order in which scanVMSummary takes them; what people and guests wrote comes last.
 var vmPacked = struct{ words, sentences []string }{
 	[]string{
-		"v.id", "v.tenant", "v.cpus", "v.memory_mib", "v.disk_gib", "v.image", "v.wanted_power", "v.generation", "v.epoch", "v.node",
-		"v.status", "v.version", "v.created_at", "coalesce(s.state, '')", "coalesce(s.epoch, 0)", "coalesce(s.generation, 0)",
-		"coalesce(s.addresses, '')", "v.tags", "coalesce(o.kind, '')",
+		"v.id", "v.tenant", "v.cpus", "v.memory_mib", "v.disk_gib", "v.image", "v.wanted_power", "v.node",
+		"v.status", "v.version", "v.created_at", "coalesce(s.state, '')",
+		"case when s.generation >= v.generation then 1 else 0 end", "coalesce(s.addresses, '')", "v.tags", "coalesce(o.kind, '')",
 	},
 	[]string{"v.name", "v.status_reason", "coalesce(s.reason, '')"},
 }
 
 var vmListing = listing[VMSummary]{
 	packed: func(arg int) string { return packed(vmPacked.words, vmPacked.sentences, arg) },
-	table:  "vms v", joins: vmJoins, key: "v.id", order: "name",
+	table:  "vms v", joins: presentJoin + doingJoin, key: "v.id", order: "name",
 	sorts: map[string]sorting[VMSummary]{
 		"name":       {"v.name_folded", func(v VMSummary) string { return Fold(v.Name) }},
 		"created_at": {"v.created_at", func(v VMSummary) string { return v.Created.Format(timeFormat) }},
@@ -89,9 +93,9 @@ func scanVMSummary(r row) (v VMSummary, err error) {
 	u := unpackRow(r, len(vmPacked.words)+len(vmPacked.sentences))
 	v = VMSummary{
 		ID: id.VM(u.text()), Tenant: id.Tenant(u.text()), CPUs: int(u.number()), MemoryMiB: int(u.number()), DiskGiB: int(u.number()),
-		Image: u.text(), Power: vm.Power(u.text()), Generation: u.number(), Epoch: u.number(), Node: id.Node(u.text()),
-		Status: vm.State(u.text()), Version: u.number(), Created: u.time(), SeenState: vm.RunState(u.text()), SeenEpoch: u.number(),
-		SeenGeneration: u.number(), Addresses: u.texts(), Tags: unpackTags(u.text()), Doing: u.text(), Name: u.text(), StatusReason: u.text(), SeenReason: u.text(),
+		Image: u.text(), Power: vm.Power(u.text()), Node: id.Node(u.text()),
+		Status: vm.State(u.text()), Version: u.number(), Created: u.time(), SeenState: vm.RunState(u.text()), Behind: u.number() == 0,
+		Addresses: u.texts(), Tags: unpackTags(u.text()), Doing: u.text(), Name: u.text(), StatusReason: u.text(), SeenReason: u.text(),
 	}
 	return v, u.err
 }
@@ -185,7 +189,7 @@ func (r *Reader) VMViews(ctx context.Context, vms []id.VM) ([]VMView, error) {
 
 const vmViewQuery = "select " + vmColumns + `, coalesce(s.report, ''), coalesce(n.name, ''), coalesce(n.state, ''), coalesce(o.id, ''),
 	coalesce(o.kind, ''), coalesce(o.status, ''), coalesce(o.sentence, ''), coalesce(o.progress, 0)
-	from vms v ` + vmJoins + " left join nodes n on n.id = v.node"
+	from vms v ` + seenJoin + doingJoin + " left join nodes n on n.id = v.node"
 
 func scanVMView(r row) (v VMView, err error) {
 	d := &v.Doing

@@ -276,7 +276,7 @@ func testSeen(t *testing.T, s *suite) {
 	s.tx(func(x *store.Tx) error { return x.InsertVM(s.ctx, &v) })
 	put := func(epoch, seq int64, state vm.RunState) (newer bool) {
 		s.tx(func(x *store.Tx) (err error) {
-			newer, err = x.PutSeen(s.ctx, vm.Seen{VM: v.ID, Node: v.Node, Epoch: epoch, Seq: seq, State: state, Addresses: []string{"10.0.0.7"}})
+			newer, err = x.PutSeen(s.ctx, vm.Seen{VM: v.ID, Node: v.Node, Epoch: epoch, Generation: 3, Seq: seq, State: state, Addresses: []string{"10.0.0.7"}})
 			return err
 		})
 		return newer
@@ -290,8 +290,17 @@ func testSeen(t *testing.T, s *suite) {
 	same(t, "report in the view", []any{view.Seen.State, view.Seen.Epoch, view.Doing.Operation}, []any{vm.SeenRunning, int64(2), o.ID})
 	views := must[[]store.VMView](t)(s.db.VMViews(s.ctx, []id.VM{v.ID, id.NewVM()}))
 	same(t, "views of several, one of them gone", views, []store.VMView{view})
-	l := must[store.List[store.VMSummary]](t)(s.db.ListVMs(s.ctx, store.VMFilter{}, store.Page{}))
-	same(t, "report in the list", []any{l.Items[0].SeenState, l.Items[0].Addresses, l.Items[0].Doing}, []any{vm.SeenRunning, []string{"10.0.0.7"}, "vm.stop"})
+	listed := func(epoch, generation int64) []any {
+		stored := must[store.VM](t)(s.db.VM(s.ctx, v.ID))
+		stored.Epoch, stored.Generation = epoch, generation
+		s.tx(func(x *store.Tx) error { return x.UpdateVM(s.ctx, &stored) })
+		l := must[store.List[store.VMSummary]](t)(s.db.ListVMs(s.ctx, store.VMFilter{}, store.Page{})).Items[0]
+		found := len(s.pages(store.VMFilter{Address: "10.0.0.7", Whole: true}, "", 0))
+		return []any{l.SeenState, l.Addresses, l.Doing, l.Behind, found}
+	}
+	same(t, "report of the present epoch and generation in the list", listed(2, 3), []any{vm.SeenRunning, []string{"10.0.0.7"}, "vm.stop", false, 1})
+	same(t, "report of an older generation in the list", listed(2, 4), []any{vm.SeenRunning, []string{"10.0.0.7"}, "vm.stop", true, 1})
+	same(t, "report of an older epoch in the list", listed(3, 3), []any{vm.RunState(""), []string(nil), "vm.stop", true, 0})
 
 	s.tx(func(x *store.Tx) error {
 		newer := must[bool](t)(x.PutSeen(s.ctx, vm.Seen{VM: id.NewVM(), Node: v.Node, Seq: 1}))

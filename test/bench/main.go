@@ -40,8 +40,8 @@ type part struct {
 var parts = []part{{"passwords", passwords}, {"requests", requests}, {"idle", idle}, {"list", list}, {"create", create}, {"burst", burst}}
 
 // pairs is how often each ratio is taken where nobody says otherwise: two boots in a row differ by a tenth on a busy machine, and the
-// median of so many pairs by a third of that.
-const pairs = 11
+// median of so many pairs by a third of that. A multiple of six, for orders.
+const pairs = 12
 
 func main() {
 	rounds := flag.Int("rounds", pairs, "pairs of runs per ratio")

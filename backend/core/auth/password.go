@@ -30,7 +30,7 @@ type Params struct {
 
 // DefaultParams is above OWASP's floor (19 MiB, two passes, one lane) and takes 50 to 250 ms on one core of the machines
 // that NovaCron runs on.
-var DefaultParams = Params{MemoryKiB: 46 << 10, Passes: 2, Lanes: 1}
+var DefaultParams = Params{MemoryKiB: 46 << 10, Passes: 3, Lanes: 1}
 
 // Limits of parameters found in a stored hash: a damaged or planted row must not take the server's memory.
 const (

@@ -107,7 +107,7 @@ func (x machine) once(ctx context.Context, into *[]time.Duration) error {
 // burstSize is how many VMs are made at once, and burstRounds how often: each takes a minute where guests are emulated.
 const (
 	burstSize   = 20
-	burstRounds = 4
+	burstRounds = 6
 )
 
 // burst compares twenty creates at once with twenty starts of QEMU at once, until the last guest is in userspace.

@@ -149,8 +149,8 @@ func TestImages_areFetchedOnceForAllWhoAskAndResumeAfterABreak(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if !bytes.Equal(w.images.have[r.Digest], raw) || !slices.Equal(offsets, []int64{0, 20_000, 40_000}) {
-		t.Errorf("%d bytes with connections at %v", len(w.images.have[r.Digest]), offsets)
+	if !bytes.Equal(w.images.Bytes(r.Digest), raw) || !slices.Equal(offsets, []int64{0, 20_000, 40_000}) {
+		t.Errorf("%d bytes with connections at %v", len(w.images.Bytes(r.Digest)), offsets)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	simnet "novacron/backend/network/sim"
 	"novacron/backend/storage"
 	simpool "novacron/backend/storage/sim"
+	"novacron/backend/storage/storagetest"
 )
 
 const tinyDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -34,14 +35,14 @@ type world struct {
 	host   *simhost.Host
 	pool   *simpool.Pool
 	net    *simnet.World
-	images *memImages
+	images *storagetest.Images
 	limits Limits
 	now    *gate // of the present agent
 }
 
 func newWorld(t testing.TB, o ...simhost.Options) *world {
 	t.Helper()
-	w := &world{t: t, node: id.NewNode(), dir: t.TempDir(), host: simhost.NewHost(o...), pool: simpool.New(simpool.Config{}), net: &simnet.World{}, images: newMemImages(tinyDigest)}
+	w := &world{t: t, node: id.NewNode(), dir: t.TempDir(), host: simhost.NewHost(o...), pool: simpool.New(simpool.Config{}), net: &simnet.World{}, images: storagetest.NewImages(tinyDigest)}
 	w.limits = Limits{Call: time.Minute, Start: time.Minute, Copy: time.Minute, GuestPoll: time.Hour, GuestPollMax: time.Hour}
 	return w
 }
@@ -266,61 +267,6 @@ func (f gatedFabric) Release(ctx context.Context, v id.VM) error {
 		return err
 	}
 	return f.Fabric.Release(ctx, v)
-}
-
-// memImages is an image cache in memory.
-type memImages struct {
-	mu   sync.Mutex
-	have map[string][]byte
-}
-
-func newMemImages(digests ...string) *memImages {
-	m := &memImages{have: map[string][]byte{}}
-	for _, d := range digests {
-		m.have[d] = nil
-	}
-	return m
-}
-
-func (m *memImages) Has(d string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	_, ok := m.have[d]
-	return ok
-}
-
-func (m *memImages) Get(d string) (storage.Info, error) {
-	if !m.Has(d) {
-		return storage.Info{}, storage.NoImage(d)
-	}
-	return storage.Info{Digest: d, Kernel: "/sim/kernel", Initrd: "/sim/initrd", Disk: hypervisor.File{Path: "/sim/iso", Format: "raw", ReadOnly: true}}, nil
-}
-
-func (m *memImages) List() ([]storage.Info, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []storage.Info
-	for d := range m.have {
-		all = append(all, storage.Info{Digest: d})
-	}
-	return all, nil
-}
-
-func (m *memImages) Receive(_ context.Context, d string, size int64, r io.Reader, progress func(int64)) (storage.Info, error) {
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return storage.Info{}, err
-	}
-	if int64(len(raw)) != size {
-		return storage.Info{}, io.ErrUnexpectedEOF
-	}
-	if progress != nil {
-		progress(size)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.have[d] = raw
-	return storage.Info{Digest: d}, nil
 }
 
 // machine is a VM with two disks and a NIC that shall run.

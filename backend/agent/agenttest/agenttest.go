@@ -4,21 +4,18 @@ package agenttest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
 	"novacron/backend/agent"
 	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
-	"novacron/backend/hypervisor"
 	simhost "novacron/backend/hypervisor/sim"
 	simnet "novacron/backend/network/sim"
-	"novacron/backend/storage"
 	simpool "novacron/backend/storage/sim"
+	"novacron/backend/storage/storagetest"
 )
 
 // Tiny is the digest of an image that every World has.
@@ -31,13 +28,13 @@ type World struct {
 	Host   *simhost.Host
 	Pool   *simpool.Pool
 	Net    *simnet.World
-	Images *Images
+	Images *storagetest.Images
 	t      testing.TB
 }
 
 // NewWorld makes a machine without guests, in a folder of the test.
 func NewWorld(t testing.TB, o ...simhost.Options) *World {
-	return &World{Node: id.NewNode(), Dir: t.TempDir(), Host: simhost.NewHost(o...), Pool: simpool.New(simpool.Config{}), Net: &simnet.World{}, Images: NewImages(Tiny), t: t}
+	return &World{Node: id.NewNode(), Dir: t.TempDir(), Host: simhost.NewHost(o...), Pool: simpool.New(simpool.Config{}), Net: &simnet.World{}, Images: storagetest.NewImages(Tiny), t: t}
 }
 
 // Start starts an agent on the machine; change may adjust its options and may be nil. The test closes it.
@@ -66,71 +63,4 @@ func (w *World) Start(change func(*agent.Options)) *agent.Agent {
 func Machine(name string) vm.Machine {
 	return vm.Machine{ID: id.NewVM(), Name: name, Tenant: id.NewTenant(), Epoch: 1, Generation: 1, Role: vm.Run, Power: vm.On, Boot: 1, GraceS: 5,
 		Arch: vm.X86_64, Firmware: vm.BIOS, CPUs: 1, MemoryMiB: 64, Disks: []vm.Disk{{ID: id.NewVolume(), SizeGiB: 2, Image: Tiny}}, Seed: vm.Seed{Hostname: name}}
-}
-
-// Images is an image cache in memory.
-type Images struct {
-	mu   sync.Mutex
-	have map[string][]byte
-}
-
-// NewImages makes a cache that has empty images of the digests.
-func NewImages(digests ...string) *Images {
-	m := &Images{have: map[string][]byte{}}
-	for _, d := range digests {
-		m.have[d] = nil
-	}
-	return m
-}
-
-// Has implements agent.Images.
-func (m *Images) Has(digest string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	_, ok := m.have[digest]
-	return ok
-}
-
-// Bytes gives what was received of an image.
-func (m *Images) Bytes(digest string) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.have[digest]
-}
-
-// Get implements agent.Images.
-func (m *Images) Get(digest string) (storage.Info, error) {
-	if !m.Has(digest) {
-		return storage.Info{}, storage.NoImage(digest)
-	}
-	return storage.Info{Digest: digest, Kernel: "/sim/kernel", Disk: hypervisor.File{Path: "/sim/iso", Format: "raw", ReadOnly: true}}, nil
-}
-
-// List implements agent.Images.
-func (m *Images) List() ([]storage.Info, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	all := make([]storage.Info, 0, len(m.have))
-	for d := range m.have {
-		all = append(all, storage.Info{Digest: d})
-	}
-	return all, nil
-}
-
-// Receive implements agent.Images. It checks the length only.
-func (m *Images) Receive(_ context.Context, digest string, size int64, r io.Reader, progress func(int64)) (storage.Info, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, size+1))
-	if err != nil {
-		return storage.Info{}, err
-	}
-	if int64(len(raw)) != size {
-		return storage.Info{}, io.ErrUnexpectedEOF
-	}
-	if progress != nil {
-		progress(size)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.have[digest] = raw
-	return storage.Info{Digest: digest}, nil
 }

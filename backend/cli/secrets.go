@@ -44,9 +44,10 @@ func tlsCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "tls", Short: "Make certificates", GroupID: "run", Args: cobra.NoArgs}
 	create := &cobra.Command{
 		Use: "self-signed", Short: "Make a key and a certificate that no authority has signed", Args: exactArgs(),
-		Long: "Write tls.key and tls.crt into a folder. Browsers warn of such a certificate until it is among their trusted ones. A running server takes a new\n" +
-			"certificate within seconds.",
-		Example: "  novacron tls self-signed --host cloud.example.org --dir /etc/novacron",
+		Long: "Write tls.key and tls.crt into a folder. Browsers warn of such a certificate until it is among their trusted ones; this command trusts it where\n" +
+			"SSL_CERT_FILE names a copy of tls.crt. A running server takes a new certificate within seconds.",
+		Example: "  novacron tls self-signed --host cloud.example.org --dir /etc/novacron\n" +
+			"  SSL_CERT_FILE=/etc/novacron/tls.crt novacron login https://cloud.example.org:8090 --username ana",
 		RunE: func(*cobra.Command, []string) error {
 			if len(hosts) == 0 {
 				name, err := os.Hostname()

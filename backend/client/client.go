@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -255,6 +256,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fault.Wrap(err, fault.Unavailable, "server_untrusted", "the certificate of %s is not trusted here (%s); set SSL_CERT_FILE to the server's tls.crt, or to that of its authority, and use a name that it is for", c.base, untrusted.Err)
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fault.Wrap(err, fault.Unavailable, "server_without_tls", "%s does not speak TLS; write the address with http://", c.base)
+	}
 	return fault.Wrap(err, fault.Unavailable, "server_unreachable", "no NovaCron server answers at %s; start it with `novacron up`, or check the address", c.base)
 }
 
@@ -262,7 +269,11 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 func problem(res *http.Response, raw []byte) error {
 	var p wire.Problem
 	if json.Unmarshal(raw, &p) != nil || p.Detail == "" {
-		return fault.New(kindOf(res.StatusCode), "", "the server answered %s", res.Status)
+		way := "check the address, and what stands in front of the server"
+		if res.Request.URL.Scheme == "http" && bytes.Contains(raw, []byte("HTTPS server")) { // the words of Go and of other makers
+			way = "it speaks TLS: write the address with https://"
+		}
+		return fault.New(kindOf(res.StatusCode), "", "%s answered %s, which is not how NovaCron answers; %s", res.Request.URL.Host, res.Status, way)
 	}
 	e := &Error{Problem: p, Fault: fault.New(kindOf(res.StatusCode), p.Code, "%s", p.Detail).On(p.Field)}
 	if s, err := time.ParseDuration(res.Header.Get("Retry-After") + "s"); err == nil {

@@ -1,9 +1,12 @@
 package client
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +48,29 @@ func TestClient_waitsForALimitWhenItIsToldTo(t *testing.T) {
 func TestClient_tellsALimitWhenNobodyWaits(t *testing.T) {
 	if _, err := limits(t, 1).VM(t.Context(), "web-1"); !fault.Is(err, fault.RateLimited) {
 		t.Errorf("got %v, want the refusal", err)
+	}
+}
+
+func TestClient_saysWhatIsWrongWithAnAddressThatAnswers(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<h1>not here</h1>", http.StatusNotFound) })
+	plain, secure := httptest.NewServer(page), httptest.NewUnstartedServer(page)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of handshakes that fail
+	secure.StartTLS()
+	defer plain.Close()
+	defer secure.Close()
+	for address, want := range map[string]string{
+		plain.URL:  "which is not how NovaCron answers; check the address",
+		secure.URL: "is not trusted here (x509: certificate signed by unknown authority); set SSL_CERT_FILE",
+		strings.Replace(plain.URL, "http:", "https:", 1):  "does not speak TLS; write the address with http://",
+		strings.Replace(secure.URL, "https:", "http:", 1): "speaks TLS: write the address with https://",
+	} {
+		c, err := New(address, Tokens{Access: "token"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.VM(t.Context(), "web-1"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want that it %s", address, err, want)
+		}
 	}
 }
 

@@ -107,8 +107,12 @@ const (
 )
 
 // WriteSelfSigned makes a key (0600) and a certificate for the hosts (names and addresses) that is good for so many days, and writes both
-// into dir. Existing files are refused, or with force replaced; a running server takes the new ones within seconds.
+// into dir. Existing files are refused, or with force replaced; a running server takes the new ones within seconds. Both paths come back
+// absolute.
 func WriteSelfSigned(dir string, hosts []string, days int, force bool, now time.Time) (cert, key string, err error) {
+	if dir, err = filepath.Abs(dir); err != nil { // the settings are read in other folders
+		return "", "", err
+	}
 	cert, key = filepath.Join(dir, SelfSignedCert), filepath.Join(dir, SelfSignedKey)
 	if len(hosts) == 0 || days < 1 || days > MaxCertDays {
 		return "", "", fmt.Errorf("a certificate needs a host and lasts 1 to %d days", MaxCertDays)

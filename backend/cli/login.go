@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"novacron/backend/client"
 	"novacron/backend/core/fault"
@@ -47,7 +44,10 @@ func loadSaved() (saved, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, json.Unmarshal(raw, &s)
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("saved sign-in: %w; run `novacron login` again", err)
+	}
+	return s, nil
 }
 
 // lockPoll is how often somebody looks who waits for another command to renew the sign-in: that is a request to the server.
@@ -114,12 +114,6 @@ func (s *session) client() (*client.Client, error) {
 	return c, nil
 }
 
-// asks reports whether somebody is there to answer.
-func (s *session) asks() bool {
-	f, ok := s.in.(*os.File)
-	return ok && isTerminal(f)
-}
-
 // connection is from the environment where both variables are set, else from the last sign-in.
 func (s *session) connection() (*client.Client, error) {
 	address, token := os.Getenv("NOVACRON_URL"), os.Getenv("NOVACRON_TOKEN")
@@ -134,7 +128,7 @@ func (s *session) connection() (*client.Client, error) {
 		return nil, fault.New(fault.Unauthenticated, "not_signed_in", "you are not signed in; run `novacron login URL --username NAME`, or set NOVACRON_URL and NOVACRON_TOKEN")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("saved sign-in: %w; run `novacron login` again", err)
+		return nil, err
 	}
 	if address != "" && strings.TrimRight(address, "/") != strings.TrimRight(last.URL, "/") {
 		// A token is for the server that gave it, and no other shall see it.
@@ -173,7 +167,7 @@ func loginCommand(s *session) *cobra.Command {
 		Long:    "Sign in and remember the server and the token in one file that only you may read.\nURL is http://localhost:8090 if it is left out.",
 		Example: "  novacron login http://localhost:8090 --username ana\n  novacron login https://cloud.example.org --username ana --password-stdin < password-file",
 		GroupID: "use",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			address := "http://localhost:8090"
 			if len(args) == 1 {
@@ -248,27 +242,6 @@ func whoamiCommand(s *session) *cobra.Command {
 		}
 		return s.show(u, "name", u.Username, "email", u.Email, "role", string(u.Role), "tenant", tenant, "server", cl.Address())
 	})
-}
-
-// password reads a password from a pipe or from the terminal without showing it.
-func (s *session) password(prompt string, fromStdin bool) (string, error) {
-	if f, ok := s.in.(*os.File); !fromStdin && ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(s.err, prompt)
-		raw, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(s.err)
-		return string(raw), err
-	}
-	if !fromStdin {
-		return "", usageError{errors.New("there is no terminal to ask for the password; use --password-stdin")}
-	}
-	line, err := bufio.NewReader(io.LimitReader(s.in, 4096)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	if line = strings.TrimRight(line, "\r\n"); line == "" {
-		return "", usageError{errors.New("the password on standard input is empty")}
-	}
-	return line, nil
 }
 
 // say prints a sentence, or v where the answer is asked for as JSON or YAML.

@@ -54,7 +54,8 @@ func (f format) print(w io.Writer, v any, head []string, rows func() [][]string)
 		if err != nil {
 			return err
 		}
-		_, err = w.Write(out)
+		// Commands on several VMs print a document for each.
+		_, err = fmt.Fprintf(w, "---\n%s", out)
 		return err
 	default:
 		return writeTable(w, head, rows())

@@ -319,7 +319,12 @@ func operationWait(s *session) *cobra.Command {
 	return signedIn(s, &cobra.Command{
 		Use: "wait OPERATION", Short: "Follow an operation to its end", Args: exactArgs("operation"), ValidArgsFunction: s.complete(operationIDs),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
-		return s.finish(c.Context(), cl, wait{true}, &wire.Operation{ID: id.Operation(args[0])})
+		end, err := s.follow(c.Context(), cl, id.Operation(args[0]))
+		if err != nil || s.format == asTable {
+			return cmp.Or(err, operationError(end))
+		}
+		// A script wants the steps of one that failed, too.
+		return cmp.Or(s.showOperation(end), operationError(end))
 	})
 }
 
@@ -430,11 +435,14 @@ func (s *session) printEvents(ctx context.Context, stream *client.Events) error 
 		if err != nil {
 			return err
 		}
-		if s.format == asTable {
+		switch s.format {
+		case asTable:
 			r := eventRow(e)
 			_, err = fmt.Fprintln(s.out, cut(printable(strings.Join(r, "  ")), terminalWidth(s.out)))
-		} else {
-			err = enc.Encode(e)
+		case asYAML:
+			err = s.format.print(s.out, e, nil, nil)
+		default:
+			err = enc.Encode(e) // one line each
 		}
 		if err != nil {
 			return err

@@ -30,29 +30,36 @@ type session struct {
 	out, err io.Writer
 	format   format
 	tenant   string // to act in; empty: the account's own one
+	// interrupted is closed by Ctrl-C.
+	interrupted <-chan struct{}
 }
 
 // Main runs the command line and returns its exit code.
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s := &session{in: os.Stdin, out: os.Stdout, err: os.Stderr, format: asTable}
+	s := &session{in: os.Stdin, out: os.Stdout, err: os.Stderr, format: asTable, interrupted: ctx.Done()}
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := unknownWord(root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
+	return s.exitCode(err, ctx.Err() != nil)
+}
+
+// exitCode says what went wrong, and makes of it what a script sees.
+func (s *session) exitCode(err error, interrupted bool) int {
+	// Whoever interrupted a command need not be told so, only what goes on without it.
+	if err != nil && !errors.Is(err, errSilent) && !(interrupted && errors.Is(err, context.Canceled)) {
+		fmt.Fprintln(s.err, "novacron:", sentence(err))
+	}
 	switch {
 	case err == nil:
 		return 0
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case interrupted:
 		return exitInterrupt
-	}
-	if !errors.Is(err, errSilent) {
-		fmt.Fprintln(s.err, "novacron:", sentence(err))
-	}
-	if errors.As(err, new(usageError)) {
+	case errors.As(err, new(usageError)):
 		return exitUsage
 	}
 	return exitFailure
@@ -70,11 +77,13 @@ func newRoot(s *session) *cobra.Command {
 		Short: "Turn Linux machines into one VM cloud",
 		Long: "novacron turns any set of Linux machines into one VM cloud.\n\n" +
 			"On a fresh machine `novacron up` starts everything in one process. Other commands speak to a server:\n" +
-			"sign in once with `novacron login`, or set NOVACRON_URL and NOVACRON_TOKEN.",
+			"sign in once with `novacron login`, or set NOVACRON_URL and NOVACRON_TOKEN.\n\n" +
+			"It exits with 0 when all was done, 1 when something was refused or failed, 2 when the command line is wrong and 130 after Ctrl-C. Answers go to\n" +
+			"standard output, progress and refusals to standard error.",
 		Version:       Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          func(c *cobra.Command, args []string) error { return noCommand(c, args) },
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetOut(s.out)
@@ -108,7 +117,14 @@ func unknownWord(root *cobra.Command, args []string) error {
 	if help, err := c.Flags().GetBool("help"); err == nil && help {
 		return nil
 	}
-	return usageError{fmt.Errorf("%q is no command; see `%s --help`", c.Flags().Arg(0), c.CommandPath())}
+	return noCommand(c, c.Flags().Args())
+}
+
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("%q is no command; see `%s --help`", args[0], c.CommandPath())}
 }
 
 // atLeast takes one word or more.
@@ -124,11 +140,21 @@ func missing(c *cobra.Command, args []string, what ...string) error {
 	return nil
 }
 
-// exactArgs is cobra.ExactArgs with a sentence that says what is missing.
+// atMost takes so many words or fewer.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("%q is one word too many; see `%s --help`", args[n], c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// exactArgs takes these words and no others.
 func exactArgs(what ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) > len(what) {
-			return usageError{fmt.Errorf("%q is one word too many; see `%s --help`", args[len(what)], c.CommandPath())}
+		if err := atMost(len(what))(c, args); err != nil {
+			return err
 		}
 		return missing(c, args, what...)
 	}

@@ -3,13 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"novacron/backend/client"
+	"novacron/backend/core/id"
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 )
@@ -41,16 +41,25 @@ func (s *session) finish(ctx context.Context, cl *client.Client, w wait, o *wire
 	if o == nil || !w.on {
 		return nil
 	}
-	p := newProgress(s.err)
-	end, err := cl.WaitOperation(ctx, o.ID, p.show)
+	end, err := s.follow(ctx, cl, o.ID)
 	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("stopped waiting; the operation goes on, see `novacron operation show %s`", o.ID)
-		}
 		return err
 	}
-	p.end(end)
 	return operationError(end)
+}
+
+// follow shows the progress of an operation and gives it as it ended.
+func (s *session) follow(ctx context.Context, cl *client.Client, op id.Operation) (wire.Operation, error) {
+	p := newProgress(s.err)
+	end, err := cl.WaitOperation(ctx, op, p.show)
+	if err != nil {
+		if ctx.Err() != nil {
+			return end, fmt.Errorf("stopped waiting; the operation goes on, see `novacron operation show %s`", op)
+		}
+		return end, err
+	}
+	p.end(end)
+	return end, nil
 }
 
 // after prints the VM as it is once the operation has ended.
@@ -347,19 +356,4 @@ func vmDeleteCommand(s *session) *cobra.Command {
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
 	w.register(c)
 	return c
-}
-
-// confirm asks on a terminal. Scripts are not asked: who pipes commands has decided.
-func (s *session) confirm(sure bool, question string) error {
-	f, ok := s.in.(*os.File)
-	if sure || !ok || !isTerminal(f) {
-		return nil
-	}
-	fmt.Fprintf(s.err, "%s [y/N] ", question)
-	var answer string
-	fmt.Fscanln(s.in, &answer)
-	if strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes") {
-		return nil
-	}
-	return fmt.Errorf("nothing was changed")
 }

@@ -154,7 +154,7 @@ func snapshotCreate(s *session) *cobra.Command {
 	var w wait
 	var r wire.CreateSnapshot
 	c := signedIn(s, &cobra.Command{
-		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.MatchAll(atLeast("VM"), cobra.MaximumNArgs(2)), ValidArgsFunction: s.complete(vmNames),
+		Use: "create VM [NAME]", Short: "Take a snapshot", Args: cobra.MatchAll(atLeast("VM"), atMost(2)), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
 		if len(args) == 2 {
 			r.Name = args[1]

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"novacron/backend/client"
 	"novacron/backend/core/fault"
@@ -20,8 +19,6 @@ import (
 	"novacron/backend/core/vm"
 	"novacron/backend/core/wire"
 )
-
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func vmConsoleCommand(s *session) *cobra.Command {
 	var take, watch bool

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -107,15 +106,21 @@ func WaitGone(ctx context.Context, s Settings, most time.Duration) error {
 	if !exists(paths.Data) {
 		return nil
 	}
+	if _, err := owned(paths.Data, true); err != nil {
+		return err
+	}
 	for {
 		release, err := paths.Lock()
 		if err == nil {
 			release()
 			return nil
 		}
+		if !fault.Is(err, fault.Conflict) { // nothing that goes away by waiting
+			return err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the platform is still on its way down after %s: %w", most, err)
+			return fault.Wrap(err, fault.Unavailable, "still_ending", "the platform (process %d) is still on its way down after %s; wait for it, or end it with kill -9, and type this again", paths.holder(), most)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

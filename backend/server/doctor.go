@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/smtp"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -19,7 +20,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"novacron/backend/hypervisor"
-	"novacron/backend/store"
 )
 
 // The oldest versions that building NovaCron and its console works with. Running the binary needs neither.
@@ -64,55 +64,6 @@ func Doctor(ctx context.Context, s Settings, driver hypervisor.Driver) []Check {
 	checks = append(checks, checkHypervisor(ctx, driver)...)
 	checks = append(checks, checkNetwork(ctx, PathsFor(s.DataDir).Tag)...)
 	return append(checks, checkTiny(), checkClock())
-}
-
-func checkPorts(s Settings) []Check {
-	var out []Check
-	for _, p := range []struct{ name, addr, setting string }{
-		{"API port", s.APIAddr, "NOVACRON_API_ADDR"}, {"WebSocket port", s.WSAddr, "NOVACRON_WS_ADDR"},
-		{"console port", s.ConsoleAddr, "NOVACRON_CONSOLE_ADDR"}, {"node port", s.NodeAddr, "NOVACRON_NODE_ADDR"},
-	} {
-		c := Check{Name: p.name, Verdict: Good, Found: p.addr + " is free"}
-		ln, err := net.Listen("tcp", p.addr)
-		if err == nil {
-			ln.Close()
-		} else if _, name := portOf(p.addr); strings.HasPrefix(name, "novacron") {
-			c.Found = p.addr + " is served by a running novacron"
-		} else {
-			c.Verdict, c.Found = Bad, p.addr+" is taken"+holderPhrase(p.addr)
-			c.Remedy = "stop that process or set " + p.setting + " to another address"
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-func portOf(addr string) (int, string) {
-	_, port, _ := net.SplitHostPort(addr)
-	n, _ := strconv.Atoi(port)
-	return portHolder(n)
-}
-
-func checkDataDir(s Settings) Check {
-	c := Check{Name: "data folder", Verdict: Good, Found: s.DataDir}
-	dir := s.DataDir
-	for !exists(dir) && dir != "/" {
-		dir = filepath.Dir(dir)
-	}
-	free, err := freeBytes(dir)
-	if err != nil {
-		c.Verdict, c.Found, c.Remedy = Bad, fmt.Sprintf("%s: %v", s.DataDir, err), "set NOVACRON_DATA_DIR to a folder that this user may write"
-		return c
-	}
-	c.Found = fmt.Sprintf("%s, %.1f GiB free", s.DataDir, float64(free)/(1<<30))
-	if database := filepath.Join(s.DataDir, databaseFile); s.DatabaseURL == "" && exists(database) && !store.HoldsBallast(database) {
-		c.Verdict, c.Remedy = Bad, "the disk of the database is full and nothing new can be made: delete VMs, snapshots or images, or free room on the disk"
-		return c
-	}
-	if free < 5<<30 { // five GiB: a full cloud image and a few overlays
-		c.Verdict, c.Remedy = Warn, "free some room or set NOVACRON_DATA_DIR to a larger disk"
-	}
-	return c
 }
 
 func checkEngine(ctx context.Context, name, address, setting, without string, ping func(context.Context, string) (string, error)) Check {
@@ -206,16 +157,28 @@ func pingSMTP(ctx context.Context, address string) (string, error) {
 }
 
 func checkTool(name, least, why string, argv ...string) Check {
-	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	self, _ := os.Executable() // without a folder of its own nothing is beside it
+	program, from := builders(self, argv[0])
+	out, err := exec.Command(program, argv[1:]...).Output()
 	if err != nil {
 		return Check{Name: name, Verdict: Warn, Found: "not found; at least " + least + " builds NovaCron", Remedy: why}
 	}
 	have := submatch(`(\d+\.\d+[.\d]*)`, string(out))
-	c := Check{Name: name, Verdict: Good, Found: have + " (at least " + least + ")"}
+	c := Check{Name: name, Verdict: Good, Found: have + " (at least " + least + ")" + from}
 	if older(have, least) {
 		c.Verdict, c.Remedy = Warn, why
 	}
 	return c
+}
+
+// builders gives the program that make would use: the one that scripts/setup.sh put into .tools, beside the folder of the program self,
+// goes before the machine's.
+func builders(self, name string) (program, from string) {
+	fetched := filepath.Join(filepath.Dir(self), "..", ".tools", name, "bin", name)
+	if !exists(fetched) {
+		return name, ""
+	}
+	return fetched, " in .tools"
 }
 
 // older compares dotted numbers.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"novacron/backend/hypervisor"
 )
@@ -68,6 +70,81 @@ func TestDoctor_sendsNobodyIntoTheFirmwareWhereTheProcessorLacksAFeature(t *test
 	}
 	if strings.Contains(kvmRemedy(nil), "firmware") {
 		t.Error("a device that is there is to be turned on")
+	}
+}
+
+func TestDoctor_saysOfAPortWhatAStartWouldSay(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := Settings{DataDir: t.TempDir(), APIAddr: taken.Addr().String(), WSAddr: "192.0.2.1:8091", ConsoleAddr: "127.0.0.1:0", NodeAddr: "127.0.0.1:0"}
+	c := checkPorts(s)
+	if c[0].Verdict != Bad || !strings.Contains(c[0].Found, fmt.Sprintf("is taken by process %d", os.Getpid())) || !strings.Contains(c[0].Remedy, "NOVACRON_API_ADDR") {
+		t.Errorf("of a port that another process has: %+v", c[0])
+	}
+	if c[1].Verdict != Bad || strings.Contains(c[1].Found, "taken") || !strings.Contains(c[1].Remedy, "NOVACRON_WS_ADDR to an address of this machine") {
+		t.Errorf("of an address of another machine: %+v", c[1])
+	}
+	release, err := PathsFor(s.DataDir).Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if c := checkPorts(s)[0]; c.Verdict != Good || !strings.Contains(c.Found, "is served by NovaCron") {
+		t.Errorf("of the port of the platform in this data folder: %+v", c)
+	}
+}
+
+func TestDoctor_saysWhyADataFolderCannotBeUsed(t *testing.T) {
+	anothers := "/"
+	if os.Geteuid() == 0 {
+		anothers = t.TempDir()
+		if err := os.Chown(anothers, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{anothers: "belongs to user", file: "is no folder", filepath.Join(file, "below"): "cannot be reached"} {
+		if c := checkDataDir(Settings{DataDir: dir}); c.Verdict != Bad || !strings.Contains(c.Found, want) || c.Remedy == "" {
+			t.Errorf("%s: %+v, want that it %s and a way out", dir, c, want)
+		}
+	}
+	dir := t.TempDir()
+	if c := checkDataDir(Settings{DataDir: filepath.Join(dir, "new", "folder")}); c.Verdict == Bad {
+		t.Errorf("of a folder that can be made: %+v", c)
+	}
+}
+
+func TestDoctor_looksAtTheToolsThatTheBuildUses(t *testing.T) {
+	dir := t.TempDir()
+	self := filepath.Join(dir, "bin", "novacron")
+	if program, _ := builders(self, "node"); program != "node" {
+		t.Errorf("with nothing in .tools: %s", program)
+	}
+	bin := filepath.Join(dir, ".tools", "node", "bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "node"), nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if program, from := builders(self, "node"); program != filepath.Join(bin, "node") || from == "" {
+		t.Errorf("with one in .tools: %s%s", program, from)
+	}
+}
+
+func TestDown_waitsForNobodyInAFolderThatIsNotItsOwn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := WaitGone(t.Context(), Settings{DataDir: file}, time.Hour); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("got %v", err)
 	}
 }
 

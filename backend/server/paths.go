@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"novacron/backend/core/fault"
 )
 
 // Paths are the folders of one instance. Two instances with different data folders share nothing: run folder, bridge,
@@ -94,16 +96,9 @@ func (p Paths) guests() string { return filepath.Join(p.Run, "vm") }
 
 // private refuses a folder that is a link or another user's, and closes it to others where tighten is set.
 func private(dir string, tighten bool) error {
-	fi, err := os.Lstat(dir)
-	if err == nil && tighten && fi.Mode()&os.ModeSymlink != 0 {
-		fi, err = os.Stat(dir) // an administrator may keep the data folder on another disk
-	}
+	fi, err := owned(dir, tighten)
 	if err != nil {
 		return err
-	}
-	st := fi.Sys().(*syscall.Stat_t)
-	if !fi.IsDir() || int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to user %d, not to the user that runs NovaCron (%d); move it away or choose another data folder", dir, st.Uid, os.Geteuid())
 	}
 	if tighten && fi.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil {
@@ -113,22 +108,52 @@ func private(dir string, tighten bool) error {
 	return nil
 }
 
+// owned refuses what is no folder of this process' user. follow allows a link to one: an administrator may keep the data folder on
+// another disk.
+func owned(dir string, follow bool) (os.FileInfo, error) {
+	fi, err := os.Lstat(dir)
+	if err == nil && follow && fi.Mode()&os.ModeSymlink != 0 {
+		fi, err = os.Stat(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be reached (%w); choose another data folder", dir, err)
+	}
+	if !fi.IsDir() {
+		return nil, fmt.Errorf("%s is no folder; move it away or choose another data folder", dir)
+	}
+	if uid := fi.Sys().(*syscall.Stat_t).Uid; int(uid) != os.Geteuid() {
+		return nil, fmt.Errorf("%s belongs to user %d, and this is user %d; do this as that user, or choose another data folder", dir, uid, os.Geteuid())
+	}
+	return fi, nil
+}
+
 // Lock makes sure that one process only serves the data folder, which is there already. The kernel drops the lock when the process ends,
 // however it ends.
 func (p Paths) Lock() (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(p.Data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock of the data folder: %w", err)
+		return nil, fmt.Errorf("data folder %s cannot be written (%w); set NOVACRON_DATA_DIR to a folder that this user may write", p.Data, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		b := make([]byte, 32)
-		n, _ := f.ReadAt(b, 0)
 		f.Close()
-		return nil, fmt.Errorf("data folder %s is in use by process %s; stop that one, or set NOVACRON_DATA_DIR and other ports for a second instance", p.Data, strings.TrimSpace(string(b[:n])))
+		return nil, fault.Wrap(err, fault.Conflict, "data_folder_in_use", "data folder %s is in use by process %d; stop that one, or set NOVACRON_DATA_DIR and other ports for a second instance", p.Data, p.holder())
 	}
-	f.Truncate(0)
-	f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	// In this order, so that its first line is a process whenever holder reads it.
+	pid := strconv.Itoa(os.Getpid()) + "\n"
+	f.WriteAt([]byte(pid), 0)
+	f.Truncate(int64(len(pid)))
 	return func() { f.Close() }, nil
+}
+
+// holder is the process that took the data folder last; 0: none that is known.
+func (p Paths) holder() int {
+	raw, err := os.ReadFile(filepath.Join(p.Data, "lock"))
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(raw), "\n")
+	pid, _ := strconv.Atoi(first)
+	return pid
 }
 
 // freeBytes is what an unprivileged process may still write under dir.

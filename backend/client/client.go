@@ -126,7 +126,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 		switch {
 		case err == nil:
 			return res, nil
-		case coded(err, "token_expired") && !refreshed && !r.open:
+		case stale(err) && !refreshed && !r.open:
 			refreshed = true
 			if again := c.refresh(ctx, token); again != nil {
 				return nil, err
@@ -184,6 +184,13 @@ func repeatable(r call) bool {
 func coded(err error, code string) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Code == code
+}
+
+// stale reports whether the access token is why a request was refused: it has ended, or the key that signed it was withdrawn. An answer to
+// HEAD has no words.
+func stale(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Kind == fault.Unauthenticated && (f.Code == "token_expired" || f.Code == "token_invalid" || f.Code == "")
 }
 
 // connection reports whether no answer came at all.
@@ -269,6 +276,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 func problem(res *http.Response, raw []byte) error {
 	var p wire.Problem
 	if json.Unmarshal(raw, &p) != nil || p.Detail == "" {
+		if res.Request.Method == http.MethodHead { // whose answers have no words
+			return fault.New(kindOf(res.StatusCode), "", "the server answered %s", res.Status)
+		}
 		way := "check the address, and what stands in front of the server"
 		if res.Request.URL.Scheme == "http" && bytes.Contains(raw, []byte("HTTPS server")) { // the words of Go and of other makers
 			way = "it speaks TLS: write the address with https://"

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -48,6 +49,41 @@ func TestClient_waitsForALimitWhenItIsToldTo(t *testing.T) {
 func TestClient_tellsALimitWhenNobodyWaits(t *testing.T) {
 	if _, err := limits(t, 1).VM(t.Context(), "web-1"); !fault.Is(err, fault.RateLimited) {
 		t.Errorf("got %v, want the refusal", err)
+	}
+}
+
+// The second comes after the signing keys were changed because somebody may have read them.
+func TestClient_renewsATokenThatEndedOrWhoseKeyWasWithdrawn(t *testing.T) {
+	for _, code := range []string{"token_expired", "token_invalid"} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/api/auth/refresh":
+				io.WriteString(w, `{"access_token":"new","refresh_token":"next","expires_in":900}`) //nolint:errcheck // the test sees
+			case r.Header.Get("Authorization") == "Bearer new":
+				w.Header().Set("Upload-Offset", "7")
+				io.WriteString(w, "{}") //nolint:errcheck // likewise
+			default:
+				w.WriteHeader(http.StatusUnauthorized)
+				fmt.Fprintf(w, `{"detail":"sign in again","code":%q,"status":401}`, code)
+			}
+		}))
+		defer s.Close()
+		for what, ask := range map[string]func(*Client) error{
+			"GET":  func(c *Client) error { _, err := c.VM(t.Context(), "web-1"); return err },
+			"HEAD": func(c *Client) error { _, err := c.uploadOffset(t.Context(), "img-1"); return err },
+			"PATCH": func(c *Client) error {
+				_, _, err := c.append(t.Context(), "img-1", 0, io.NewSectionReader(strings.NewReader("abc"), 0, 3))
+				return err
+			},
+		} {
+			c, err := New(s.URL, Tokens{Access: "old", Refresh: "once"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ask(c); err != nil || c.Tokens().Access != "new" {
+				t.Errorf("%s after %s: %v, with the token %s", what, code, err, c.Tokens().Access)
+			}
+		}
 	}
 }
 

@@ -114,7 +114,7 @@ func (c *Client) append(ctx context.Context, ref string, offset int64, part *io.
 	for refreshed := false; ; refreshed = true {
 		token := c.Tokens().Access
 		res, err := c.send(ctx, ref, offset, part, token, &out)
-		if err != nil && coded(err, "token_expired") && !refreshed && c.refresh(ctx, token) == nil {
+		if stale(err) && !refreshed && c.refresh(ctx, token) == nil {
 			continue
 		}
 		if err != nil {

@@ -43,7 +43,7 @@ func mailCommand(s *session) *cobra.Command {
 					if say == "" {
 						say = m.Reason
 					}
-					return []string{m.CreatedAt.Local().Format(time.DateTime), m.Kind, m.To, m.State, fmt.Sprint(m.Attempts), say, m.ID}
+					return []string{m.CreatedAt.Local().Format(time.DateTime), m.Kind, m.To, m.State, fmt.Sprint(m.Attempts), dash(say), m.ID}
 				})
 			}),
 		local(&cobra.Command{Use: "test ADDRESS", Short: "Send a mail that says nothing but that it arrived", Args: exactArgs("address")},

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,5 +63,31 @@ func TestOperationWait_givesAScriptTheOperationThatFailed(t *testing.T) {
 	var o wire.Operation
 	if json.Unmarshal([]byte(out), &o) != nil || o.ID != "op-1" || err == nil || err.Error() != "no room" {
 		t.Errorf("got %q and the error %v", out, err)
+	}
+}
+
+func TestImport_thatIsInterruptedSaysWhatStays(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+			io.WriteString(w, `{"id":"img-1"}`) //nolint:errcheck // the test sees
+		case http.MethodHead:
+			w.Header().Set("Upload-Offset", "0")
+		default:
+			interrupt()
+		}
+	}))
+	defer server.Close()
+	t.Setenv("NOVACRON_URL", server.URL)
+	t.Setenv("NOVACRON_TOKEN", "token")
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, []byte("disk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := newRoot(&session{out: io.Discard, err: io.Discard, format: asTable})
+	root.SetArgs([]string{"image", "import", "big", file})
+	if err := root.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "`novacron image delete big` removes") {
+		t.Errorf("got %v", err)
 	}
 }

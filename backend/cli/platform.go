@@ -89,6 +89,9 @@ func (s *session) upload(ctx context.Context, cl *client.Client, w wait, r wire.
 	if p.live {
 		fmt.Fprintln(s.err)
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("the upload is not whole; `novacron image delete %s` removes what has arrived", r.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func leastMemory(mib int) string {
 
 func imageList(s *session) *cobra.Command {
 	return listing(s, "List images", (*client.Client).Images, []string{"NAME", "STATE", "ARCH", "FORMAT", "FIRMWARE", "SIZE", "OS"}, func(i wire.Image) []string {
-		return []string{i.Name, i.State, string(i.Arch), dash(i.Format), dash(string(i.Firmware)), byteCount(i.Bytes), dash(i.OS)}
+		return []string{i.Name, i.State, dash(string(i.Arch)), dash(i.Format), dash(string(i.Firmware)), byteCount(i.Bytes), dash(i.OS)}
 	})
 }
 

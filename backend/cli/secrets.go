@@ -89,8 +89,7 @@ func rotateKeysCommand(s *session) *cobra.Command {
 			if err := client.NewAdmin(server.PathsFor(st.DataDir).AdminSocket()).RotateKeys(c.Context(), forget); err != nil {
 				return err
 			}
-			fmt.Fprintln(s.err, "There is a new key.")
-			return nil
+			return s.say(map[string]bool{"rotated": true}, "There is a new key.")
 		},
 	}
 	settings.registerPlace(c)

@@ -47,9 +47,11 @@ func (x *actor) snapshot(ctx context.Context, r SnapshotRequest) error {
 	switch {
 	case r.Action == SnapshotRevert:
 		return x.revert(ctx, r)
+	case r.Action == SnapshotDelete:
+		return x.deleteSnapshot(ctx, r)
 	case x.inst != nil:
 		return x.snapshotLive(r)
-	case r.Action == SnapshotCreate && r.Memory:
+	case r.Memory:
 		return fault.New(fault.Conflict, "vm_not_running", "%s does not run, so it has no memory to keep; take the snapshot without memory", m.Name)
 	default:
 		return x.snapshotAtRest(ctx, r)
@@ -64,6 +66,11 @@ func (x *actor) snapshotLive(r SnapshotRequest) error {
 	}
 	if err := x.roomFor(r); err != nil {
 		return err
+	}
+	if r.Action == SnapshotCreate && r.Memory {
+		if err := x.noteMachine(r.Snapshot); err != nil {
+			return err
+		}
 	}
 	thaw, err := x.freeze(r)
 	if err != nil {
@@ -203,26 +210,5 @@ func (x *actor) finishRevert(ctx context.Context) error {
 	if !found {
 		return fault.New(fault.NotFound, "snapshot_not_found", "no disk of %s has the snapshot %s", x.e.Machine.Name, snapshot)
 	}
-	return nil
-}
-
-// revertMemory puts disks and memory back and lets the guest go on from there.
-func (x *actor) revertMemory(ctx context.Context, r SnapshotRequest) error {
-	if x.inst == nil {
-		if err := x.launch(ctx, true, nil); err != nil {
-			x.notStarted(err)
-			return err
-		}
-	}
-	call, cancel := x.call(x.a.o.Limits.Copy)
-	defer cancel()
-	err := x.inst.Snapshot(call, hypervisor.SnapshotRequest{Action: hypervisor.SnapshotLoad, Tag: string(r.Snapshot), Memory: true})
-	if err != nil {
-		return err
-	}
-	if err := x.inst.Power(call, hypervisor.Continue); err != nil {
-		return x.mute(err)
-	}
-	x.runs(false)
 	return nil
 }

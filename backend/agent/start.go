@@ -22,7 +22,7 @@ func (x *actor) start(ctx context.Context, paused bool) error {
 	return err
 }
 
-// launch starts the process, from the memory of saved when that is given.
+// launch starts the process, as the machine that saved describes when that is given.
 func (x *actor) launch(ctx context.Context, paused bool, saved *hypervisor.Config) error {
 	cfg, err := x.prepare(ctx, saved)
 	if err != nil {
@@ -38,7 +38,7 @@ func (x *actor) launch(ctx context.Context, paused bool, saved *hypervisor.Confi
 	}
 	// Written before the process is there: after a crash it says where to look, and which machine type to look for.
 	x.e.Phase, x.e.HostBoot, x.e.Boot, x.e.Ran = phaseStarting, x.a.bootID, x.e.Machine.Boot, false
-	if saved != nil {
+	if cfg.Restore != nil {
 		x.e.Phase = phaseRestoring
 	}
 	x.e.Failed, x.e.Reason, x.e.Restart = false, "", nil
@@ -147,7 +147,9 @@ func (x *actor) restore(ctx context.Context, paused bool) error {
 	if saved == nil {
 		saved = &hypervisor.Config{}
 	}
-	err := x.launch(ctx, paused, saved)
+	from := *saved
+	from.Restore = &hypervisor.File{Path: x.path(stateFile), Format: "raw", ReadOnly: true}
+	err := x.launch(ctx, paused, &from)
 	if err == nil {
 		// The machine may have changed while the memory lay on the disk.
 		x.stale = true
@@ -175,6 +177,7 @@ func (x *actor) asSaved(saved, now hypervisor.Config) (hypervisor.Config, error)
 	cfg := saved
 	if cfg.VM == "" { // the record was lost: try with what is wanted
 		cfg = now
+		cfg.Restore = saved.Restore
 	}
 	for i, d := range cfg.Disks {
 		found := false
@@ -199,7 +202,6 @@ func (x *actor) asSaved(saved, now hypervisor.Config) (hypervisor.Config, error)
 		}
 	}
 	cfg.Boot, cfg.Epoch = now.Boot, now.Epoch
-	cfg.Restore = &hypervisor.File{Path: x.path(stateFile), Format: "raw", ReadOnly: true}
 	return cfg, nil
 }
 

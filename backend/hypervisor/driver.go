@@ -5,6 +5,7 @@ package hypervisor
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"path/filepath"
 
@@ -145,7 +146,10 @@ type Config struct {
 	Seed         File  // ISO with the NoCloud data; empty path: none
 	Restore      *File // state written by Save, or nil. Start removes the file before the first vCPU runs: memory that was restored once must never meet its disks again
 	StartPaused  bool
-	SerialLog    string // file in which the driver keeps the last SerialLogBytes of the serial line, with a second half beside it in SerialLog + ".1"; may be empty
+	// Layout is the driver's own plan of the machine inside, as Info told it of another process of the VM: Start builds that machine
+	// again, for the memory of a snapshot. Empty: the driver plans.
+	Layout    json.RawMessage `json:",omitempty"`
+	SerialLog string          // file in which the driver keeps the last SerialLogBytes of the serial line, with a second half beside it in SerialLog + ".1"; may be empty
 }
 
 // SerialLogBytes bounds the scrollback of the serial line that is kept per VM.
@@ -191,7 +195,7 @@ type Info struct {
 	Accel       string
 	MachineType string
 	CPUModel    string
-	Config      Config // the last that Start or Apply finished
+	Config      Config // the last that Start or Apply finished, with the Layout of the machine as it is now
 }
 
 // SnapshotRequest acts on the disks of a running VM.
@@ -204,7 +208,8 @@ type SnapshotRequest struct {
 // SnapshotAction is what to do with a snapshot.
 type SnapshotAction string
 
-// Create and Delete are safe to repeat. Load puts disks and memory back; only for snapshots with memory.
+// Create and Delete are safe to repeat. Load puts disks and memory back; only for snapshots with memory, and only into a process that was
+// started with the Config that Info told when the snapshot was taken. After a failure the process is of no use: kill it.
 const (
 	SnapshotCreate SnapshotAction = "create"
 	SnapshotDelete SnapshotAction = "delete"

@@ -50,6 +50,33 @@ func snapshotsMemory(t *testing.T, m *Machine) {
 	c.say("on")
 }
 
+func snapshotsGrown(t *testing.T, m *Machine) {
+	cfg := m.Config(t)
+	cfg.CPUs, cfg.MaxCPUs = 1, 2
+	cfg.Disks = append(cfg.Disks, m.Disk(t, "qcow2"))
+	g := m.start(t, cfg)
+	c := g.booted()
+	// A disk before a NIC: a machine that is planned anew has them in another order.
+	cfg.Disks, cfg.CPUs = append(cfg.Disks, m.Disk(t, "qcow2")), 2
+	g.apply(cfg)
+	cfg.NICs = append(cfg.NICs, hypervisor.NIC{ID: id.NewNIC(), MAC: "52:54:00:12:34:57", User: &hypervisor.UserNet{Subnet: "10.77.0.0/24", Gateway: "10.77.0.1", Address: "10.77.0.9"}})
+	g.apply(cfg)
+	c.say("abc")
+	was := g.Info().Config
+	g.snapshot(hypervisor.SnapshotCreate, "snap-one", true)
+	g.power(hypervisor.Kill)
+	was.StartPaused = true
+	g = m.start(t, was)
+	g.snapshot(hypervisor.SnapshotLoad, "snap-one", false)
+	g.power(hypervisor.Continue)
+	if got := g.terminal().count(); got != 3 {
+		t.Errorf("memory holds %d, want 3 as at the snapshot", got)
+	}
+	if left := hypervisor.Diff(g.Info().Config, cfg); len(left) > 0 {
+		t.Errorf("in the new process these differ: %+v", left)
+	}
+}
+
 func snapshotsDisk(t *testing.T, m *Machine) {
 	cfg := m.Config(t)
 	cfg.Disks = append(cfg.Disks, m.Disk(t, "qcow2"))

@@ -51,6 +51,7 @@ func Run(t *testing.T, machine func(t *testing.T) *Machine) {
 		{"a guest whose memory cannot be saved runs on", failsToSave},
 		{"a state that is none is refused", refusesBrokenState},
 		{"a snapshot with memory puts memory and disk back", snapshotsMemory},
+		{"a snapshot with memory of a VM that grew goes on in a new process", snapshotsGrown},
 		{"a snapshot without memory is not loaded into a running guest", snapshotsDisk},
 		{"a guest with a raw disk has no snapshots", refusesRawSnapshot},
 		{"disks come, grow, are limited and go", plugsDisks},

@@ -100,6 +100,7 @@ func (i *instance) Info() hypervisor.Info {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	c := i.record.Config
+	c.Layout = i.record.Layout.told()
 	return hypervisor.Info{
 		VM: i.vm, PID: i.process.pid, Boot: c.Boot, Epoch: c.Epoch, Generation: c.Generation,
 		Accel: c.Accel, MachineType: c.MachineType, CPUModel: c.CPUModel, Config: c,

@@ -1,6 +1,8 @@
 package qemu
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"novacron/backend/hypervisor"
@@ -63,6 +65,28 @@ func portDevices(cfg hypervisor.Config) []string {
 		}
 	}
 	return out
+}
+
+// told is the layout as the seam carries it.
+func (l layout) told() json.RawMessage {
+	raw, err := json.Marshal(l)
+	if err != nil {
+		panic("a layout is numbers and names: " + err.Error())
+	}
+	return raw
+}
+
+// plan gives the layout of a machine that has run already, or a new one.
+func plan(cfg hypervisor.Config) (layout, error) {
+	l := newLayout(cfg, cfg.Accel != "kvm")
+	if len(cfg.Layout) == 0 {
+		return l, nil
+	}
+	l = layout{}
+	if err := json.Unmarshal(cfg.Layout, &l); err != nil {
+		return l, fmt.Errorf("the layout of %s: %w", cfg.VM, err)
+	}
+	return l, saved{VM: cfg.VM, MachineType: cfg.MachineType, CPUModel: cfg.CPUModel, Accel: cfg.Accel, CPUs: cfg.CPUs, Layout: l}.fits(cfg)
 }
 
 // free gives a port without a device, or -1.

@@ -136,8 +136,8 @@ func (i *instance) loadSnapshot(ctx context.Context, tag string, disks []hypervi
 	}
 	err := i.job(ctx, "snapshot-load", tag, disks)
 	if err != nil && !i.over() {
-		// QEMU leaves the guest stopped then, with whatever it had loaded: it must not run.
-		return fault.Wrap(err, fault.Unavailable, "snapshot_load", "the snapshot could not be loaded, because the machine has changed since or a disk failed; the guest is paused: stop the VM and start it anew")
+		// QEMU leaves the guest stopped then, with whatever it had loaded: it must not run. Asking again would meet the same.
+		return fault.Wrap(err, fault.Conflict, "snapshot_load", "the memory of the snapshot could not be loaded, because it is of another machine or a disk failed; start the VM anew from its disks")
 	}
 	return err
 }

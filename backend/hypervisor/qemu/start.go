@@ -83,7 +83,11 @@ func (s *starter) run(ctx context.Context) (*instance, error) {
 
 // prepare plans the machine and opens what it needs. When it fails nothing stays open.
 func (s *starter) prepare() (err error) {
-	s.record = record{Config: s.cfg, Layout: newLayout(s.cfg, s.cfg.Accel != "kvm")}
+	s.record = record{Config: s.cfg}
+	if s.record.Layout, err = plan(s.cfg); err != nil {
+		return err
+	}
+	s.record.Config.Layout = nil // from here on the record's own is the one that is kept
 	open := opener{dir: s.dir}
 	defer func() {
 		if err != nil {
@@ -107,12 +111,12 @@ func (s *starter) prepare() (err error) {
 		}
 		open.tpm = near
 	}
-	plan := argv(s.cfg, s.record.Layout, s.host)
-	if s.files, err = open.all(plan.Sources); err != nil {
+	made := argv(s.cfg, s.record.Layout, s.host)
+	if s.files, err = open.all(made.Sources); err != nil {
 		return err
 	}
 	s.record.Cgroups = s.driver.makeGroups(s.cfg)
-	s.args = plan.Args
+	s.args = made.Args
 	return nil
 }
 

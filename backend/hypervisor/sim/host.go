@@ -48,8 +48,9 @@ type disk struct {
 }
 
 type snapshot struct {
-	value  byte
-	memory *memory // nil: of the disk only
+	value   byte
+	memory  *memory // nil: of the disk only
+	machine string  // that the memory fits
 }
 
 // memory is what a simulated guest would lose without power.

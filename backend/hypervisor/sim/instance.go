@@ -3,11 +3,13 @@ package sim
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
 	"io"
+	"slices"
 
 	"novacron/backend/core/fault"
 	"novacron/backend/core/id"
@@ -144,7 +146,7 @@ func (i *instance) Snapshot(ctx context.Context, s hypervisor.SnapshotRequest) e
 	switch s.Action {
 	case hypervisor.SnapshotCreate:
 		for _, d := range disks {
-			d.create(s, g.memory)
+			d.create(s, g.memory, inside(g.cfg))
 		}
 		return nil
 	case hypervisor.SnapshotDelete:
@@ -158,18 +160,31 @@ func (i *instance) Snapshot(ctx context.Context, s hypervisor.SnapshotRequest) e
 	return fault.New(fault.Invalid, "", "%q is nothing that can be done with a snapshot", s.Action)
 }
 
-func (d *disk) create(s hypervisor.SnapshotRequest, m memory) {
+func (d *disk) create(s hypervisor.SnapshotRequest, m memory, machine string) {
 	if d.snapshots[s.Tag] != nil {
 		return
 	}
 	if d.snapshots == nil {
 		d.snapshots = map[string]*snapshot{}
 	}
-	made := &snapshot{value: d.value}
+	made := &snapshot{value: d.value, machine: machine}
 	if s.Memory {
 		made.memory = &m
 	}
 	d.snapshots[s.Tag] = made
+}
+
+// inside is what a guest sees of its machine and cannot lose while its memory goes on.
+func inside(cfg hypervisor.Config) string {
+	var devices []string
+	for _, n := range cfg.NICs {
+		devices = append(devices, string(n.ID))
+	}
+	for _, d := range cfg.Disks {
+		devices = append(devices, string(d.ID))
+	}
+	slices.Sort(devices)
+	return fmt.Sprint(cfg.CPUs, cfg.MemoryMiB, devices)
 }
 
 // mirror tells the pool beside the host.
@@ -215,6 +230,10 @@ func (g *guest) load(disks []*disk, tag string) error {
 		if d.snapshots[tag].memory == nil {
 			return fault.New(fault.Conflict, "snapshot_no_memory", "snapshot %s was taken without memory; stop the VM to go back to it", tag)
 		}
+	}
+	if disks[0].snapshots[tag].machine != inside(g.cfg) {
+		g.stop(paused, hypervisor.Event{Type: hypervisor.Stopped})
+		return fault.New(fault.Conflict, "snapshot_load", "the memory of the snapshot could not be loaded, because it is of another machine; start the VM anew from its disks")
 	}
 	for _, d := range disks {
 		d.value = d.snapshots[tag].value

@@ -24,7 +24,7 @@ func TestUnknownWord_isRefusedBehindAGroupOfCommands(t *testing.T) {
 
 func TestWrongWords_areAUsageErrorEverywhere(t *testing.T) {
 	for _, line := range []string{
-		"frob", "login a b", "vm show", "vm show a b", "vm snapshot create", "vm snapshot create a b c", "vm list --frob", "vm list -o xml", "up now", "vm create x --memory lots",
+		"frob", "login a b", "vm show", "vm show a b", "vm snapshot create", "vm snapshot create a b c", "vm list --frob", "vm list -o xml", "up now", "vm create x --memory lots", "vm set web-1", "vm set web-1 --tenant other",
 	} {
 		root := newRoot(&session{out: io.Discard, err: io.Discard})
 		root.SetArgs(strings.Fields(line))
@@ -56,5 +56,13 @@ func TestExitCode_tellsAScriptWhatHappened(t *testing.T) {
 		if code := (&session{err: &said}).exitCode(c.err, c.interrupted); code != c.code || said.String() != c.said {
 			t.Errorf("%v (interrupted: %t): exit code %d, said %q", c.err, c.interrupted, code, said.String())
 		}
+	}
+}
+
+func TestUserCreate_givesNobodyARoleThatNobodyNamed(t *testing.T) {
+	root := newRoot(&session{in: strings.NewReader("password"), out: io.Discard, err: io.Discard})
+	root.SetArgs([]string{"user", "create", "bob", "--email", "bob@example.org", "--password-stdin"})
+	if err := root.ExecuteContext(t.Context()); !errors.As(err, new(usageError)) || !strings.Contains(err.Error(), "--role") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"novacron/backend/client"
+	"novacron/backend/core/auth"
 	"novacron/backend/core/fault"
 	"novacron/backend/core/wire"
 	"novacron/backend/server"
@@ -257,7 +258,7 @@ func (s *session) down(ctx context.Context, st server.Settings, log *slog.Logger
 func adminCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "admin", Short: "Act on the server of this machine through its local socket", GroupID: "run", Args: cobra.NoArgs}
 	var settings settingFlags
-	create := createUserCommand(s, "create-user NAME", "Make an account without a mail round trip", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
+	create := createUserCommand(s, "create-user NAME", "Make an account without a mail round trip", auth.Administrator, func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
 		st, err := settings.load()
 		if err != nil {
 			return wire.User{}, err

@@ -14,7 +14,7 @@ func userCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "List and change accounts (administrators)", GroupID: "use", Args: cobra.NoArgs}
 	c.AddCommand(listing(s, "List accounts", (*client.Client).Users, []string{"NAME", "EMAIL", "ROLE", "ID"}, func(u wire.User) []string {
 		return []string{u.Username, u.Email, string(u.Role), string(u.ID)}
-	}), createUserCommand(s, "create NAME", "Create an account", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
+	}), createUserCommand(s, "create NAME", "Create an account", "", func(c *cobra.Command, r wire.CreateUser) (wire.User, error) {
 		cl, err := s.client()
 		if err != nil {
 			return wire.User{}, err
@@ -58,8 +58,8 @@ func userSet(s *session) *cobra.Command {
 	return c
 }
 
-// createUserCommand is used for the API and for the local socket.
-func createUserCommand(s *session, use, short string, create func(*cobra.Command, wire.CreateUser) (wire.User, error)) *cobra.Command {
+// createUserCommand is used for the API and for the local socket. Where no role is the usual one it has to be said.
+func createUserCommand(s *session, use, short string, usual auth.Role, create func(*cobra.Command, wire.CreateUser) (wire.User, error)) *cobra.Command {
 	var r wire.CreateUser
 	var role string
 	var fromStdin bool
@@ -68,6 +68,9 @@ func createUserCommand(s *session, use, short string, create func(*cobra.Command
 		RunE: func(c *cobra.Command, args []string) error {
 			if r.Email == "" {
 				return usageError{fmt.Errorf("say the account's address with --email; see `%s --help`", c.CommandPath())}
+			}
+			if role == "" {
+				return usageError{fmt.Errorf("say what the account may do with --role; `novacron role list` lists the roles")}
 			}
 			password, err := s.password("Password for "+printable(args[0])+": ", fromStdin)
 			if err != nil {
@@ -82,7 +85,7 @@ func createUserCommand(s *session, use, short string, create func(*cobra.Command
 		},
 	}
 	c.Flags().StringVar(&r.Email, "email", "", "e-mail address")
-	c.Flags().StringVar(&role, "role", string(auth.Administrator), "built-in or own role")
+	c.Flags().StringVar(&role, "role", string(usual), "built-in or own role")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
 	return c
 }

@@ -31,7 +31,7 @@ func vmSetCommand(s *session) *cobra.Command {
 			given := c.Flags().Changed
 			changes := 0
 			c.Flags().Visit(func(f *pflag.Flag) {
-				if f.Name != "wait" && f.Name != "output" {
+				if f.Name != "wait" && f.Name != "output" && f.Name != "tenant" {
 					changes++
 				}
 			})
@@ -77,10 +77,11 @@ func vmSetCommand(s *session) *cobra.Command {
 	f.StringVar(&name, "name", "", "new name")
 	f.StringVar(&description, "description", "", "what it is for")
 	f.StringSliceVar(&tags, "tag", nil, "replaces all tags; may be repeated; an empty one removes them")
-	f.IntVar(&cpus, "cpus", 1, "vCPUs")
+	f.IntVar(&cpus, "cpus", 0, "vCPUs")
 	f.Var(&memory, "memory", "memory in MiB, or with a unit")
 	f.BoolVar(&protect, "protected", false, "refuse to delete it; --protected=false lifts it")
-	f.BoolVar(&autostart, "autostart", true, "start with its node; --autostart=false lifts it")
+	f.BoolVar(&autostart, "autostart", true, "start with its node, as an order or a delay implies; --autostart=false lifts it")
+	f.Lookup("autostart").DefValue = "" // left out, nothing changes
 	f.IntVar(&order, "autostart-order", 0, "lower starts first")
 	f.IntVar(&delay, "autostart-delay", 0, "seconds to wait after it before the next order")
 	f.StringArrayVar(&forwards, "forward", nil, "replaces all forwards; may be repeated; an empty one removes them")

@@ -141,13 +141,13 @@ func (s *session) announce(ctx context.Context, srv *server.Server, o server.Opt
 	default:
 		return err
 	}
-	next := "web-1"
+	first := ""
 	if demo {
 		fmt.Fprintln(s.out)
 		v, err := srv.Demo(ctx, s.demoProgress())
 		switch {
 		case err == nil:
-			next = v.Name
+			first = v.Name
 			fmt.Fprintf(s.out, "The first VM, %s, is %s at %s.\n", v.Name, v.Status, strings.Join(v.Addresses, ", "))
 		case ctx.Err() != nil:
 			return err
@@ -156,8 +156,23 @@ func (s *session) announce(ctx context.Context, srv *server.Server, o server.Opt
 			fmt.Fprintf(s.err, "There is no first VM: %s.\n", strings.TrimSuffix(sentence(err), "."))
 		}
 	}
-	fmt.Fprintf(s.out, "\nType next, once you have signed in:\n  %[1]s vm list\n  %[1]s vm console %[2]s\n  %[1]s vm create web-2 --image tiny --memory 256\n\nCtrl-C stops the platform; guests go on.\n", command(), next)
+	fmt.Fprint(s.out, "\nType next, once you have signed in:\n")
+	for _, words := range nextCommands(o.Local, first) {
+		fmt.Fprintf(s.out, "  %s %s\n", command(), words)
+	}
+	fmt.Fprint(s.out, "\nCtrl-C stops the platform; guests go on.\n")
 	return nil
+}
+
+// nextCommands are those that work by now, with a node in this process (local) or none yet; first is the VM that is there, if one is.
+func nextCommands(local bool, first string) []string {
+	switch {
+	case !local:
+		return []string{"node token", "node list", "image import --help"}
+	case first == "":
+		return []string{"vm create web-1 --image tiny --memory 256", "vm list", "vm console web-1"}
+	}
+	return []string{"vm list", "vm console " + first, "vm create web-2 --image tiny --memory 256"}
 }
 
 // command is how this program was called, so that what is printed can be typed.

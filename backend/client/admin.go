@@ -34,7 +34,7 @@ func (a *Admin) do(ctx context.Context, method, p string, body, out any) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Wrap(err, fault.Forbidden, "admin_socket", "the socket of the server may only be used by its owner and root; run this as that user")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fault.Wrap(err, fault.Unavailable, "server_unreachable", "no server runs on this machine with this data folder; start it with `novacron up`")
+		return fault.Wrap(err, fault.Unavailable, "server_unreachable", "no server of this user runs on this machine with this data folder; start it with `novacron up`, or do this as the user that did")
 	case err != nil && connection(err):
 		return fmt.Errorf("local socket %s: %w", a.path, err)
 	}

@@ -125,10 +125,17 @@ func (l *Link) keepControl(ctx context.Context, api LocalAPI) {
 	})
 	retry := firstRetry
 	line := outage{log: l.log, what: "the connection to the server"}
+	told := false
 	for ctx.Err() == nil {
 		began := time.Now()
 		server, here, done := l.here(ctx)
-		err := l.serve(here, server, protoControl, routes, line.over)
+		err := l.serve(here, server, protoControl, routes, func() {
+			if !told {
+				l.log.Info("this machine is a node of the server; guests go on when the agent stops", "server", server)
+			}
+			told = true
+			line.over()
+		})
 		done()
 		if err != nil && ctx.Err() == nil {
 			line.note(server, err)

@@ -51,7 +51,8 @@ func Main(args []string) int {
 // exitCode says what went wrong, and makes of it what a script sees.
 func (s *session) exitCode(err error, interrupted bool) int {
 	// Whoever interrupted a command need not be told so, only what goes on without it.
-	if err != nil && !errors.Is(err, errSilent) && !(interrupted && errors.Is(err, context.Canceled)) {
+	said, silent := errors.AsType[exitStatus](err)
+	if err != nil && !silent && !(interrupted && errors.Is(err, context.Canceled)) {
 		fmt.Fprintln(s.err, "novacron:", sentence(err))
 	}
 	switch {
@@ -59,14 +60,21 @@ func (s *session) exitCode(err error, interrupted bool) int {
 		return 0
 	case interrupted:
 		return exitInterrupt
+	case silent:
+		return int(said)
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	}
 	return exitFailure
 }
 
-// errSilent ends with a failure whose story has been printed.
-var errSilent = errors.New("already said")
+// exitStatus ends with this exit code, and without a word: why has been printed.
+type exitStatus int
+
+func (exitStatus) Error() string { return "already said" }
+
+// errSilent is any failure whose story has been printed.
+const errSilent = exitStatus(exitFailure)
 
 // usageError marks a command line that was not understood.
 type usageError struct{ error }

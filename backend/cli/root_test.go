@@ -46,6 +46,7 @@ func TestExitCode_tellsAScriptWhatHappened(t *testing.T) {
 		{nil, false, 0, ""},
 		{errors.New("no room"), false, exitFailure, "novacron: no room\n"},
 		{errSilent, false, exitFailure, ""},
+		{exitStatus(7), false, 7, ""},
 		{usageError{errors.New("say which VM")}, false, exitUsage, "novacron: say which VM\n"},
 		{goesOn, true, exitInterrupt, "novacron: stopped waiting; the operation goes on\n"},
 		{errSilent, true, exitInterrupt, ""},

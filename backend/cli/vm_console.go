@@ -134,7 +134,8 @@ func vmSSHCommand(s *session) *cobra.Command {
 		Use:   "ssh VM [-- COMMAND...]",
 		Short: "Sign in to the guest with ssh, through the server",
 		Long: "Run ssh to the guest through the server, so that it works for every VM that this account may use, on whatever node and behind\n" +
-			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron.",
+			"whatever NAT. The guest's host key is remembered per VM under ~/.config/novacron. The exit code is that of the command in the guest, or\n" +
+			"255 when ssh could not run it.",
 		Example: "  novacron vm ssh web-1\n  novacron vm ssh web-1 --user debian -- uname -a",
 		Args:    atLeast("VM"), ValidArgsFunction: s.complete(vmNames),
 	}, func(c *cobra.Command, args []string, cl *client.Client) error {
@@ -198,8 +199,8 @@ func runSSH(c *cobra.Command, s *session, argv []string) error {
 	cmd := exec.CommandContext(c.Context(), bin, argv...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
 	if err := cmd.Run(); err != nil {
-		if _, ok := errors.AsType[*exec.ExitError](err); ok {
-			return errSilent // ssh has said why
+		if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+			return exitStatus(max(ended.ExitCode(), exitFailure)) // ssh has said why; -1 when a signal ended it
 		}
 		return err
 	}

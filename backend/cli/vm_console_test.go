@@ -1,7 +1,12 @@
 package cli
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"novacron/backend/core/id"
 	"novacron/backend/core/wire"
@@ -29,5 +34,21 @@ func TestSSHArgv_refusesAVMThatWouldRunACommandHere(t *testing.T) {
 func TestProxyQuote_keepsAPathWhole(t *testing.T) {
 	if got, want := proxyQuote.Replace(`/home/o'brien/100%/novacron`), `/home/o'\''brien/100%%/novacron`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestSSH_endsAsTheCommandInTheGuestDid(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "exit 255": 255, "kill -9 $$": exitFailure} {
+		if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c := &cobra.Command{}
+		c.SetContext(t.Context())
+		s := &session{out: io.Discard, err: io.Discard}
+		if got := s.exitCode(runSSH(c, s, nil), false); got != want {
+			t.Errorf("where ssh does %q: exit code %d", script, got)
+		}
 	}
 }

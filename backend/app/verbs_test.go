@@ -109,6 +109,30 @@ func TestCancelOperation_takesACreateBack(t *testing.T) {
 	}
 }
 
+func TestCancelOperation_isHeardWhileTheStepRuns(t *testing.T) {
+	w := newWorld(t, nil)
+	running(w)
+	w.node.Stuck[w.vm("web-1").ID] = true
+	w.run()
+	r, err := w.app.StopVM(w.ctx, w.admin, "web-1", wire.StopVM{})
+	w.must(err)
+	for deadline := time.Now().Add(time.Minute); ; {
+		o, err := w.app.WaitOperation(w.ctx, w.admin, r.Operation.ID, 10*time.Millisecond)
+		w.must(err)
+		if o.Status == "running" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the stop is %s", o.Status)
+		}
+	}
+	_, err = w.app.CancelOperation(w.ctx, w.admin, r.Operation.ID)
+	w.must(err)
+	if end := w.done(r.Operation); end.Status != "canceled" {
+		t.Errorf("it ended %s", end.Status)
+	}
+}
+
 // stuckCreate leaves a create that could not be taken back, and gives the world as it was before.
 func (w *world) stuckCreate() (stuck id.Operation, before string) {
 	before = w.look()

@@ -276,26 +276,13 @@ func tiny(name string) wire.CreateVM {
 
 // run starts runners, for tests that do not drive them step by step.
 func (w *world) run() {
-	r := op.New(w.app.OperationStore(), op.Options{Backoff: func(int) time.Duration { return time.Millisecond }, Poll: time.Second}, w.app.Definitions()...)
+	// No renewal of a lease ever tells of a cancel: the store must.
+	r := op.New(w.app.OperationStore(), op.Options{Lease: time.Hour, Backoff: func(int) time.Duration { return time.Millisecond }, Poll: time.Second}, w.app.Definitions()...)
 	r.Start()
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			work := w.db.WatchOperations()
-			r.Wake()
-			select {
-			case <-work:
-			case <-stop:
-				return
-			}
-		}
-	})
+	r.Follow(w.db.WatchOperations, w.db.WatchCancels)
 	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 		defer cancel()
-		close(stop)
-		wg.Wait()
 		w.must(r.Stop(ctx))
 	})
 }

@@ -134,11 +134,31 @@ func (r *Runner) Wake() {
 	}
 }
 
-// Check makes the runner look at once whether somebody asked to cancel the operation. Without it the next renewal tells.
-func (r *Runner) Check(o id.Operation) {
+// Follow wakes and checks the runner as soon as the store tells of work and of cancels, until Stop. Each of the two gives a channel that
+// is closed at the next hint.
+func (r *Runner) Follow(work, cancels func() <-chan struct{}) {
+	r.loops.Go(func() { r.follow(work, r.Wake) })
+	r.loops.Go(func() { r.follow(cancels, r.Check) })
+}
+
+func (r *Runner) follow(hints func() <-chan struct{}, act func()) {
+	for {
+		next := hints() // before act, so that nothing is missed
+		act()
+		select {
+		case <-next:
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// Check makes the runner look at once whether somebody asked to cancel what it runs. Without it the next renewal tells, which for a
+// short operation is too late.
+func (r *Runner) Check() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x := r.running[o]; x != nil {
+	for _, x := range r.running {
 		select {
 		case x.check <- struct{}{}:
 		default:

@@ -203,7 +203,7 @@ func TestRunner_cancelEndsTheStepAndUndoesIt(t *testing.T) {
 		synctest.Wait()
 		s.store.Cancel(s.id)
 		start := time.Now()
-		s.r.Check(s.id)
+		s.r.Check()
 		s.want(s.wait(s.r), op.Canceled, "a b c -c -a")
 		if took := time.Since(start); took > time.Second {
 			s.t.Fatalf("it took %v, want at once", took)

@@ -292,7 +292,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 	}
 	s.runner.Start()
-	s.wakeRunner()
+	s.runner.Follow(s.db.WatchOperations, s.db.WatchCancels)
 	if err := s.startMail(); err != nil {
 		return err
 	}
@@ -316,21 +316,6 @@ func (s *Server) startNode(ctx context.Context) error {
 		return fmt.Errorf("start the node: %w", err)
 	}
 	return s.importTiny(ctx)
-}
-
-// wakeRunner tells the runner of new operations as soon as they are committed.
-func (s *Server) wakeRunner() {
-	s.serving.Go(func() {
-		for {
-			work := s.db.WatchOperations()
-			s.runner.Wake()
-			select {
-			case <-work:
-			case <-s.stopping:
-				return
-			}
-		}
-	})
 }
 
 // Wait returns when ctx ends, an administrator ends the platform, or the server cannot go on.

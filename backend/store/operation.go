@@ -112,7 +112,8 @@ func (t *Tx) RequestCancel(ctx context.Context, o id.Operation) (op.Record, erro
 	if err != nil {
 		return r, err
 	}
-	t.hint("work")
+	t.hint("work") // it may wait for its next try
+	t.hint("cancel")
 	return r, t.emitOperation("operation.updated", &r)
 }
 

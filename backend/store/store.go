@@ -63,6 +63,7 @@ type DB struct {
 
 	events   signal // a commit brought events
 	work     signal // a commit brought something for the operation runner
+	cancels  signal // somebody asked to cancel an operation
 	mail     signal // a commit queued a mail
 	progress progressHub
 

@@ -37,8 +37,11 @@ func (s *signal) wake() {
 // Watch gives a channel that is closed when events may have been added. Take it before EventsSince, and wait on it after.
 func (db *DB) Watch() <-chan struct{} { return db.events.wait() }
 
-// WatchOperations gives a channel that is closed when an operation may have become ready to run, or was cancelled.
+// WatchOperations gives a channel that is closed when an operation may have become ready to run.
 func (db *DB) WatchOperations() <-chan struct{} { return db.work.wait() }
+
+// WatchCancels gives a channel that is closed when somebody asked to cancel an operation.
+func (db *DB) WatchCancels() <-chan struct{} { return db.cancels.wait() }
 
 // WatchMail gives a channel that is closed when a mail was queued.
 func (db *DB) WatchMail() <-chan struct{} { return db.mail.wait() }
@@ -49,6 +52,8 @@ func (db *DB) wake(what string) {
 		db.events.wake()
 	case "work":
 		db.work.wake()
+	case "cancel":
+		db.cancels.wake()
 	case "mail":
 		db.mail.wake()
 	case standings:

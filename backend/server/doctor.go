@@ -74,9 +74,16 @@ func checkEngine(ctx context.Context, name, address, setting, without string, pi
 	defer cancel()
 	version, err := ping(ctx, address)
 	if err != nil {
-		return Check{Name: name, Verdict: Bad, Found: redact(err.Error(), address), Remedy: "start it, or correct " + setting}
+		return Check{Name: name, Verdict: Bad, Found: redact(oneLine(err), address), Remedy: "start it, or correct " + setting}
 	}
 	return Check{Name: name, Verdict: Good, Found: version}
+}
+
+// oneLine is the beginning of an error: the driver of PostgreSQL gives a line to each of many tries.
+func oneLine(err error) string {
+	first, rest, _ := strings.Cut(err.Error(), "\n")
+	second, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(first + " " + strings.TrimSpace(second))
 }
 
 // redact keeps the password of an engine's URL out of what is shown.

@@ -120,6 +120,13 @@ func TestDoctor_saysWhyADataFolderCannotBeUsed(t *testing.T) {
 	}
 }
 
+func TestDoctor_saysInOneLineThatAnEngineDoesNotAnswer(t *testing.T) {
+	c := checkEngine(t.Context(), "PostgreSQL", "postgres://nova:secret@127.0.0.1:1/cloud", "NOVACRON_DATABASE_URL", "", pingPostgres)
+	if c.Verdict != Bad || strings.ContainsAny(c.Found, "\n\t") || strings.Contains(c.Found, "secret") || !strings.Contains(c.Found, "connection refused") {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestDoctor_looksAtTheToolsThatTheBuildUses(t *testing.T) {
 	dir := t.TempDir()
 	self := filepath.Join(dir, "bin", "novacron")

@@ -195,8 +195,8 @@ func (s *Settings) resolve() error {
 	s.DataDir = abs
 	if s.Listen != "" {
 		for _, a := range []*string{&s.APIAddr, &s.WSAddr, &s.ConsoleAddr} {
-			if *a, err = rehost(*a, s.Listen); err != nil {
-				return err
+			if _, port, err := net.SplitHostPort(*a); err == nil { // else check says so
+				*a = net.JoinHostPort(s.Listen, port)
 			}
 		}
 	}
@@ -258,14 +258,6 @@ func (s *Settings) check() error {
 		errs = append(errs, fmt.Errorf("NOVACRON_ENV is %q; write production, or leave it empty", s.Env))
 	}
 	return errors.Join(errs...)
-}
-
-func rehost(addr, host string) (string, error) {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("address %q: write it as host:port", addr)
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 func defaultDataDir() string {

@@ -69,6 +69,9 @@ func TestLoad_refusesWhatMakesNoSense(t *testing.T) {
 			t.Errorf("%s: %v was taken", name, flags)
 		}
 	}
+	if _, err := Load(map[string]string{"ws-addr": "8091", "listen": "0.0.0.0"}, ""); err == nil || !strings.Contains(err.Error(), "NOVACRON_WS_ADDR") {
+		t.Errorf("of an address without a port: %v", err)
+	}
 	file := filepath.Join(t.TempDir(), "f.toml")
 	if err := os.WriteFile(file, []byte("api_adr = \"x\"\n"), 0o600); err != nil {
 		t.Fatal(err)

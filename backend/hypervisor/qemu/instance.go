@@ -90,7 +90,9 @@ func (i *instance) watch() {
 	reason := i.process.status
 	if words := i.process.errors.String(); words != "" {
 		i.driver.log.Info("qemu has ended", "vm", i.vm, "err", words)
-		reason += "; QEMU said: " + lastLine(words)
+		if said := lastLine(words); said != "" {
+			reason += "; QEMU said: " + said
+		}
 	}
 	i.queue.Close(hypervisor.Event{Type: hypervisor.Exited, Reason: reason})
 }

@@ -186,19 +186,24 @@ func (s *starter) died(cause error) error {
 		return cause
 	}
 	words := s.process.errors.all()
-	if late || words == "" {
+	said := lastLine(words)
+	if late || said == "" {
 		return fault.Wrap(cause, fault.Unavailable, "qemu_start", "QEMU did not come up in time; the node may be overloaded, try again")
 	}
-	return fault.Wrap(errors.Join(cause, errors.New(words)), fault.Unavailable, "qemu_start", "QEMU ended at once and said: %s", lastLine(words))
+	return fault.Wrap(errors.Join(cause, errors.New(words)), fault.Unavailable, "qemu_start", "QEMU ended at once and said: %s", said)
 }
 
 // maxWords bounds what of QEMU's complaint reaches a user, in bytes.
 const maxWords = 300
 
-// lastLine gives the last thing that the program itself said; lines without its name are hints for people at a terminal.
+// lastLine gives the last thing that the program itself complained of, or nothing: lines without its name are hints for people at a
+// terminal, and with info it says that all is well, at each start of a guest that it waits for its serial line.
 func lastLine(text string) string {
 	out := ""
 	for line := range strings.Lines(text) {
+		if strings.Contains(line, ": info: ") {
+			continue
+		}
 		name, words, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if ok && !strings.Contains(name, " ") || out == "" {
 			out = cmp.Or(words, name)

@@ -118,7 +118,9 @@ func TestLastLine_isWhatTheProgramSaid(t *testing.T) {
 		"qemu-system-x86_64: unsupported machine type\nUse -machine help to list supported machines": "unsupported machine type",
 		"qemu-system-x86_64: warning: a\nqemu-system-x86_64: b":                                      "b",
 		"Killed": "Killed",
-		"":       "",
+		"qemu-system-x86_64: -chardev socket,id=serial,fd=4: info: QEMU waiting for connection on: unix:/run/x":                              "",
+		"qemu-system-x86_64: a\nqemu-system-x86_64: -chardev socket,id=serial,fd=4: info: QEMU waiting for connection on: unix:/run/x\nhint": "a",
+		"": "",
 		"qemu: " + strings.Repeat("x", maxWords+9): strings.Repeat("x", maxWords),
 	} {
 		if got := lastLine(given); got != want {

@@ -77,6 +77,8 @@ func (d *Driver) look(host *hypervisor.Host) {
 	host.UEFI = note(err == nil, "UEFI firmware is not installed, so guests with UEFI cannot start; "+firmwarePackage(host.Arch)+".")
 	_, err = findFirmware(host.Arch, true)
 	host.SecureBoot = note(err == nil, "UEFI firmware with enrolled keys is not installed, so guests with secure boot cannot start; "+firmwarePackage(host.Arch)+".")
+	_, err = exec.LookPath(d.binary("qemu-img"))
+	note(err == nil, "qemu-img is not installed, so images in other formats are not imported, and disks of stopped guests neither grow nor have snapshots; install the package qemu-utils.")
 	_, err = exec.LookPath(d.binary("swtpm"))
 	host.TPM = note(err == nil, "swtpm is not installed, so guests cannot have a vTPM; install the package swtpm.")
 	host.Missing = append(host.Missing, d.missingGroups()...)

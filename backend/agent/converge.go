@@ -236,8 +236,8 @@ func (x *actor) apply(ctx context.Context) error {
 		return err
 	}
 	// Ports that go away are taken from the guest first, and from the node only then.
-	m := &x.e.Machine
-	nics, err := x.ports(ctx, union(m.NICs, x.e.Ports))
+	m, had := &x.e.Machine, x.e.Ports
+	nics, err := x.ports(ctx, union(m.NICs, had))
 	if err != nil {
 		return err
 	}
@@ -256,6 +256,11 @@ func (x *actor) apply(ctx context.Context) error {
 	}
 	if _, err := x.ports(ctx, m.NICs); err != nil {
 		return err
+	}
+	if !slices.EqualFunc(had, m.NICs, samePort) {
+		// What the guest said was of the interfaces that it had, and a guest that is up is asked every few minutes only.
+		x.guest.Addresses, x.pollEvery = nil, 0
+		x.askGuestIn(x.a.o.Limits.GuestPoll)
 	}
 	x.e.Restart = restart
 	x.stale = false
@@ -290,6 +295,8 @@ func (x *actor) dropVolumes(ctx context.Context) error {
 	x.e.Dropped = nil
 	return nil
 }
+
+func samePort(a, b vm.Port) bool { return a.ID == b.ID }
 
 // union gives the wanted ports first and then those that are still there but no longer wanted.
 func union(wanted, there []vm.Port) []vm.Port {

@@ -17,6 +17,7 @@ import (
 	"novacron/backend/core/id"
 	"novacron/backend/core/node"
 	"novacron/backend/core/vm"
+	"novacron/backend/hypervisor"
 	simhost "novacron/backend/hypervisor/sim"
 )
 
@@ -124,6 +125,44 @@ func TestGuest_addressesComeFromItsAgentAndBeforeFromThePlan(t *testing.T) {
 		}
 		w.await(a, m.ID, "the guest agent", func(s vm.Seen) bool { return s.Agent && s.Hostname != "" })
 	})
+}
+
+// speakingDriver's guests name these addresses.
+type speakingDriver struct {
+	hypervisor.Driver
+	addresses []string
+}
+
+func (d *speakingDriver) Start(ctx context.Context, c hypervisor.Config) (hypervisor.Instance, error) {
+	i, err := d.Driver.Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &speakingInstance{i.(simInstance), d.addresses}, nil
+}
+
+type speakingInstance struct {
+	simInstance
+	addresses []string
+}
+
+func (i *speakingInstance) Guest(context.Context) (hypervisor.Guest, error) {
+	return hypervisor.Guest{Addresses: i.addresses}, nil
+}
+
+func TestGuest_addressOfAnInterfaceThatWasTakenAwayIsNotReported(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent(0)
+	a.o.Driver = &speakingDriver{a.o.Driver, []string{"10.77.0.5", "10.77.0.6", "10.8.0.1"}}
+	m := w.machine("web-1")
+	m.Firmware = vm.BIOS // the driver above makes no file for UEFI
+	m.NICs = append(m.NICs, port("02:00:00:00:00:02", "10.77.0.6"))
+	w.ensure(a, m)
+	w.await(a, m.ID, "the guest's own words", func(s vm.Seen) bool { return len(s.Addresses) == 3 })
+	m = with(m, func(m *vm.Machine) { m.NICs = m.NICs[:1] })
+	if s := w.ensure(a, m); !slices.Equal(s.Addresses, []string{"10.77.0.5"}) {
+		t.Errorf("with one interface it has %v", s.Addresses)
+	}
 }
 
 func TestImages_areFetchedOnceForAllWhoAskAndResumeAfterABreak(t *testing.T) {

@@ -71,7 +71,7 @@ func checkLabel(noun, name string) error {
 	const most = 63
 	switch {
 	case name == "" || len([]rune(name)) > most || strings.TrimSpace(name) != name || strings.Contains(name, "/") || strings.ContainsFunc(name, unicode.IsControl):
-		return fault.New(fault.Invalid, "", "the name of a %s has 1 to %d characters, no slash, no control characters, and no space at the ends", noun, most).On("name")
+		return fault.New(fault.Invalid, "", "the name of the %s has 1 to %d characters, no slash, no control characters, and no space at the ends", noun, most).On("name")
 	case id.Is(name):
 		return fault.New(fault.Invalid, "", "%s has the form of an id; pick a name that nobody can take for one", name).On("name")
 	}

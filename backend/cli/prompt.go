@@ -23,8 +23,9 @@ func (s *session) asks() bool {
 // password reads a password from a pipe or from the terminal without showing it.
 func (s *session) password(prompt string, fromStdin bool) (string, error) {
 	if f, ok := s.in.(*os.File); !fromStdin && ok && isTerminal(f) {
+		fd := int(f.Fd())
 		return s.prompt(f, prompt, func() (string, error) {
-			raw, err := term.ReadPassword(int(f.Fd()))
+			raw, err := term.ReadPassword(fd)
 			fmt.Fprintln(s.err)
 			return string(raw), err
 		})

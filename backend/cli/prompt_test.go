@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pseudoTerminal gives the end of a terminal that programs read from. Its other end stays open, so that nothing comes and nothing ends.
-func pseudoTerminal(t *testing.T) *os.File {
+// pseudoTerminal gives the end of a terminal that programs read from, and that of the person. Nothing comes there and nothing ends by itself.
+func pseudoTerminal(t *testing.T) (tty, person *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -27,12 +28,22 @@ func pseudoTerminal(t *testing.T) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	return tty
+	return tty, person
+}
+
+// lineEnds tells of each end of a line that is written.
+type lineEnds chan struct{}
+
+func (l lineEnds) Write(p []byte) (int, error) {
+	if bytes.HasSuffix(p, []byte("\n")) {
+		l <- struct{}{}
+	}
+	return len(p), nil
 }
 
 func echoes(t *testing.T, tty *os.File) bool {
@@ -45,9 +56,9 @@ func echoes(t *testing.T, tty *os.File) bool {
 }
 
 func TestPassword_isGivenUpWithCtrlCAndTheTerminalShowsWhatIsTypedAgain(t *testing.T) {
-	tty := pseudoTerminal(t)
-	interrupted := make(chan struct{})
-	s := &session{in: tty, err: io.Discard, interrupted: interrupted}
+	tty, person := pseudoTerminal(t)
+	interrupted, ends := make(chan struct{}), make(lineEnds, 2)
+	s := &session{in: tty, err: ends, interrupted: interrupted}
 	left := make(chan error, 1)
 	go func() {
 		_, err := s.password("Password: ", false)
@@ -72,12 +83,20 @@ func TestPassword_isGivenUpWithCtrlCAndTheTerminalShowsWhatIsTypedAgain(t *testi
 	case <-time.After(time.Minute):
 		t.Fatal("it still waits for a password")
 	}
+	// The read that was given up ends before its terminal is closed: it would meet another file there.
+	if _, err := person.WriteString("\n"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		<-ends
+	}
 }
 
 func TestConfirm_isGivenUpWithCtrlC(t *testing.T) {
 	interrupted := make(chan struct{})
 	close(interrupted)
-	s := &session{in: pseudoTerminal(t), err: io.Discard, interrupted: interrupted}
+	tty, _ := pseudoTerminal(t)
+	s := &session{in: tty, err: io.Discard, interrupted: interrupted}
 	if err := s.confirm(false, "Delete it?"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

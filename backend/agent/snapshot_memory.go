@@ -75,7 +75,8 @@ func (x *actor) revertMemory(ctx context.Context, r SnapshotRequest) error {
 	if err := x.hasDevices(was); err != nil {
 		return err
 	}
-	if x.inst == nil || !sameMachine(x.inst.Info().Config, was) {
+	noted := was.VM != ""
+	if x.inst == nil || noted && !sameMachine(x.inst.Info().Config, was) {
 		if err := x.rebuild(ctx, was); err != nil {
 			return err
 		}

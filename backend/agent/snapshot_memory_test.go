@@ -103,15 +103,37 @@ func TestSnapshot_withMemoryIsGoneBackToAfterDyingBeforeAnyEffect(t *testing.T) 
 	}
 }
 
-func TestSnapshot_withMemoryOfADeviceThatIsGoneIsRefusedAndTheGuestRunsOn(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent(0)
-	m := w.machine("web-1")
+// remembered is a guest that runs, with a snapshot with memory.
+func remembered(t *testing.T) (w *world, a *Agent, m vm.Machine, shot SnapshotRequest) {
+	t.Helper()
+	w = newWorld(t)
+	a = w.agent(0)
+	m = w.machine("web-1")
 	w.ensure(a, m)
-	shot := SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: id.NewSnapshot(), Action: SnapshotCreate, Memory: true}
+	shot = SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: id.NewSnapshot(), Action: SnapshotCreate, Memory: true}
 	if err := a.Snapshot(t.Context(), shot); err != nil {
 		t.Fatal(err)
 	}
+	return w, a, m, shot
+}
+
+func TestSnapshot_withMemoryWithoutANoteIsTriedInTheProcessThatRuns(t *testing.T) {
+	_, a, m, shot := remembered(t)
+	if err := os.Remove((&actor{a: a, vm: m.ID}).path(machineFile(shot.Snapshot))); err != nil {
+		t.Fatal(err)
+	}
+	before := a.report(m.ID).PID
+	shot.Action = SnapshotRevert
+	if err := a.Snapshot(t.Context(), shot); err != nil {
+		t.Fatal(err)
+	}
+	if s := a.report(m.ID); s.State != vm.SeenRunning || s.PID != before {
+		t.Errorf("it is %s in process %d, want it running in %d", s.State, s.PID, before)
+	}
+}
+
+func TestSnapshot_withMemoryOfADeviceThatIsGoneIsRefusedAndTheGuestRunsOn(t *testing.T) {
+	w, a, m, shot := remembered(t)
 	m = with(m, func(m *vm.Machine) { m.Disks = m.Disks[:1] })
 	w.ensure(a, m)
 	shot.Action = SnapshotRevert
@@ -122,14 +144,7 @@ func TestSnapshot_withMemoryOfADeviceThatIsGoneIsRefusedAndTheGuestRunsOn(t *tes
 }
 
 func TestSnapshot_whoseMemoryCannotBeLoadedEndsInAnError(t *testing.T) {
-	w := newWorld(t)
-	a := w.agent(0)
-	m := w.machine("web-1")
-	w.ensure(a, m)
-	shot := SnapshotRequest{VM: m.ID, Epoch: 1, Snapshot: id.NewSnapshot(), Action: SnapshotCreate, Memory: true}
-	if err := a.Snapshot(t.Context(), shot); err != nil {
-		t.Fatal(err)
-	}
+	w, a, m, shot := remembered(t)
 	shot.Action = SnapshotRevert
 	w.host.Fail(m.ID, "Snapshot", 1, fault.New(fault.Conflict, "snapshot_load", "the memory is of another machine"))
 	wantKind(t, a.Snapshot(t.Context(), shot), fault.Conflict)
